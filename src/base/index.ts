@@ -1,0 +1,6 @@
+export * from './bytes.ts'
+export * from './errors.ts'
+export * from './identity.ts'
+export * from './ports.ts'
+export * from './rng.ts'
+export * from './secret.ts'
