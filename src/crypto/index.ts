@@ -1,0 +1,7 @@
+export { edwards25519 } from './edwards25519.ts'
+export type { Element, Group, GroupName, Scalar } from './group.ts'
+export { groupByName } from './groups.ts'
+export { ristretto255 } from './ristretto255.ts'
+export { secp256k1 } from './secp256k1.ts'
+export { cryptoReady } from './sodium.ts'
+export { toy } from './toy.ts'
