@@ -67,4 +67,6 @@ export interface RecordStore {
 }
 
 /** A result that carries its error instead of throwing it. */
-export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: OstrakaError }
+export type Outcome<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error: OstrakaError }

@@ -1,4 +1,5 @@
 import { timingSafeEqual } from 'node:crypto'
+import { inspect } from 'node:util'
 import { OstrakaError } from './errors.ts'
 
 const REDACTED = '<redacted>'
@@ -48,7 +49,7 @@ export class Secret {
     return REDACTED
   }
 
-  [Symbol.for('nodejs.util.inspect.custom')](): string {
+  [inspect.custom](): string {
     return REDACTED
   }
 }

@@ -1,0 +1,81 @@
+import type { PeerId } from '../base/index.ts'
+import { peerId, publicKey32, regionName, timeMs } from './common.ts'
+import { type Codec, codec, integer, list, real, type Schema, struct, textUpTo } from './schema.ts'
+
+/** Where a node says it stands. Latitude and longitude in degrees. */
+export interface Location {
+  readonly region: string
+  readonly latitude: number
+  readonly longitude: number
+}
+
+export interface Member {
+  readonly peerId: PeerId
+  /** ristretto255 element to which shares for this node are sealed. */
+  readonly sealingKey: Uint8Array
+  readonly location: Location
+}
+
+/** The agreed time limits, in milliseconds of block time or of waiting. */
+export interface Timing {
+  readonly epochMs: number
+  /** Tendermint's timeoutPropose, and timeoutPrevote = timeoutPrecommit, in round 0; each round adds `roundDeltaMs`. */
+  readonly proposeMs: number
+  readonly voteMs: number
+  readonly roundDeltaMs: number
+  /** How long dealers have to deal, and holders then to acknowledge, before a ceremony is settled without them. */
+  readonly dealMs: number
+  readonly acknowledgeMs: number
+}
+
+/** The document whose hash is the network's id. */
+export interface Genesis {
+  readonly name: string
+  readonly createdMs: number
+  readonly operators: readonly Uint8Array[]
+  /** How many operators must approve an exceptional act. */
+  readonly approvals: number
+  readonly members: readonly Member[]
+  /** Principals that may create keys from the start. */
+  readonly creators: readonly Uint8Array[]
+  readonly timing: Timing
+}
+
+/** More members than this come later, through invites; the cap bounds the genesis document. */
+export const MAX_GENESIS_MEMBERS = 256
+
+export const locationSchema: Schema<Location> = struct<Location>({
+  region: regionName,
+  latitude: real(-90, 90),
+  longitude: real(-180, 180),
+})
+
+export const memberSchema: Schema<Member> = struct<Member>({
+  peerId,
+  sealingKey: publicKey32,
+  location: locationSchema,
+})
+
+const HOUR_MS = 3_600_000
+const waitMs: Schema<number> = integer(10, HOUR_MS)
+
+export const genesisCodec: Codec<Genesis> = codec(
+  'genesis',
+  128 * 1024,
+  struct<Genesis>({
+    name: textUpTo(64),
+    createdMs: timeMs,
+    operators: list(publicKey32, 32),
+    approvals: integer(1, 32),
+    members: list(memberSchema, MAX_GENESIS_MEMBERS),
+    creators: list(publicKey32, 256),
+    timing: struct<Timing>({
+      epochMs: integer(100, 24 * HOUR_MS),
+      proposeMs: waitMs,
+      voteMs: waitMs,
+      roundDeltaMs: waitMs,
+      dealMs: waitMs,
+      acknowledgeMs: waitMs,
+    }),
+  }),
+)

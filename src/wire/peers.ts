@@ -1,0 +1,278 @@
+import { ERROR_CODES, type ErrorCode } from '../base/index.ts'
+import {
+  type CertifiedBlock,
+  type CertifiedHeader,
+  certificateSchema,
+  certifiedBlockSchema,
+  headerSchema,
+  type ProposalMessage,
+  proposalMessageSchema,
+  type VoteMessage,
+  voteMessageSchema,
+} from './blocks.ts'
+import { hash32, keyVersion, type Signed, signedSchema, slotNumber } from './common.ts'
+import { MAX_RECORD_BYTES } from './dealing.ts'
+import {
+  type NonceCommitment,
+  nonceCommitmentSchema,
+  type Partial,
+  type PartialRequest,
+  partialRequestSchema,
+  signedPartialSchema,
+} from './operations.ts'
+import {
+  bytesUpTo,
+  type Codec,
+  codec,
+  integer,
+  list,
+  literal,
+  nullable,
+  oneOf,
+  type Schema,
+  struct,
+  textUpTo,
+  union,
+} from './schema.ts'
+import { type SignedTransaction, type Transaction, transactionSchema } from './transactions.ts'
+
+/** One transport frame. */
+export const MAX_FRAME_BYTES: number = 1024 * 1024
+
+/** One-way messages between members. */
+export type PeerMessage =
+  | ProposalMessage
+  | VoteMessage
+  | TransactionsMessage
+  | BlockMessage
+  | RecordMessage
+  | StatusMessage
+
+/** Transactions on their way to the validators. */
+export interface TransactionsMessage {
+  readonly type: 'transactions'
+  readonly transactions: readonly SignedTransaction[]
+}
+
+/** A certified block for a node that seems to be behind it. */
+export interface BlockMessage {
+  readonly type: 'block'
+  readonly certified: CertifiedBlock
+}
+
+/** A DHT record, pushed straight to those who need it at once. */
+export interface RecordMessage {
+  readonly type: 'record'
+  readonly record: Uint8Array
+}
+
+/** The height that the sender has applied, so that whoever is behind asks for more. */
+export interface StatusMessage {
+  readonly type: 'status'
+  readonly height: number
+}
+
+export type PeerRequest =
+  | PartialCall
+  | NoncesCall
+  | PingCall
+  | BlocksCall
+  | HeadersCall
+  | SnapshotCall
+  | RecordCall
+
+export interface PartialCall {
+  readonly type: 'partial'
+  readonly call: PartialRequest
+  /** sign only: how many fresh nonce commitments per slot the gateway wants back with the answer. */
+  readonly refill: number
+}
+
+/** Asks a holder for nonce commitments made ahead (RFC 9591 section 5.1). */
+export interface NoncesCall {
+  readonly type: 'nonces'
+  readonly keyId: Uint8Array
+  readonly version: number
+  readonly count: number
+}
+
+export interface PingCall {
+  readonly type: 'ping'
+}
+
+export interface BlocksCall {
+  readonly type: 'blocks'
+  readonly from: number
+  readonly limit: number
+}
+
+export interface HeadersCall {
+  readonly type: 'headers'
+  readonly from: number
+  readonly limit: number
+}
+
+/** Part `part` of the newest snapshot, or of the one at `height` when that is not 0. */
+export interface SnapshotCall {
+  readonly type: 'snapshot'
+  readonly height: number
+  readonly part: number
+}
+
+export interface RecordCall {
+  readonly type: 'record'
+  readonly hash: Uint8Array
+}
+
+export type PeerAnswer =
+  | PartialAnswer
+  | NoncesAnswer
+  | PongAnswer
+  | BlocksAnswer
+  | HeadersAnswer
+  | SnapshotAnswer
+  | RecordAnswer
+  | RefusalAnswer
+
+export interface SlotNonces {
+  readonly slot: number
+  readonly commitments: readonly NonceCommitment[]
+}
+
+export interface PartialAnswer {
+  readonly type: 'partial'
+  readonly partial: Signed<Partial>
+  readonly nonces: readonly SlotNonces[]
+}
+
+export interface NoncesAnswer {
+  readonly type: 'nonces'
+  readonly nonces: readonly SlotNonces[]
+}
+
+export interface PongAnswer {
+  readonly type: 'pong'
+  readonly height: number
+}
+
+export interface BlocksAnswer {
+  readonly type: 'blocks'
+  readonly blocks: readonly CertifiedBlock[]
+  /** The lowest height whose whole block the answering node still has, and the highest it has applied. */
+  readonly lowest: number
+  readonly height: number
+}
+
+export interface HeadersAnswer {
+  readonly type: 'headers'
+  readonly headers: readonly CertifiedHeader[]
+}
+
+/** One part of a state snapshot; parts join to the snapshot's canonical bytes. */
+export interface SnapshotAnswer {
+  readonly type: 'snapshot'
+  readonly height: number
+  readonly part: number
+  readonly parts: number
+  readonly bytes: Uint8Array
+}
+
+export interface RecordAnswer {
+  readonly type: 'record'
+  readonly record: Uint8Array | null
+}
+
+/** A refusal with its code. Details are JSON text, since their shape depends on the code. */
+export interface RefusalAnswer {
+  readonly type: 'refusal'
+  readonly code: ErrorCode
+  readonly message: string
+  readonly details: string
+}
+
+const limit: Schema<number> = integer(1, 1024)
+const signedTransactions: Schema<readonly SignedTransaction[]> = list(
+  signedSchema<Transaction>(transactionSchema),
+  1024,
+)
+const slotNonces: Schema<readonly SlotNonces[]> = list(
+  struct<SlotNonces>({ slot: slotNumber, commitments: list(nonceCommitmentSchema, 1024) }),
+  64,
+)
+
+export const peerMessageCodec: Codec<PeerMessage> = codec(
+  'peer-message',
+  MAX_FRAME_BYTES,
+  union<PeerMessage>({
+    proposal: proposalMessageSchema,
+    vote: voteMessageSchema,
+    transactions: struct<TransactionsMessage>({
+      type: literal('transactions'),
+      transactions: signedTransactions,
+    }),
+    block: struct<BlockMessage>({ type: literal('block'), certified: certifiedBlockSchema }),
+    record: struct<RecordMessage>({ type: literal('record'), record: bytesUpTo(MAX_RECORD_BYTES) }),
+    status: struct<StatusMessage>({ type: literal('status'), height: integer(0) }),
+  }),
+)
+
+export const peerRequestCodec: Codec<PeerRequest> = codec(
+  'peer-request',
+  MAX_FRAME_BYTES,
+  union<PeerRequest>({
+    partial: struct<PartialCall>({
+      type: literal('partial'),
+      call: partialRequestSchema,
+      refill: integer(0, 1024),
+    }),
+    nonces: struct<NoncesCall>({
+      type: literal('nonces'),
+      keyId: hash32,
+      version: keyVersion,
+      count: integer(1, 1024),
+    }),
+    ping: struct<PingCall>({ type: literal('ping') }),
+    blocks: struct<BlocksCall>({ type: literal('blocks'), from: integer(1), limit }),
+    headers: struct<HeadersCall>({ type: literal('headers'), from: integer(1), limit }),
+    snapshot: struct<SnapshotCall>({ type: literal('snapshot'), height: integer(0), part: integer(0) }),
+    record: struct<RecordCall>({ type: literal('record'), hash: hash32 }),
+  }),
+)
+
+export const peerAnswerCodec: Codec<PeerAnswer> = codec(
+  'peer-answer',
+  MAX_FRAME_BYTES,
+  union<PeerAnswer>({
+    partial: struct<PartialAnswer>({
+      type: literal('partial'),
+      partial: signedPartialSchema,
+      nonces: slotNonces,
+    }),
+    nonces: struct<NoncesAnswer>({ type: literal('nonces'), nonces: slotNonces }),
+    pong: struct<PongAnswer>({ type: literal('pong'), height: integer(0) }),
+    blocks: struct<BlocksAnswer>({
+      type: literal('blocks'),
+      blocks: list(certifiedBlockSchema, 1024),
+      lowest: integer(0),
+      height: integer(0),
+    }),
+    headers: struct<HeadersAnswer>({
+      type: literal('headers'),
+      headers: list(struct<CertifiedHeader>({ header: headerSchema, certificate: certificateSchema }), 1024),
+    }),
+    snapshot: struct<SnapshotAnswer>({
+      type: literal('snapshot'),
+      height: integer(0),
+      part: integer(0),
+      parts: integer(0),
+      bytes: bytesUpTo(MAX_FRAME_BYTES),
+    }),
+    record: struct<RecordAnswer>({ type: literal('record'), record: nullable(bytesUpTo(MAX_RECORD_BYTES)) }),
+    refusal: struct<RefusalAnswer>({
+      type: literal('refusal'),
+      code: oneOf(ERROR_CODES),
+      message: textUpTo(1024),
+      details: textUpTo(16 * 1024),
+    }),
+  }),
+)

@@ -1,0 +1,237 @@
+import type { PeerId } from '../base/index.ts'
+import {
+  elementBytes,
+  hash32,
+  keyName,
+  peerId,
+  publicKey32,
+  type Signed,
+  signature64,
+  signedCodec,
+  signedSchema,
+  slotNumber,
+} from './common.ts'
+import { commitmentsSchema, type DleqProof, dleqProofSchema } from './dealing.ts'
+import { type KeyKind, keyKind, type PolicyRule, policyRules } from './keys.ts'
+import {
+  bytesUpTo,
+  type Codec,
+  fixedBytes,
+  flag,
+  integer,
+  list,
+  literal,
+  real,
+  type Schema,
+  struct,
+  union,
+} from './schema.ts'
+
+/** Opens the ceremony that makes a key's first version. Signed by a principal with the right to create keys. */
+export interface CreateKey {
+  readonly type: 'create-key'
+  /** Makes two attempts at one name two transactions. */
+  readonly nonce: Uint8Array
+  readonly name: string
+  readonly kind: KeyKind
+  readonly threshold: number
+  readonly shares: number
+  readonly rules: readonly PolicyRule[]
+  readonly isExportable: boolean
+  /** Declared entropy of what the key protects, 0 to 1. */
+  readonly entropy: number
+  /** `generate`: by the holders together. `import`: dealt once by the creating principal (BYOK). */
+  readonly origin: 'generate' | 'import'
+}
+
+/** One dealer's public half of a dealing. Signed by the dealing node, or by the importing principal. */
+export interface Deal {
+  readonly type: 'deal'
+  readonly ceremony: Uint8Array
+  readonly commitments: readonly Uint8Array[]
+  /** Schnorr proof that the dealer knows its constant term: challenge, response. */
+  readonly possession: DleqProof
+  /** SHA-256 of the sealed dealing, which is its DHT key. */
+  readonly recordHash: Uint8Array
+}
+
+/** A node's word that it holds, durably, valid shares of its slots from these dealers. */
+export interface Acknowledge {
+  readonly type: 'acknowledge'
+  readonly ceremony: Uint8Array
+  /** The dealers' public keys, ascending. */
+  readonly dealers: readonly Uint8Array[]
+}
+
+/** Opens a share that does not fit its dealer's commitments, so that anyone can see who lied. */
+export interface Complain {
+  readonly type: 'complain'
+  readonly ceremony: Uint8Array
+  readonly dealer: Uint8Array
+  readonly slot: number
+  /** The whole sealed dealing, whose hash the dealer's transaction pins. */
+  readonly record: Uint8Array
+  /** The KEM's shared point and the proof that it belongs to the complainer's sealing key. */
+  readonly sharedPoint: Uint8Array
+  readonly proof: DleqProof
+}
+
+/** Replaces a key's policy. Signed by the key's owner; `revision` is that of the policy it replaces. */
+export interface SetPolicy {
+  readonly type: 'set-policy'
+  readonly name: string
+  readonly revision: number
+  readonly rules: readonly PolicyRule[]
+}
+
+/** Grants or withdraws the right to create keys. Signed by an operator. */
+export interface GrantCreate {
+  readonly type: 'grant-create'
+  readonly principal: Uint8Array
+  readonly revision: number
+  readonly isAllowed: boolean
+}
+
+/** Two statements by one signer that contradict each other, or a partial that its own proof convicts. */
+export interface ReportEvidence {
+  readonly type: 'report-evidence'
+  readonly evidence: Evidence
+}
+
+export type Evidence = ConflictingVotes | ConflictingDeals | BadPartial
+
+/** Two different votes of one signer for one height, round and step. */
+export interface ConflictingVotes {
+  readonly type: 'conflicting-votes'
+  readonly step: 'prevote' | 'precommit'
+  readonly voter: Uint8Array
+  readonly height: number
+  readonly round: number
+  /** Each: the voted block id (empty for nil) and the signature. */
+  readonly first: VoteHalf
+  readonly second: VoteHalf
+}
+
+export interface VoteHalf {
+  readonly blockId: Uint8Array
+  readonly signature: Uint8Array
+}
+
+/** Two different dealings of one signer for one ceremony. */
+export interface ConflictingDeals {
+  readonly type: 'conflicting-deals'
+  readonly first: Signed<Transaction>
+  readonly second: Signed<Transaction>
+}
+
+/** A signed partial response that does not verify against the holder's share, with the request it answers. */
+export interface BadPartial {
+  readonly type: 'bad-partial'
+  readonly holder: PeerId
+  /** Canonical `partial-request` and signed `partial` bytes. */
+  readonly request: Uint8Array
+  readonly partial: Uint8Array
+}
+
+export type Transaction = CreateKey | Deal | Acknowledge | Complain | SetPolicy | GrantCreate | ReportEvidence
+export type SignedTransaction = Signed<Transaction>
+
+/** Deals of 64 slots and complaints with their whole record fit; nothing else comes near. */
+export const MAX_TRANSACTION_BYTES: number = 512 * 1024
+
+const createKey: Schema<CreateKey> = struct<CreateKey>({
+  type: literal('create-key'),
+  nonce: fixedBytes(16),
+  name: keyName,
+  kind: keyKind,
+  threshold: integer(1, 64),
+  shares: integer(1, 64),
+  rules: policyRules,
+  isExportable: flag,
+  entropy: real(0, 1),
+  origin: { check: (value, path) => (value === 'import' ? value : literal('generate').check(value, path)) },
+})
+
+const deal: Schema<Deal> = struct<Deal>({
+  type: literal('deal'),
+  ceremony: hash32,
+  commitments: commitmentsSchema,
+  possession: dleqProofSchema,
+  recordHash: hash32,
+})
+
+const acknowledge: Schema<Acknowledge> = struct<Acknowledge>({
+  type: literal('acknowledge'),
+  ceremony: hash32,
+  dealers: list(publicKey32, 64),
+})
+
+const complain: Schema<Complain> = struct<Complain>({
+  type: literal('complain'),
+  ceremony: hash32,
+  dealer: publicKey32,
+  slot: slotNumber,
+  record: bytesUpTo(64 * 1024),
+  sharedPoint: elementBytes,
+  proof: dleqProofSchema,
+})
+
+const setPolicy: Schema<SetPolicy> = struct<SetPolicy>({
+  type: literal('set-policy'),
+  name: keyName,
+  revision: integer(0),
+  rules: policyRules,
+})
+
+const grantCreate: Schema<GrantCreate> = struct<GrantCreate>({
+  type: literal('grant-create'),
+  principal: publicKey32,
+  revision: integer(0),
+  isAllowed: flag,
+})
+
+const voteHalf: Schema<VoteHalf> = struct<VoteHalf>({ blockId: bytesUpTo(32), signature: signature64 })
+
+const conflictingVotes: Schema<ConflictingVotes> = struct<ConflictingVotes>({
+  type: literal('conflicting-votes'),
+  step: { check: (value, path) => (value === 'prevote' ? value : literal('precommit').check(value, path)) },
+  voter: publicKey32,
+  height: integer(1),
+  round: integer(0),
+  first: voteHalf,
+  second: voteHalf,
+})
+
+/** Evidence holds transactions only of type `deal`, so the recursion ends there. */
+const signedDeal: Schema<SignedTransaction> = signedSchema<Transaction>(deal)
+
+const evidenceSchema: Schema<Evidence> = union<Evidence>({
+  'conflicting-votes': conflictingVotes,
+  'conflicting-deals': struct<ConflictingDeals>({
+    type: literal('conflicting-deals'),
+    first: signedDeal,
+    second: signedDeal,
+  }),
+  'bad-partial': struct<BadPartial>({
+    type: literal('bad-partial'),
+    holder: peerId,
+    request: bytesUpTo(128 * 1024),
+    partial: bytesUpTo(128 * 1024),
+  }),
+})
+
+export const transactionSchema: Schema<Transaction> = union<Transaction>({
+  'create-key': createKey,
+  deal,
+  acknowledge,
+  complain,
+  'set-policy': setPolicy,
+  'grant-create': grantCreate,
+  'report-evidence': struct<ReportEvidence>({ type: literal('report-evidence'), evidence: evidenceSchema }),
+})
+
+export const transactionCodec: Codec<SignedTransaction> = signedCodec(
+  'transaction',
+  MAX_TRANSACTION_BYTES,
+  transactionSchema,
+)
