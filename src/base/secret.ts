@@ -48,8 +48,7 @@ export class Secret {
   toJSON(): string {
     return REDACTED
   }
-
-  [inspect.custom](): string {
-    return REDACTED
-  }
 }
+
+// console.log, assertion diffs and loggers ask for this; a class member cannot say it under isolatedDeclarations
+Object.defineProperty(Secret.prototype, inspect.custom, { value: () => REDACTED })
