@@ -1,7 +1,84 @@
+export { AEAD_KEY_BYTES, AEAD_NONCE_BYTES, AEAD_TAG_BYTES, AeadKey } from './aead.ts'
+export { judgeComplaint, proveBadShare } from './complaint.ts'
+export {
+  combineShares,
+  combineWeightedShares,
+  type Dealing,
+  type DealRequest,
+  type DealtShare,
+  deal,
+  type Recipient,
+  receiveShare,
+  type SealedShareBytes,
+  verifyDealing,
+} from './dealing.ts'
+export { type DleqDomain, type DleqProof, type DleqStatement, proveDleq, verifyDleq } from './dleq.ts'
+export { scalarFromSeed } from './ed25519.ts'
 export { edwards25519 } from './edwards25519.ts'
+export {
+  checkShare,
+  commit,
+  sumCommitments,
+  verifyingShare,
+  verifyingShares,
+  weightedSumCommitments,
+} from './feldman.ts'
 export type { Element, Group, GroupName, Scalar } from './group.ts'
 export { groupByName } from './groups.ts'
+export { sha256, sha512 } from './hash.ts'
+export { hashToScalar } from './hash-to-group.ts'
+export { checkPublicKey, SIGNATURE_BYTES, SigningKey, verifyEd25519 } from './identity.ts'
+export { hkdfSha512 } from './kdf.ts'
+export {
+  combinePartials,
+  combineProven,
+  findBadPartials,
+  multiplyByShare,
+  type ProvenPartial,
+  type SlotPartial,
+} from './partials.ts'
+export {
+  evaluate,
+  lagrangeAt,
+  lagrangeAtZero,
+  type Polynomial,
+  randomPolynomial,
+  wipePolynomial,
+} from './polynomial.ts'
+export { type PossessionProof, provePossession, verifyPossession } from './possession.ts'
 export { ristretto255 } from './ristretto255.ts'
+export {
+  generateSealingKey,
+  type Opening,
+  open,
+  openWithSharedPoint,
+  proveOpening,
+  type SealingKeyPair,
+  seal,
+  sealingKeyFromSecret,
+  verifyOpening,
+} from './sealing.ts'
 export { secp256k1 } from './secp256k1.ts'
 export { cryptoReady } from './sodium.ts'
 export { toy } from './toy.ts'
+export {
+  type Blinded,
+  blind,
+  evaluatePartial,
+  finalize,
+  finalizeDirect,
+  hashInput,
+  type OprfMode,
+  oprfDomain,
+  verifyBlindedEvaluation,
+  verifyPartial,
+} from './voprf.ts'
+export {
+  combineDecryption,
+  decodeEncapsulation,
+  decryptDomain,
+  decryptPartial,
+  privateKeyToScalar,
+  publicKeyFromEdwards,
+  verifyDecryptPartial,
+} from './x25519.ts'
