@@ -59,6 +59,7 @@ export {
   verifyOpening,
 } from './sealing.ts'
 export { secp256k1 } from './secp256k1.ts'
+export { signValue, verifySigned } from './signed.ts'
 export { cryptoReady } from './sodium.ts'
 export { toy } from './toy.ts'
 export {

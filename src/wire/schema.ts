@@ -17,6 +17,11 @@ export interface Codec<T> extends Schema<T> {
   decode(bytes: Uint8Array): T
 }
 
+/** The canonical bytes of a value that is known to be valid, for hashing and signing. */
+export function canonicalBytes(value: unknown): Uint8Array {
+  return dagCbor.encode(value)
+}
+
 function refuse(path: string, why: string): never {
   throw new OstrakaError('malformed', `${path}: ${why}`)
 }
