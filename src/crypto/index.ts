@@ -23,6 +23,16 @@ export {
   verifyingShares,
   weightedSumCommitments,
 } from './feldman.ts'
+export type {
+  AggregateItem,
+  AggregateKey,
+  ShareClaim,
+  SignatureShare,
+  Signer,
+  SignItem,
+} from './frost.ts'
+export { type NonceCommitments, SecretNonces } from './frost-nonces.ts'
+export type { SigningCommitment } from './frost-package.ts'
 export type { Element, Group, GroupName, Scalar } from './group.ts'
 export { groupByName } from './groups.ts'
 export { sha256, sha512 } from './hash.ts'
@@ -60,6 +70,7 @@ export {
 } from './sealing.ts'
 export { secp256k1 } from './secp256k1.ts'
 export { signValue, verifySigned } from './signed.ts'
+export { type SigningKind, type SigningSuite, signingSuite } from './signing-suite.ts'
 export { cryptoReady } from './sodium.ts'
 export { toy } from './toy.ts'
 export {

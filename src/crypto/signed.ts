@@ -2,12 +2,7 @@ import { canonicalBytes, type Signed, type SigningType, signingBytes } from '../
 import { type SigningKey, verifyEd25519 } from './identity.ts'
 
 /** Signs a wire value in its domain: over `signingBytes(type, networkId, canonical bytes)`. */
-export function signValue<T>(
-  key: SigningKey,
-  type: SigningType,
-  networkId: Uint8Array,
-  value: T,
-): Signed<T> {
+export function signValue<T>(key: SigningKey, type: SigningType, networkId: Uint8Array, value: T): Signed<T> {
   const signature = key.sign(signingBytes(type, networkId, canonicalBytes(value)))
   return { value, signer: key.publicKey, signature }
 }

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { ed25519, ristretto255 as nobleRistretto } from '@noble/curves/ed25519.js'
-import { equalBytes, fromHex, isOstrakaError, SeededRng, toHex } from '../../src/base/index.ts'
+import { equalBytes, fromHex, SeededRng, toHex } from '../../src/base/index.ts'
 import { cryptoReady, type Element, type Group, type GroupName, groupByName } from '../../src/crypto/index.ts'
 
-const NAMES: readonly GroupName[] = ['edwards25519', 'ristretto255', 'secp256k1', 'toy']
+import { refuses } from './refuses.ts'
 
-const refuses = (code: string, work: () => unknown): void =>
-  assert.throws(work, error => isOstrakaError(error) && error.code === code)
+const NAMES: readonly GroupName[] = ['edwards25519', 'ristretto255', 'secp256k1', 'toy']
 
 /** The group's own idea of an integer, independent of `scalarFromInt`. */
 function scalarOf(group: Group, value: bigint): Uint8Array {
@@ -15,7 +14,7 @@ function scalarOf(group: Group, value: bigint): Uint8Array {
   return group.name === 'secp256k1' ? bytes : bytes.reverse()
 }
 
-before(() => cryptoReady)
+await cryptoReady
 
 for (const name of NAMES) {
   describe(`the group ${name}`, () => {
