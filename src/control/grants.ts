@@ -1,0 +1,27 @@
+import { equalBytes, OstrakaError } from '../base/index.ts'
+import type { GrantCreate } from '../wire/index.ts'
+import type { TransactionHandler } from './apply.ts'
+import type { LedgerReader } from './ledger.ts'
+import { type CreatorRecord, creatorPath } from './records.ts'
+
+/**
+ * An operator grants or withdraws the right to create keys. `revision` is that of the record it replaces, 0 where there
+ * is none, so that a replayed grant is void. Errors: `unauthorized`, `conflict` { revision }.
+ */
+export const grantCreate: TransactionHandler<GrantCreate> = (ledger, transaction, context) => {
+  if (!ledger.genesis.operators.some(operator => equalBytes(operator, context.signer))) {
+    throw new OstrakaError('unauthorized', 'only an operator grants the right to create keys')
+  }
+  const path = creatorPath(transaction.principal)
+  const current = ledger.get<CreatorRecord>(path)
+  const revision = current?.revision ?? 0
+  if (transaction.revision !== revision) {
+    throw new OstrakaError('conflict', 'the grant has changed meanwhile', { revision })
+  }
+  ledger.put(path, { isAllowed: transaction.isAllowed, revision: revision + 1 } satisfies CreatorRecord)
+}
+
+/** Whether `principal` may create keys. */
+export function mayCreate(ledger: LedgerReader, principal: Uint8Array): boolean {
+  return ledger.get<CreatorRecord>(creatorPath(principal))?.isAllowed ?? false
+}

@@ -1,0 +1,51 @@
+export {
+  type Applied,
+  applyBlock,
+  type BlockHook,
+  type HookContext,
+  type Reducer,
+  type TransactionContext,
+  type TransactionHandler,
+  type TransactionHandlers,
+  type TransactionResult,
+  tryTransaction,
+} from './apply.ts'
+export { quorumOf, verifyCertificate } from './certificates.ts'
+export { mayCreate } from './grants.ts'
+export { blockIdOf, networkIdOf, transactionIdOf } from './ids.ts'
+export {
+  type BlockContext,
+  coordinatorOf,
+  epochOf,
+  epochStartMs,
+  initialState,
+  type Ledger,
+  LedgerDraft,
+  type LedgerReader,
+  type LedgerState,
+  openState,
+} from './ledger.ts'
+export { blockKey, judgeBlock, LOG_PREFIXES, type LogState, recoverLog, stepLog, viewLog } from './log.ts'
+export type {
+  AppliedEffect,
+  IncludedEffect,
+  LogEffect,
+  LogEvent,
+  LogLimits,
+  LogOptions,
+  LogView,
+  NotIncludedEffect,
+  RestoredEffect,
+  SubmitEvent,
+} from './log-types.ts'
+export { type MapEntry, MerkleMap } from './merkle-map.ts'
+export { type MerkleProof, verifyAbsence, verifyInclusion } from './merkle-trie.ts'
+export {
+  type ChainRecord,
+  type CreatorRecord,
+  creatorPath,
+  type DeadlineRecord,
+  type MemberRecord,
+  memberPath,
+} from './records.ts'
+export { type Ranking, rank, type Validator } from './rotation.ts'

@@ -1,0 +1,119 @@
+import { equalBytes } from '../base/index.ts'
+import { sha256 } from '../crypto/index.ts'
+import { Leaf, leafHash, pathHash } from './merkle-leaf.ts'
+
+/**
+ * A binary trie over the bits of sha256(path), most significant first. A subtree with one leaf is that leaf, so the
+ * depth is about log2 of the size, and the shape depends on the set of paths alone. Nodes are never changed.
+ */
+export type Trie = Leaf | Branch | null
+
+export class Branch {
+  readonly left: Trie
+  readonly right: Trie
+  #hash: Uint8Array | undefined
+
+  constructor(left: Trie, right: Trie) {
+    this.left = left
+    this.right = right
+  }
+
+  get hash(): Uint8Array {
+    this.#hash ??= branchHash(hashOf(this.left), hashOf(this.right))
+    return this.#hash
+  }
+}
+
+const BRANCH = new Uint8Array([1])
+const EMPTY = new Uint8Array(32)
+
+function branchHash(left: Uint8Array, right: Uint8Array): Uint8Array {
+  return sha256(BRANCH, left, right)
+}
+
+export function hashOf(node: Trie): Uint8Array {
+  return node === null ? EMPTY : node.hash
+}
+
+function bitAt(hash: Uint8Array, depth: number): number {
+  return (hash[depth >>> 3]! >>> (7 - (depth & 7))) & 1
+}
+
+function withChild(branch: Branch, bit: number, child: Trie): Branch {
+  return bit === 0 ? new Branch(child, branch.right) : new Branch(branch.left, child)
+}
+
+export function insertLeaf(node: Trie, leaf: Leaf, depth = 0): Trie {
+  if (node === null) return leaf
+  const bit = bitAt(leaf.keyHash, depth)
+  if (node instanceof Branch) {
+    return withChild(node, bit, insertLeaf(bit === 0 ? node.left : node.right, leaf, depth + 1))
+  }
+  if (node.path === leaf.path) return leaf
+  const parted = withChild(new Branch(null, null), bitAt(node.keyHash, depth), node)
+  return insertLeaf(parted, leaf, depth)
+}
+
+export function removeLeaf(node: Trie, keyHash: Uint8Array, depth = 0): Trie {
+  if (node === null) return null
+  if (node instanceof Leaf) return equalBytes(node.keyHash, keyHash) ? null : node
+  const bit = bitAt(keyHash, depth)
+  const branch = withChild(node, bit, removeLeaf(bit === 0 ? node.left : node.right, keyHash, depth + 1))
+  if (branch.left === null && !(branch.right instanceof Branch)) return branch.right
+  if (branch.right === null && !(branch.left instanceof Branch)) return branch.left
+  return branch
+}
+
+/** Shows what stands where a path would: siblings from the root down, and another path's leaf if one is there. */
+export interface MerkleProof {
+  readonly siblings: readonly Uint8Array[]
+  /** For absence: the leaf that ends this branch in the path's stead; null where the branch is empty, or for inclusion. */
+  readonly other: { readonly keyHash: Uint8Array; readonly valueHash: Uint8Array } | null
+}
+
+export function proveIn(root: Trie, path: string): MerkleProof {
+  const keyHash = pathHash(path)
+  const siblings: Uint8Array[] = []
+  let node = root
+  while (node instanceof Branch) {
+    const bit = bitAt(keyHash, siblings.length)
+    siblings.push(hashOf(bit === 0 ? node.right : node.left))
+    node = bit === 0 ? node.left : node.right
+  }
+  if (node === null || node.path === path) return { siblings, other: null }
+  return { siblings, other: { keyHash: node.keyHash, valueHash: sha256(node.bytes) } }
+}
+
+function rootFrom(terminal: Uint8Array, keyHash: Uint8Array, siblings: readonly Uint8Array[]): Uint8Array {
+  let hash = terminal
+  for (let depth = siblings.length - 1; depth >= 0; depth--) {
+    const sibling = siblings[depth]!
+    hash = bitAt(keyHash, depth) === 0 ? branchHash(hash, sibling) : branchHash(sibling, hash)
+  }
+  return hash
+}
+
+/** Whether `proof` shows that the map with this root holds exactly `bytes` at `path`. */
+export function verifyInclusion(
+  root: Uint8Array,
+  path: string,
+  bytes: Uint8Array,
+  proof: MerkleProof,
+): boolean {
+  if (proof.other !== null || proof.siblings.length > 256) return false
+  const keyHash = pathHash(path)
+  return equalBytes(rootFrom(leafHash(keyHash, sha256(bytes)), keyHash, proof.siblings), root)
+}
+
+/** Whether `proof` shows that the map with this root holds nothing at `path`. */
+export function verifyAbsence(root: Uint8Array, path: string, proof: MerkleProof): boolean {
+  if (proof.siblings.length > 256) return false
+  const keyHash = pathHash(path)
+  const { other } = proof
+  if (other === null) return equalBytes(rootFrom(EMPTY, keyHash, proof.siblings), root)
+  if (equalBytes(other.keyHash, keyHash)) return false
+  for (let depth = 0; depth < proof.siblings.length; depth++) {
+    if (bitAt(other.keyHash, depth) !== bitAt(keyHash, depth)) return false
+  }
+  return equalBytes(rootFrom(leafHash(other.keyHash, other.valueHash), keyHash, proof.siblings), root)
+}

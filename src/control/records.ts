@@ -1,0 +1,70 @@
+import { type PeerId, toHex } from '../base/index.ts'
+import type { Member } from '../wire/index.ts'
+
+/**
+ * What control/ itself keeps in the ledger. Paths:
+ *   chain                         ChainRecord
+ *   validators                    ValidatorsRecord
+ *   member/<peerId>               MemberRecord
+ *   creator/<public key hex>      CreatorRecord
+ *   deadline/<time>/<subject>     DeadlineRecord
+ */
+export const CHAIN_PATH = 'chain'
+export const VALIDATORS_PATH = 'validators'
+export const MEMBER_PREFIX = 'member/'
+export const DEADLINE_PREFIX = 'deadline/'
+
+export function memberPath(peerId: PeerId): string {
+  return `${MEMBER_PREFIX}${peerId}`
+}
+
+export function creatorPath(principal: Uint8Array): string {
+  return `creator/${toHex(principal)}`
+}
+
+/** Padded, so that paths sort by time. */
+export function deadlinePath(timeMs: number, subject: string): string {
+  return `${DEADLINE_PREFIX}${String(timeMs).padStart(16, '0')}/${subject}`
+}
+
+/** Where the log stands. */
+export interface ChainRecord {
+  readonly height: number
+  /** The network id at height 0. */
+  readonly blockId: Uint8Array
+  readonly timeMs: number
+  readonly epoch: number
+  /** r_epoch, which ranks the validators. */
+  readonly seed: Uint8Array
+  /** The rank that leads for the rest of the epoch: 0 until someone had to succeed. */
+  readonly leader: number
+}
+
+export interface VotingMember {
+  readonly peerId: PeerId
+  readonly weight: number
+}
+
+export interface ValidatorsRecord {
+  /** Who votes on the next block. */
+  readonly current: readonly VotingMember[]
+  /** Who voted on this one: the next block carries their certificate. */
+  readonly previous: readonly VotingMember[]
+}
+
+export interface MemberRecord extends Member {
+  readonly state: 'active' | 'suspended' | 'removed'
+  /** The agreed trust score, above zero; 1 until trust is measured. */
+  readonly weight: number
+  readonly joinedHeight: number
+}
+
+export interface CreatorRecord {
+  readonly isAllowed: boolean
+  readonly revision: number
+}
+
+export interface DeadlineRecord {
+  readonly timeMs: number
+  readonly subject: string
+}
