@@ -1,0 +1,283 @@
+import { type PeerId, peerIdOf } from '../../src/base/index.ts'
+import {
+  type Beacon,
+  type Block,
+  beaconCodec,
+  type Certificate,
+  type CertifiedBlock,
+  type Codec,
+  certificateCodec,
+  certifiedBlockCodec,
+  certifiedHeaderCodec,
+  type Deal,
+  type DleqProof,
+  type Evidence,
+  type Genesis,
+  genesisCodec,
+  type Header,
+  headerCodec,
+  type Location,
+  type OperationRequest,
+  operationRequestCodec,
+  type PartialRequest,
+  type PeerAnswer,
+  type PeerMessage,
+  type PeerRequest,
+  type PolicyRule,
+  partialRequestCodec,
+  peerAnswerCodec,
+  peerMessageCodec,
+  peerRequestCodec,
+  proposalCodec,
+  type SealedDealing,
+  type Signed,
+  type SlotNonces,
+  sealedDealingCodec,
+  signedOperationCodec,
+  signedPartialCodec,
+  type Transaction,
+  transactionCodec,
+  transactionListCodec,
+  unsignedPartialCodec,
+  type Vote,
+  voteCodec,
+} from '../../src/wire/index.ts'
+
+/** One codec with a valid value of each shape that it knows. */
+export interface Sampled {
+  readonly codec: Codec<unknown>
+  readonly samples: ReadonlyMap<string, unknown>
+}
+
+const bytes = (length: number, fill: number): Uint8Array => new Uint8Array(length).fill(fill)
+const hash = (fill: number): Uint8Array => bytes(32, fill)
+const signed = <T>(value: T): Signed<T> => ({ value, signer: hash(0xa1), signature: bytes(64, 0xa2) })
+const peer = (fill: number): PeerId => peerIdOf(hash(fill))
+
+const location: Location = { region: 'eu-west', latitude: 52.5, longitude: -13 }
+const proof: DleqProof = { challenge: hash(0xc1), response: hash(0xc2) }
+const rule: PolicyRule = { principal: hash(0xb1), operations: ['sign', 'derive'] }
+const boundedRule: PolicyRule = { ...rule, ratePerMinute: 60, untilMs: 1_900_000_000_000 }
+
+const transactions: Readonly<Record<string, Transaction>> = {
+  'create-key': {
+    type: 'create-key',
+    nonce: bytes(16, 1),
+    name: 'orders.signing-key_1',
+    kind: 'ed25519',
+    threshold: 3,
+    shares: 5,
+    rules: [rule, boundedRule],
+    isExportable: false,
+    entropy: 0.75,
+    origin: 'generate',
+  },
+  deal: {
+    type: 'deal',
+    ceremony: hash(2),
+    commitments: [hash(3), bytes(33, 4)],
+    possession: proof,
+    recordHash: hash(5),
+  },
+  acknowledge: { type: 'acknowledge', ceremony: hash(6), dealers: [hash(7), hash(8)] },
+  complain: {
+    type: 'complain',
+    ceremony: hash(9),
+    dealer: hash(10),
+    slot: 2,
+    record: bytes(12, 11),
+    sharedPoint: hash(12),
+    proof,
+  },
+  'set-policy': { type: 'set-policy', name: 'orders', revision: 4, rules: [] },
+  'grant-create': { type: 'grant-create', principal: hash(13), revision: 0, isAllowed: true },
+}
+
+const evidence: Readonly<Record<string, Evidence>> = {
+  'conflicting-votes': {
+    type: 'conflicting-votes',
+    step: 'prevote',
+    voter: hash(14),
+    height: 7,
+    round: 0,
+    first: { blockId: new Uint8Array(0), signature: bytes(64, 15) },
+    second: { blockId: hash(16), signature: bytes(64, 17) },
+  },
+  'conflicting-deals': {
+    type: 'conflicting-deals',
+    first: signed<Transaction>(transactions.deal!),
+    second: signed<Transaction>({ ...(transactions.deal as Deal), recordHash: hash(18) }),
+  },
+  'bad-partial': { type: 'bad-partial', holder: peer(19), request: bytes(20, 20), partial: bytes(21, 21) },
+}
+
+const signedTransactions: ReadonlyMap<string, Signed<Transaction>> = new Map([
+  ...Object.entries(transactions).map(([name, value]) => [name, signed(value)] as const),
+  ...Object.entries(evidence).map(
+    ([name, each]) => [name, signed<Transaction>({ type: 'report-evidence', evidence: each })] as const,
+  ),
+])
+
+const header: Header = {
+  height: 12,
+  previous: hash(22),
+  stateRoot: hash(23),
+  timeMs: 1_800_000_000_000,
+  round: 1,
+  proposer: hash(24),
+  certificateHash: hash(25),
+  transactionsHash: hash(26),
+}
+const certificate: Certificate = {
+  height: 12,
+  round: 1,
+  blockId: hash(27),
+  signatures: [{ signer: hash(28), signature: bytes(64, 29) }],
+}
+const block: Block = {
+  header,
+  previousCertificate: certificate,
+  transactions: [signedTransactions.get('acknowledge')!],
+}
+const certified: CertifiedBlock = { block: { ...block, previousCertificate: null }, certificate }
+const vote: Vote = { height: 12, round: 1, blockId: hash(30) }
+const nilVote: Vote = { ...vote, blockId: new Uint8Array(0) }
+const proposal = { height: 12, round: 1, validRound: -1, blockId: hash(31) }
+
+const request: OperationRequest = {
+  key: 'orders',
+  version: 0,
+  operation: 'sign',
+  isBlinded: false,
+  inputs: [bytes(3, 32), new Uint8Array(0)],
+  nonce: bytes(16, 33),
+  expiresMs: 1_800_000_000_000,
+}
+const partialRequest: PartialRequest = {
+  request: signed(request),
+  version: 1,
+  slots: [2],
+  packages: [[{ slot: 2, hiding: hash(34), binding: bytes(33, 35) }]],
+}
+const derivation: PartialRequest = {
+  request: signed<OperationRequest>({ ...request, operation: 'derive' }),
+  version: 1,
+  slots: [1, 2],
+}
+const partial = {
+  requestHash: hash(36),
+  partials: [
+    { slot: 2, values: [hash(37)] },
+    { slot: 3, values: [bytes(33, 38)], proof },
+  ],
+}
+const nonces: readonly SlotNonces[] = [
+  { slot: 2, commitments: [{ hiding: hash(39), binding: bytes(33, 40) }] },
+]
+const sealedDealing: SealedDealing = {
+  ceremony: hash(41),
+  keyId: hash(42),
+  version: 1,
+  shares: [{ slot: 1, sealed: bytes(80, 43) }],
+}
+const genesis: Genesis = {
+  name: 'sim one',
+  createdMs: 1_800_000_000_000,
+  operators: [hash(44)],
+  approvals: 1,
+  members: [{ peerId: peer(45), sealingKey: hash(46), location }],
+  creators: [hash(47)],
+  timing: {
+    epochMs: 30_000,
+    proposeMs: 1000,
+    voteMs: 500,
+    roundDeltaMs: 250,
+    dealMs: 10_000,
+    acknowledgeMs: 9000,
+  },
+}
+const beacon: Beacon = {
+  sequence: 1_800_000_000_000,
+  timeMs: 1_800_000_000_000,
+  location,
+  sealingKey: hash(48),
+  software: 'ostraka/0.1.0',
+  height: 12,
+  load: { cpu: 0.25, memoryBytes: 150_000_000, operations: 9 },
+}
+
+const messages: readonly PeerMessage[] = [
+  { type: 'proposal', proposal: signed(proposal), block, justification: [signed(vote)] },
+  { type: 'vote', step: 'prevote', vote: signed(nilVote) },
+  { type: 'transactions', transactions: [signedTransactions.get('set-policy')!] },
+  { type: 'block', certified },
+  { type: 'record', record: bytes(9, 49) },
+  { type: 'status', height: 12 },
+]
+const requests: readonly PeerRequest[] = [
+  { type: 'partial', call: partialRequest, refill: 8 },
+  { type: 'nonces', keyId: hash(50), version: 1, count: 8 },
+  { type: 'ping' },
+  { type: 'blocks', from: 1, limit: 64 },
+  { type: 'headers', from: 1, limit: 64 },
+  { type: 'snapshot', height: 0, part: 0 },
+  { type: 'record', hash: hash(51) },
+]
+const answers: readonly PeerAnswer[] = [
+  { type: 'partial', partial: signed(partial), nonces },
+  { type: 'nonces', nonces },
+  { type: 'pong', height: 12 },
+  { type: 'blocks', blocks: [certified], lowest: 1, height: 12 },
+  { type: 'headers', headers: [{ header, certificate }] },
+  { type: 'snapshot', height: 10, part: 0, parts: 1, bytes: bytes(7, 52) },
+  { type: 'record', record: null },
+  { type: 'refusal', code: 'insufficient_shares', message: '2 of 3', details: '{"needed":3,"answered":2}' },
+]
+
+function sampled<T>(codec: Codec<T>, samples: Iterable<readonly [string, T]>): Sampled {
+  return { codec, samples: new Map(samples) }
+}
+
+const byType = <T extends { readonly type: string }>(values: readonly T[]): [string, T][] =>
+  values.map(value => [value.type, value])
+
+/** Every codec of the wire. */
+export const SAMPLED: Readonly<Record<string, Sampled>> = {
+  genesis: sampled(genesisCodec, [['genesis', genesis]]),
+  beacon: sampled(beaconCodec, [['beacon', signed(beacon)]]),
+  header: sampled(headerCodec, [['header', header]]),
+  certificate: sampled(certificateCodec, [['certificate', certificate]]),
+  'certified-block': sampled(certifiedBlockCodec, [
+    ['first', certified],
+    ['later', { block, certificate }],
+  ]),
+  'certified-header': sampled(certifiedHeaderCodec, [['certified-header', { header, certificate }]]),
+  vote: sampled(voteCodec, [
+    ['block', vote],
+    ['nil', nilVote],
+  ]),
+  proposal: sampled(proposalCodec, [
+    ['fresh', proposal],
+    ['again', { ...proposal, validRound: 0 }],
+  ]),
+  transaction: sampled(transactionCodec, signedTransactions),
+  transactions: sampled(transactionListCodec, [
+    ['all', [...signedTransactions.values()]],
+    ['none', []],
+  ]),
+  'sealed-dealing': sampled(sealedDealingCodec, [['sealed-dealing', signed(sealedDealing)]]),
+  operation: sampled(operationRequestCodec, [['operation', request]]),
+  'signed-operation': sampled(signedOperationCodec, [['signed-operation', signed(request)]]),
+  'partial-request': sampled(partialRequestCodec, [
+    ['sign', partialRequest],
+    ['derive', derivation],
+  ]),
+  partial: sampled(signedPartialCodec, [['partial', signed(partial)]]),
+  'unsigned-partial': sampled(unsignedPartialCodec, [['partial', partial]]),
+  'peer-message': sampled(peerMessageCodec, byType(messages)),
+  'peer-request': sampled(peerRequestCodec, byType(requests)),
+  'peer-answer': sampled(peerAnswerCodec, [
+    ...byType(answers),
+    ['record found', { type: 'record', record: bytes(4, 53) }],
+  ]),
+}
