@@ -74,6 +74,13 @@ describe('bytes as text', () => {
 })
 
 describe('peer ids', () => {
+  it('have one spelling each', () => {
+    const spelling = '12D3KooWAHoEkEqnKM5PXFygixgwx1govVBT5XS3k8DtGST2cneUV8Gyt'
+    for (const wrong of [spelling.replace('i', 'ƙ'), ` ${spelling}`, `${spelling}\n`]) {
+      throws(() => publicKeyOf(wrong), malformed)
+    }
+  })
+
   it('hold the public key', () => {
     const key = new Uint8Array(32).fill(9)
     equal(peerIdOf(key).startsWith('12D3KooW'), true)

@@ -1,0 +1,93 @@
+import {
+  concat,
+  equalBytes,
+  fromBase64,
+  fromHex,
+  fromUtf8,
+  peerIdOf,
+  publicKeyOf,
+  SeededRng,
+  toBase64,
+  toHex,
+  utf8,
+} from '../src/base/index.ts'
+import { edwards25519, type Group, ristretto255, secp256k1, toy } from '../src/crypto/index.ts'
+import { encodeFrames, FrameDecoder } from '../src/io/frames.ts'
+import { SAMPLED } from '../test/wire/samples.ts'
+
+/** One decoder: what it should read, and what it gives back; `read` throws OstrakaError or answers the bytes it stands for. */
+export interface FuzzTarget {
+  readonly name: string
+  readonly corpus: readonly Uint8Array[]
+  /** Decodes and encodes again. Errors: OstrakaError alone. */
+  read(bytes: Uint8Array): Uint8Array
+  /** Most decoders give back the very bytes; a stream's gives back the whole frames at its start. */
+  readonly isStream?: boolean
+}
+
+function groupTargets(group: Group): FuzzTarget[] {
+  const rng = new SeededRng(`fuzz corpus ${group.name}`)
+  const scalars = [1, 2, 3].map(() => group.randomScalar(rng))
+  const elements = scalars.map(scalar => group.multiplyBase(scalar).bytes)
+  const order = fromHex(group.order.toString(16).padStart(64, '0'))
+  return [
+    {
+      name: `${group.name} element`,
+      corpus: [...elements, group.identity.bytes, group.base.bytes],
+      read: bytes => group.decode(bytes).bytes,
+    },
+    {
+      name: `${group.name} scalar`,
+      corpus: [...scalars, order, order.toReversed(), new Uint8Array(32)],
+      read: bytes => group.decodeScalar(bytes),
+    },
+  ]
+}
+
+const text = (name: string, samples: readonly string[], read: (text: string) => string): FuzzTarget => ({
+  name,
+  corpus: samples.map(utf8),
+  read: bytes => utf8(read(fromUtf8(bytes))),
+})
+
+const frames: FuzzTarget = {
+  name: 'frames',
+  isStream: true,
+  corpus: [
+    encodeFrames([{ kind: 'request', id: 7, payload: utf8('payload') }]),
+    encodeFrames([
+      { kind: 'message', id: 0, payload: new Uint8Array(0) },
+      { kind: 'error', id: 2 ** 32 - 1, payload: utf8('x') },
+    ]),
+  ],
+  read(bytes) {
+    const whole = new FrameDecoder().push(bytes)
+    // the same stream cut in two must say the same
+    const cut = bytes.length >> 1
+    const decoder = new FrameDecoder()
+    const parts = [...decoder.push(bytes.subarray(0, cut)), ...decoder.push(bytes.subarray(cut))]
+    const again = encodeFrames(whole)
+    if (!equalBytes(encodeFrames(parts), again)) throw new Error('the cut changes what is read')
+    return again
+  },
+}
+
+/** Every decoder that bytes from outside reach. `cryptoReady` must have resolved. */
+export function fuzzTargets(): FuzzTarget[] {
+  const wire = Object.entries(SAMPLED).map(
+    ([name, { codec, samples }]): FuzzTarget => ({
+      name: `wire ${name}`,
+      corpus: [...samples.values()].map(value => new Uint8Array(codec.encode(value))),
+      read: bytes => codec.encode(codec.decode(bytes)),
+    }),
+  )
+  return [
+    ...wire,
+    ...[edwards25519, ristretto255, secp256k1, toy].flatMap(groupTargets),
+    frames,
+    text('peer id', [peerIdOf(new Uint8Array(32).fill(7))], id => peerIdOf(publicKeyOf(id))),
+    text('base64', ['AAAA', 'AA==', '/+8='], base64 => toBase64(fromBase64(base64))),
+    text('hexadecimal', ['00ff', ''], hex => (toHex(fromHex(hex)) === hex.toLowerCase() ? hex : '')),
+    { name: 'utf-8', corpus: [utf8('ὄστρακον'), concat(utf8('a'))], read: bytes => utf8(fromUtf8(bytes)) },
+  ]
+}
