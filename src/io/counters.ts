@@ -1,0 +1,47 @@
+/** What the adapters count; the daemon exports them as metrics under these names. */
+export const COUNTER_NAMES = [
+  'stranger_refused',
+  'dial_failed',
+  'peer_connected',
+  'peer_disconnected',
+  'rpc_message_dropped',
+  'rpc_request_overloaded',
+  'rpc_request_deadline',
+  'rpc_request_unreachable',
+  'rpc_stream_opened',
+  'rpc_stream_malformed',
+  'rpc_reading_paused',
+  'gossip_accepted',
+  'gossip_ignored',
+  'gossip_rejected',
+  'gossip_publish_failed',
+  'dht_put',
+  'dht_put_unoffered',
+  'dht_get_local',
+  'dht_get_remote',
+  'dht_get_missed',
+  'dht_record_refused',
+  'store_full',
+  'store_corrupt',
+  'store_reopened',
+] as const
+
+export type CounterName = (typeof COUNTER_NAMES)[number]
+
+export class Counters {
+  readonly #counts = new Map<CounterName, number>()
+
+  add(name: CounterName, by = 1): void {
+    this.#counts.set(name, this.get(name) + by)
+  }
+
+  get(name: CounterName): number {
+    return this.#counts.get(name) ?? 0
+  }
+
+  /** Every counter, those at zero included. */
+  snapshot(): Readonly<Record<CounterName, number>> {
+    const entries = COUNTER_NAMES.map(name => [name, this.get(name)] as const)
+    return Object.fromEntries(entries) as Record<CounterName, number>
+  }
+}

@@ -1,0 +1,169 @@
+import { join } from 'node:path'
+import type { GossipSub } from '@libp2p/gossipsub'
+import type { KadDHT } from '@libp2p/kad-dht'
+import { LevelDatastore } from 'datastore-level'
+import type { Clock, Gossip, PeerId, RecordStore, Rng, Secret, Store, Transport } from '../base/index.ts'
+import { SystemClock } from './clock.ts'
+import { Counters } from './counters.ts'
+import { DhtRecords, dhtService } from './dht.ts'
+import { GossipsubGossip, gossipService } from './gossip.ts'
+import { createHost, type Host, type HostOptions } from './host.ts'
+import type { Logger } from './logger.ts'
+import { SystemRng } from './random.ts'
+import { RpcTransport } from './rpc.ts'
+import { type Database, freeBytesOf, LevelStore, openDatabase } from './store.ts'
+
+export { COUNTER_NAMES, type CounterName, Counters } from './counters.ts'
+export { MAX_FRAME_BYTES } from './frames.ts'
+export { MAX_GOSSIP_BYTES } from './gossip.ts'
+export { SECURITY_ORDER, type Security } from './host.ts'
+export {
+  createKeystore,
+  DEFAULT_COST,
+  type KeystoreContent,
+  LOWEST_COST,
+  openKeystore,
+  type ScryptCost,
+  saveKeystore,
+} from './keystore.ts'
+export { createLogger, type Logger, type LoggerOptions, type LogLevel, silentLogger } from './logger.ts'
+export { PASSPHRASE_VARIABLE, type PassphraseSources, readPassphrase } from './passphrase.ts'
+export { SystemClock, SystemRng }
+
+export interface IoOptions extends Omit<HostOptions, 'services' | 'rng' | 'counters' | 'seed'> {
+  readonly identitySeed: Secret
+  /** The hexadecimal network id; part of every protocol and topic name. */
+  readonly networkId: string
+  /** The node's data directory, which must exist; the database is `db` in it. */
+  readonly directory: string
+  /** Whether a DHT record with the right hash is one that this network keeps (signature, membership). */
+  readonly judgeRecord: (record: Uint8Array) => boolean
+  readonly logger: Logger
+}
+
+/** The DHT port, and what only the real one offers. */
+export interface NodeRecords extends RecordStore {
+  /** Offers records that this node keeps to the peers now nearest to them; returns how many were taken by someone. */
+  republish(keys: Iterable<string>): Promise<number>
+  /** Drops this node's own copy. */
+  forget(key: string): Promise<void>
+}
+
+/** The gossip port, and what only the real one tells. */
+export interface NodeGossip extends Gossip {
+  /** How many connected peers listen to the topic, as far as they have told. */
+  subscriberCount(topic: string): number
+}
+
+/** The real ports of one node. */
+export interface Io {
+  readonly peerId: PeerId
+  readonly transport: Transport
+  readonly gossip: NodeGossip
+  readonly records: NodeRecords
+  readonly store: Store
+  readonly clock: Clock
+  readonly rng: Rng
+  readonly counters: Counters
+  /** The multiaddrs that this node listens on, peer id included. */
+  addresses(): string[]
+  connectedPeers(): PeerId[]
+  /** Replaces what is known of a member's addresses and dials it if it is not connected. */
+  learnAddress(peerId: PeerId, multiaddrs: readonly string[]): void
+  /** Call when `members` or `isMember` would answer differently: drops those who left and dials those who came. */
+  membersChanged(): void
+  /** Closes everything that `startIo` opened, the store last. */
+  stop(): Promise<void>
+}
+
+/**
+ * Opens the disk and joins the network: listens, and dials the members. Frames and requests that arrive before the
+ * transport is started wait. Errors: `conflict` (directory or address in use), `storage_corrupt`, `storage_full`.
+ */
+export async function startIo(options: IoOptions): Promise<Io> {
+  const counters = new Counters()
+  const disk = await openDisk(options.directory, counters)
+  try {
+    return await startNetwork(options, disk, counters)
+  } catch (error) {
+    await disk.store.close()
+    throw error
+  }
+}
+
+async function startNetwork(options: IoOptions, disk: Disk, counters: Counters): Promise<Io> {
+  const rng = new SystemRng()
+  const { networkId, logger, isMember } = options
+  const judge = options.judgeRecord
+  const host = await createHost({
+    ...options,
+    seed: options.identitySeed,
+    rng,
+    counters,
+    services: {
+      gossip: components => gossipService()(components),
+      dht: components => dhtService({ networkId, datastore: disk.dht, judge, counters })(components as never),
+    },
+  })
+  const { gossip: service, dht } = host.libp2p.services as unknown as { gossip: GossipSub; dht: KadDHT }
+  const gossip = new GossipsubGossip({ service, networkId, isMember, counters, logger })
+  const records = new DhtRecords({ dht, own: disk.own, counters, logger })
+  host.onPeer((_peerId, isConnected) => {
+    if (isConnected) records.peerCame()
+  })
+  const transport = new RpcTransport({ host, networkId, counters, logger })
+  await transport.listen()
+  await host.start()
+  return assemble({ host, transport, gossip, records, store: disk.store, rng, counters })
+}
+
+type Parts = Pick<Io, 'gossip' | 'store' | 'rng' | 'counters'> & {
+  readonly host: Host
+  readonly transport: RpcTransport
+  readonly records: DhtRecords
+}
+
+function assemble({ host, transport, gossip, records, store, rng, counters }: Parts): Io {
+  return {
+    peerId: host.peerId,
+    ...{ transport, gossip, records, store, rng, counters },
+    clock: new SystemClock(),
+    addresses: () => host.addresses(),
+    connectedPeers: () => host.connectedPeers(),
+    learnAddress: (peerId, multiaddrs) => host.learnAddress(peerId, multiaddrs),
+    membersChanged: () => host.membersChanged(),
+    async stop() {
+      records.stop()
+      await transport.stop()
+      await host.stop()
+      await store.close()
+    },
+  }
+}
+
+interface Disk {
+  readonly store: Store
+  /** Records that this node put. */
+  readonly own: LevelDatastore
+  /** Records that it keeps for others. */
+  readonly dht: LevelDatastore
+}
+
+async function openDisk(directory: string, counters: Counters): Promise<Disk> {
+  const level = await openDatabase(join(directory, 'db'))
+  const own = datastore(level, 'records')
+  const dht = datastore(level, 'dht')
+  const openSublevels = async (): Promise<void> => {
+    await own.open()
+    await dht.open()
+  }
+  await openSublevels()
+  const freeBytes = (): Promise<number> => freeBytesOf(directory)
+  return { store: new LevelStore({ level, freeBytes, reopened: openSublevels, counters }), own, dht }
+}
+
+/** A datastore in a corner of the node's one database; `level` and its sublevels share every method that is used. */
+function datastore(level: Database, name: string): LevelDatastore {
+  const sublevel = level.sublevel<string, Uint8Array>(name, { keyEncoding: 'utf8', valueEncoding: 'view' })
+  return new LevelDatastore(sublevel as never)
+}

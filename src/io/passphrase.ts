@@ -1,0 +1,90 @@
+import { readFile } from 'node:fs/promises'
+import { OstrakaError, Secret, utf8 } from '../base/index.ts'
+
+export const PASSPHRASE_VARIABLE = 'OSTRAKA_PASSPHRASE'
+
+/** What a prompt needs of a terminal; `process.stdin` and `process.stderr` fit. */
+export interface Terminal {
+  readonly input: Pick<NodeJS.ReadStream, 'isTTY' | 'setRawMode' | 'on' | 'off' | 'resume' | 'pause'>
+  readonly output: { write(text: string): unknown }
+}
+
+export interface PassphraseSources {
+  /** Path of a file that holds the passphrase; one trailing line break is not part of it. */
+  readonly file?: string | undefined
+  /** The environment; the variable is removed from it, so that child processes do not inherit it. */
+  readonly env?: Record<string, string | undefined>
+  /** Asks on this terminal when nothing else is given. */
+  readonly prompt?: { readonly question: string; readonly terminal: Terminal }
+}
+
+/** The passphrase from a file, the environment or a prompt, in this order. Errors: `not_found`, `malformed` (empty). */
+export async function readPassphrase({ file, env, prompt }: PassphraseSources): Promise<Secret> {
+  if (file !== undefined) return fromFile(file)
+  const variable = env?.[PASSPHRASE_VARIABLE]
+  if (env && variable !== undefined) {
+    delete env[PASSPHRASE_VARIABLE]
+    return passphrase(utf8(variable))
+  }
+  if (prompt?.terminal.input.isTTY) return passphrase(await ask(prompt.question, prompt.terminal))
+  throw new OstrakaError('not_found', `no passphrase: give a file or set ${PASSPHRASE_VARIABLE}`)
+}
+
+async function fromFile(path: string): Promise<Secret> {
+  let bytes: Uint8Array
+  try {
+    bytes = await readFile(path)
+  } catch (error) {
+    throw new OstrakaError('not_found', 'the passphrase file cannot be read', { path, reason: String(error) })
+  }
+  let end = bytes.length
+  if (bytes[end - 1] === 0x0a) end -= 1
+  if (bytes[end - 1] === 0x0d) end -= 1
+  const trimmed = Uint8Array.from(bytes.subarray(0, end))
+  bytes.fill(0)
+  return passphrase(trimmed)
+}
+
+function passphrase(bytes: Uint8Array): Secret {
+  if (bytes.length === 0) throw new OstrakaError('malformed', 'the passphrase is empty')
+  return new Secret(bytes)
+}
+
+/** Reads a line without echo. Control-C and control-D give up. */
+function ask(question: string, { input, output }: Terminal): Promise<Uint8Array> {
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
+  const typed: number[] = []
+  const finish = (): void => {
+    input.off('data', onData)
+    input.setRawMode(false)
+    input.pause()
+    output.write('\n')
+  }
+  const onData = (chunk: Buffer): void => {
+    for (const byte of chunk) {
+      if (byte === 0x0d || byte === 0x0a) {
+        finish()
+        resolve(Uint8Array.from(typed))
+        return
+      }
+      if (byte === 0x03 || byte === 0x04) {
+        finish()
+        reject(new OstrakaError('not_found', 'no passphrase was given'))
+        return
+      }
+      if (byte === 0x7f || byte === 0x08) eraseCharacter(typed)
+      else typed.push(byte)
+    }
+  }
+  output.write(question)
+  input.setRawMode(true)
+  input.on('data', onData)
+  input.resume()
+  return promise
+}
+
+/** Removes one UTF-8 character: its continuation bytes and the byte that leads them. */
+function eraseCharacter(typed: number[]): void {
+  while (((typed.at(-1) ?? 0) & 0xc0) === 0x80) typed.pop()
+  typed.pop()
+}

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { type ErrorCode, isOstrakaError, toHex } from '../../../src/base/index.ts'
+
+/** How a contract lets time pass: the real adapters wait, the simulated ones step their virtual clock. */
+export interface World {
+  /** Resolves once `condition` holds; rejects when it does not within a generous time. */
+  until(condition: () => boolean): Promise<void>
+  /** Lets the world run until `promise` has settled, and settles alike. */
+  settle<T>(promise: Promise<T>): Promise<T>
+  close(): Promise<void>
+}
+
+/** The world's side of real adapters: wall-clock time, polled. */
+export const realTime: Pick<World, 'until' | 'settle'> = {
+  async until(condition) {
+    const deadline = performance.now() + 15_000
+    while (!condition()) {
+      if (performance.now() > deadline) throw new Error(`never became true: ${condition}`)
+      await new Promise(resolve => setTimeout(resolve, 5))
+    }
+  },
+  settle: promise => promise,
+}
+
+export async function failsWith(promise: Promise<unknown>, code: ErrorCode): Promise<void> {
+  const error = await promise.then(
+    () => assert.fail(`expected ${code}, but it succeeded`),
+    (reason: unknown) => reason,
+  )
+  assert.ok(isOstrakaError(error), `expected ${code}, got ${error}`)
+  assert.equal(error.code, code)
+}
+
+export function bytesOf(text: string): Uint8Array {
+  return new TextEncoder().encode(text)
+}
+
+export function textOf(bytes: Uint8Array | undefined): string | undefined {
+  return bytes && new TextDecoder().decode(bytes)
+}
+
+export function keyOf(record: Uint8Array): string {
+  return toHex(createHash('sha256').update(record).digest())
+}
