@@ -16,6 +16,8 @@ const PEER_TIMEOUT_MS = 1000
 // How long callers wait; the offer itself goes on behind their back until it is done.
 const PUT_PATIENCE_MS = 2500
 const GET_PATIENCE_MS = 4000
+const SETTLE_PATIENCE_MS = 1000
+const SETTLE_POLL_MS = 25
 const OFFER_LIMIT_MS = 20_000
 // A newly connected peer is identified and in the routing table by then.
 const REOFFER_DELAY_MS = 2000
@@ -67,6 +69,8 @@ export interface DhtRecordsOptions {
   readonly dht: Pick<KadDHT, 'get' | 'put'>
   /** Where this node keeps the records that it put itself, whatever becomes of the DHT. */
   readonly own: Datastore
+  /** False while connected peers are not yet in the routing table, as in the first moments after a start. */
+  readonly isSettled: () => boolean
   readonly counters: Counters
   readonly logger: Logger
 }
@@ -92,6 +96,7 @@ export class DhtRecords implements RecordStore {
       throw new OstrakaError('malformed', 'the record does not hash to its key', { key })
     }
     await this.#keep(key, record)
+    await this.#settle()
     await this.#offer(key, record)
   }
 
@@ -99,7 +104,9 @@ export class DhtRecords implements RecordStore {
     const hash = hashOf(key)
     const own = await this.#own(key)
     this.#options.counters.add(own ? 'dht_get_local' : 'dht_get_remote')
-    return own ?? this.#search(hash)
+    if (own) return own
+    await this.#settle()
+    return this.#search(hash)
   }
 
   /** Offers records that this node keeps to the peers that are now nearest; returns how many were taken by someone. */
@@ -132,6 +139,13 @@ export class DhtRecords implements RecordStore {
   stop(): void {
     clearTimeout(this.#reofferTimer)
     this.#stopping.abort()
+  }
+
+  async #settle(): Promise<void> {
+    const deadline = performance.now() + SETTLE_PATIENCE_MS
+    while (!this.#options.isSettled() && performance.now() < deadline) {
+      await new Promise(resolve => setTimeout(resolve, SETTLE_POLL_MS))
+    }
   }
 
   async #keep(key: string, record: Uint8Array): Promise<void> {

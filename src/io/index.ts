@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { GossipSub } from '@libp2p/gossipsub'
-import type { KadDHT } from '@libp2p/kad-dht'
+import type { SingleKadDHT } from '@libp2p/kad-dht'
 import { LevelDatastore } from 'datastore-level'
 import type { Clock, Gossip, PeerId, RecordStore, Rng, Secret, Store, Transport } from '../base/index.ts'
 import { SystemClock } from './clock.ts'
@@ -29,6 +29,9 @@ export {
 export { createLogger, type Logger, type LoggerOptions, type LogLevel, silentLogger } from './logger.ts'
 export { PASSPHRASE_VARIABLE, type PassphraseSources, readPassphrase } from './passphrase.ts'
 export { SystemClock, SystemRng }
+
+// Queries reach everybody else from this many peers; fewer suffice when fewer are connected.
+const SETTLED_TABLE_SIZE = 8
 
 export interface IoOptions extends Omit<HostOptions, 'services' | 'rng' | 'counters' | 'seed'> {
   readonly identitySeed: Secret
@@ -105,9 +108,11 @@ async function startNetwork(options: IoOptions, disk: Disk, counters: Counters):
       dht: components => dhtService({ networkId, datastore: disk.dht, judge, counters })(components as never),
     },
   })
-  const { gossip: service, dht } = host.libp2p.services as unknown as { gossip: GossipSub; dht: KadDHT }
+  const { gossip: service, dht } = host.libp2p.services as unknown as { gossip: GossipSub; dht: SingleKadDHT }
   const gossip = new GossipsubGossip({ service, networkId, isMember, counters, logger })
-  const records = new DhtRecords({ dht, own: disk.own, counters, logger })
+  const isSettled = (): boolean =>
+    dht.routingTable.size >= Math.min(host.connectedPeers().length, SETTLED_TABLE_SIZE)
+  const records = new DhtRecords({ dht, own: disk.own, isSettled, counters, logger })
   host.onPeer((_peerId, isConnected) => {
     if (isConnected) records.peerCame()
   })

@@ -40,6 +40,17 @@ export interface StoreOptions {
   readonly counters: Counters
 }
 
+interface Waiting {
+  readonly operations: readonly Operation[]
+  readonly sync: boolean
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+type Operation =
+  | { readonly type: 'del'; readonly key: string }
+  | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
+
 /** Free bytes of the file system that holds `path`. */
 export async function freeBytesOf(path: string): Promise<number> {
   const { bavail, bsize } = await statfs(path)
@@ -48,11 +59,15 @@ export async function freeBytesOf(path: string): Promise<number> {
 
 /**
  * The `Store` over LevelDB. Every value carries a CRC-32 over key and value, so that damage is `storage_corrupt` and is
- * never served. When a write fails the database is opened afresh before the next one, so that no acknowledged write
- * follows a torn one in the log; until there is room again writes are `storage_full` and reads go on.
+ * never served. Writes go one after the other, and those that wait go together, sharing one sync. When a write fails
+ * the database is opened afresh before the next one, so that no acknowledged write follows a torn one in the log; until
+ * there is room again writes are `storage_full` and reads go on.
  */
 export class LevelStore implements Store {
   readonly #options: StoreOptions
+  #waiting: Waiting[] = []
+  #isWriting = false
+  #writing: Promise<void> | undefined
   #isHurt = false
   #reopening: Promise<void> | undefined
   #freeBytes = 0
@@ -63,8 +78,7 @@ export class LevelStore implements Store {
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
-    await this.#reopening
-    const stored = await this.#try(key, () => this.#options.level.get(KEY_PREFIX + key))
+    const stored = await this.#read(key, () => this.#options.level.get(KEY_PREFIX + key))
     return stored === undefined ? undefined : this.#checked(key, stored)
   }
 
@@ -72,36 +86,58 @@ export class LevelStore implements Store {
     prefix: string,
     options: { readonly from?: string; readonly limit?: number } = {},
   ): Promise<ReadonlyArray<{ readonly key: string; readonly value: Uint8Array }>> {
-    await this.#reopening
     const from = options.from !== undefined && options.from > prefix ? options.from : prefix
     const range = { gte: KEY_PREFIX + from, lt: KEY_PREFIX + prefix + PREFIX_END, limit: options.limit ?? -1 }
-    const entries = await this.#try(prefix, () => this.#options.level.iterator(range).all())
+    const entries = await this.#read(prefix, () => this.#options.level.iterator(range).all())
     return entries.map(([stored, value]) => {
       const key = stored.slice(KEY_PREFIX.length)
       return { key, value: this.#checked(key, value) }
     })
   }
 
-  async write(batch: readonly Write[], { sync }: { readonly sync: boolean }): Promise<void> {
-    if (batch.length === 0 && !sync) return
-    await this.#ensureRoom()
-    if (this.#isHurt) await this.#reopen()
+  write(batch: readonly Write[], { sync }: { readonly sync: boolean }): Promise<void> {
     const operations = batch.map(({ key, value }) =>
       value === null
         ? { type: 'del' as const, key: KEY_PREFIX + key }
         : { type: 'put' as const, key: KEY_PREFIX + key, value: concat(checksum(key, value), value) },
     )
-    try {
-      await this.#options.level.batch(operations, { sync })
-    } catch (error) {
-      this.#isHurt = true
-      throw this.#counted(storageError(error, batch[0]?.key ?? ''))
-    }
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.#waiting.push({ operations, sync, resolve, reject })
+    if (!this.#isWriting) this.#writing = this.#writeAll()
+    return promise
   }
 
+  /** Waits for what is being written. */
   async close(): Promise<void> {
-    await this.#reopening
+    await this.#writing
     await this.#options.level.close()
+  }
+
+  async #writeAll(): Promise<void> {
+    this.#isWriting = true
+    while (this.#waiting.length > 0) {
+      const group = this.#waiting
+      this.#waiting = []
+      try {
+        await this.#writeGroup(group)
+        for (const { resolve } of group) resolve()
+      } catch (error) {
+        for (const { reject } of group) reject(error)
+      }
+    }
+    this.#isWriting = false
+  }
+
+  async #writeGroup(group: readonly Waiting[]): Promise<void> {
+    await this.#ensureRoom()
+    if (this.#isHurt) await this.#reopen()
+    const operations = group.flatMap(waiting => waiting.operations)
+    try {
+      await this.#options.level.batch(operations, { sync: group.some(waiting => waiting.sync) })
+    } catch (error) {
+      this.#isHurt = true
+      throw this.#counted(storageError(error, operations[0]?.key.slice(KEY_PREFIX.length) ?? ''))
+    }
   }
 
   async #ensureRoom(): Promise<void> {
@@ -115,7 +151,7 @@ export class LevelStore implements Store {
   }
 
   async #reopen(): Promise<void> {
-    this.#reopening ??= this.#closeAndOpen().finally(() => {
+    this.#reopening = this.#closeAndOpen().finally(() => {
       this.#reopening = undefined
     })
     await this.#reopening
@@ -133,10 +169,13 @@ export class LevelStore implements Store {
     }
   }
 
-  async #try<T>(key: string, read: () => Promise<T>): Promise<T> {
+  async #read<T>(key: string, read: () => Promise<T>): Promise<T> {
     try {
+      if (this.#reopening) await this.#reopening
       return await read()
     } catch (error) {
+      // closing the database cuts off the iterators of the moment
+      if (this.#reopening) return this.#read(key, read)
       throw this.#counted(storageError(error, key))
     }
   }

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict'
+import { Secret } from '../../src/base/index.ts'
+import { createLogger } from '../../src/io/index.ts'
+
+describe('logger', () => {
+  const lines = (isPretty: boolean) => {
+    const written: string[] = []
+    const logger = createLogger({ isPretty, destination: { write: line => written.push(line) } })
+    return { logger, written }
+  }
+
+  it('prints no secret, neither as a Secret nor under a telling name', () => {
+    const { logger, written } = lines(false)
+    const bytes = Buffer.from('hunter2')
+    logger.info(
+      { any: new Secret(bytes), seed: 'hunter2', node: { token: 'hunter2' }, a: { b: { share: 'hunter2' } } },
+      'x',
+    )
+    assert.ok(!written.join('').includes('hunter2'))
+    assert.equal(written.join('').match(/<redacted>/g)?.length, 4)
+  })
+
+  it('writes JSON with level, time and fields', () => {
+    const { logger, written } = lines(false)
+    logger.warn({ code: 'stranger', peerId: 'p' }, 'refused')
+    logger.debug('not at this level')
+    const [entry] = written.map(line => JSON.parse(line))
+    assert.deepEqual([entry.level, entry.code, entry.peerId, entry.msg], ['warn', 'stranger', 'p', 'refused'])
+    assert.ok(!Number.isNaN(Date.parse(entry.time)))
+    assert.equal(written.length, 1)
+  })
+
+  it('writes one readable line per entry when pretty', () => {
+    const { logger, written } = lines(true)
+    logger.info({ peerId: 'p', count: 2 }, 'peer connected')
+    assert.match(written[0] ?? '', /^\d\d:\d\d:\d\d\.\d{3} INFO {2}peer connected peerId=p count=2\n$/)
+  })
+})
