@@ -1,0 +1,326 @@
+import { randomBytes } from 'node:crypto'
+import { fromBase64, fromHex, type Rng, type Secret, toBase64 } from '../base/index.ts'
+import type { SigningKey } from '../crypto/index.ts'
+import type { KeyKind, Operation, PolicyRule, Transaction } from '../wire/index.ts'
+import { createHttp, type Http, jsonOfAnswer } from './http.ts'
+import type { BlockJson, KeyJson, PeerJson, PlanJson, PolicyJson, ProofJson, StatusJson } from './json.ts'
+
+export interface ConnectOptions {
+  /** Base URL of a daemon, such as `http://127.0.0.1:7801`. */
+  readonly api: string
+  /** A bearer token of that daemon. */
+  readonly token?: string
+  /** Signs every request itself instead: works with any daemon of the network. */
+  readonly principal?: SigningKey
+}
+
+export interface NewKey {
+  readonly name: string
+  readonly kind: KeyKind
+  readonly threshold: number
+  readonly shares: number
+  readonly rules?: readonly PolicyRule[]
+  readonly isExportable?: boolean
+  readonly entropy?: number
+}
+
+export interface OperationOptions {
+  /** 0 or absent: the active version. */
+  readonly version?: number
+}
+
+export interface Evaluated {
+  readonly version: number
+  readonly outputs: readonly Uint8Array[]
+}
+
+export interface BlindEvaluated extends Evaluated {
+  readonly proofs: readonly ProofJson[]
+}
+
+export interface Signatures {
+  readonly version: number
+  readonly publicKey: Uint8Array
+  readonly signatures: readonly Uint8Array[]
+}
+
+/** A daemon's HTTP interface as typed calls. Every rejection is an OstrakaError with the daemon's code. */
+export interface Client {
+  readonly api: string
+  health(): Promise<{ readonly status: string; readonly reasons: readonly string[] }>
+  metrics(): Promise<string>
+  status(): Promise<StatusJson>
+  peers(): Promise<readonly PeerJson[]>
+  keys(): Promise<readonly KeyJson[]>
+  key(name: string): Promise<KeyJson>
+  /** Resolves when the key's first version is active. */
+  createKey(key: NewKey): Promise<KeyJson>
+  /** Shares `secret` (as `--secret-file` holds it) here and sends the sealed shares only; wipes nothing of the caller's. */
+  importKey(key: NewKey, secret: Secret): Promise<KeyJson>
+  policy(name: string): Promise<PolicyJson>
+  /** `revision` is that of the policy that is replaced. */
+  setPolicy(name: string, revision: number, rules: readonly PolicyRule[]): Promise<PolicyJson>
+  sign(name: string, messages: readonly Uint8Array[], options?: OperationOptions): Promise<Signatures>
+  derive(name: string, inputs: readonly Uint8Array[], options?: OperationOptions): Promise<Evaluated>
+  /** Evaluates elements that the caller blinded; their proofs are the caller's to check. */
+  evaluateBlinded(
+    name: string,
+    elements: readonly Uint8Array[],
+    options?: OperationOptions,
+  ): Promise<BlindEvaluated>
+  /** Blinds, has evaluated, checks the proofs and finalizes: the same outputs as `derive`, unseen by the network. */
+  deriveBlinded(name: string, inputs: readonly Uint8Array[], options?: OperationOptions): Promise<Evaluated>
+  /** Raw X25519 shared secrets with the given public keys. */
+  decrypt(name: string, encapsulations: readonly Uint8Array[], options?: OperationOptions): Promise<Evaluated>
+  /** Blocks from a height on; with `waitMs`, waits that long for the first. */
+  log(
+    from: number,
+    options?: { readonly limit?: number; readonly waitMs?: number },
+  ): Promise<{ readonly height: number; readonly blocks: readonly BlockJson[] }>
+  /** Ends the pooled connections. */
+  close(): void
+}
+
+export function connect(options: ConnectOptions): Client {
+  return new HttpClient(options, createHttp(options.api))
+}
+
+const systemRng: Rng = { bytes: length => new Uint8Array(randomBytes(length)) }
+
+class HttpClient implements Client {
+  readonly api: string
+  readonly #http: Http
+  readonly #token: string | undefined
+  readonly #principal: SigningKey | undefined
+  #networkId: Uint8Array | undefined
+
+  constructor(options: ConnectOptions, http: Http) {
+    this.api = options.api
+    this.#http = http
+    this.#token = options.token
+    this.#principal = options.principal
+  }
+
+  async health(): Promise<{ readonly status: string; readonly reasons: readonly string[] }> {
+    const answer = await this.#http.send({ method: 'GET', path: '/health', timeoutMs: 5000 })
+    if (answer.status === 503 && answer.text.includes('"reasons"')) return JSON.parse(answer.text)
+    return jsonOfAnswer(answer) as { status: string; reasons: string[] }
+  }
+
+  async metrics(): Promise<string> {
+    return (await this.#http.send({ method: 'GET', path: '/metrics' })).text
+  }
+
+  async status(): Promise<StatusJson> {
+    return (await this.#get('/api/v1/status')) as StatusJson
+  }
+
+  async peers(): Promise<readonly PeerJson[]> {
+    return ((await this.#get('/api/v1/peers')) as { peers: PeerJson[] }).peers
+  }
+
+  async keys(): Promise<readonly KeyJson[]> {
+    return ((await this.#get('/api/v1/keys')) as { keys: KeyJson[] }).keys
+  }
+
+  async key(name: string): Promise<KeyJson> {
+    return (await this.#get(keyPath(name))) as KeyJson
+  }
+
+  async createKey(key: NewKey): Promise<KeyJson> {
+    const body = { name: key.name, ...newKeyJson(key) }
+    return (await this.#change('POST', '/api/v1/keys', body, () => createKeyOf(key, 'generate'))) as KeyJson
+  }
+
+  async importKey(key: NewKey, secret: Secret): Promise<KeyJson> {
+    const { dealAs, dealFor, scalarOfSecret } = await import('./dealing-client.ts')
+    const scalar = await scalarOfSecret(key.kind, secret)
+    try {
+      const path = `${keyPath(key.name)}/import`
+      const open = () => createKeyOf(key, 'import')
+      const plan = (await this.#change('POST', path, newKeyJson(key), open)) as PlanJson
+      const dealer = { kind: key.kind, networkId: await this.#network(), rng: systemRng }
+      const dealing =
+        this.#principal === undefined
+          ? dealFor(dealer, plan, scalar)
+          : dealAs(this.#principal, dealer, plan, scalar)
+      return (await this.#sendJson('POST', path, { dealing })) as KeyJson
+    } finally {
+      scalar.wipe()
+    }
+  }
+
+  async policy(name: string): Promise<PolicyJson> {
+    return (await this.#get(`${keyPath(name)}/policy`)) as PolicyJson
+  }
+
+  async setPolicy(name: string, revision: number, rules: readonly PolicyRule[]): Promise<PolicyJson> {
+    const body = { revision, rules: rulesJson(rules) }
+    const path = `${keyPath(name)}/policy`
+    const transaction = (): Transaction => ({ type: 'set-policy', name, revision, rules })
+    return (await this.#change('PUT', path, body, transaction)) as PolicyJson
+  }
+
+  async sign(name: string, messages: readonly Uint8Array[], options?: OperationOptions): Promise<Signatures> {
+    const answer = await this.#operate(name, 'sign', 'messages', messages, options)
+    return {
+      version: answer.version,
+      publicKey: fromBase64(answer.publicKey as string),
+      signatures: (answer.signatures as string[]).map(fromBase64),
+    }
+  }
+
+  async derive(name: string, inputs: readonly Uint8Array[], options?: OperationOptions): Promise<Evaluated> {
+    const answer = await this.#operate(name, 'derive', 'inputs', inputs, options)
+    return { version: answer.version, outputs: (answer.outputs as string[]).map(fromBase64) }
+  }
+
+  async evaluateBlinded(
+    name: string,
+    elements: readonly Uint8Array[],
+    options?: OperationOptions,
+  ): Promise<BlindEvaluated> {
+    const answer = await this.#operate(name, 'derive', 'inputs', elements, options, true)
+    return {
+      version: answer.version,
+      outputs: (answer.outputs as string[]).map(fromBase64),
+      proofs: (answer.proofs ?? []) as ProofJson[],
+    }
+  }
+
+  async deriveBlinded(
+    name: string,
+    inputs: readonly Uint8Array[],
+    options?: OperationOptions,
+  ): Promise<Evaluated> {
+    const { deriveBlinded } = await import('./blinding-client.ts')
+    const evaluator = {
+      key: () => this.key(name),
+      evaluate: (elements: readonly Uint8Array[]) => this.evaluateBlinded(name, elements, options),
+    }
+    return deriveBlinded(evaluator, inputs, systemRng)
+  }
+
+  async decrypt(
+    name: string,
+    encapsulations: readonly Uint8Array[],
+    options?: OperationOptions,
+  ): Promise<Evaluated> {
+    const answer = await this.#operate(name, 'decrypt', 'encapsulations', encapsulations, options)
+    return { version: answer.version, outputs: (answer.sharedSecrets as string[]).map(fromBase64) }
+  }
+
+  async log(
+    from: number,
+    options: { readonly limit?: number; readonly waitMs?: number } = {},
+  ): Promise<{ readonly height: number; readonly blocks: readonly BlockJson[] }> {
+    const query = new URLSearchParams({ from: String(from) })
+    for (const [name, value] of Object.entries(options)) query.set(name, String(value))
+    return (await this.#get(`/api/v1/log?${query}`)) as { height: number; blocks: BlockJson[] }
+  }
+
+  close(): void {
+    this.#http.close()
+  }
+
+  /** As JSON with the bearer token, or as the transaction that the principal signs itself. */
+  async #change(
+    method: 'POST' | 'PUT',
+    path: string,
+    body: unknown,
+    transaction: () => Transaction,
+  ): Promise<unknown> {
+    const principal = this.#principal
+    if (principal === undefined) return this.#sendJson(method, path, body)
+    const { signTransaction } = await import('./signing.ts')
+    const { transactionCodec } = await import('../wire/index.ts')
+    const signed = signTransaction(principal, await this.#network(), transaction())
+    return this.#sendEnvelope(method, path, transactionCodec.encode(signed))
+  }
+
+  async #operate(
+    name: string,
+    operation: Operation,
+    field: string,
+    inputs: readonly Uint8Array[],
+    { version = 0 }: OperationOptions = {},
+    isBlinded = false,
+  ): Promise<Record<string, unknown> & { readonly version: number }> {
+    const path = `${keyPath(name)}/${operation}`
+    const principal = this.#principal
+    if (principal === undefined) {
+      const body = {
+        [field]: inputs.map(toBase64),
+        ...(version === 0 ? {} : { version }),
+        ...(isBlinded ? { blinded: true } : {}),
+      }
+      return (await this.#sendJson('POST', path, body)) as { version: number }
+    }
+    const { signOperation } = await import('./signing.ts')
+    const { signedOperationCodec } = await import('../wire/index.ts')
+    const call = { key: name, operation, inputs, version, isBlinded }
+    const signed = signOperation(principal, await this.#network(), call, Date.now(), systemRng)
+    return (await this.#sendEnvelope('POST', path, signedOperationCodec.encode(signed))) as {
+      version: number
+    }
+  }
+
+  async #network(): Promise<Uint8Array> {
+    this.#networkId ??= fromHex((await this.status()).networkId)
+    return this.#networkId
+  }
+
+  async #get(path: string): Promise<unknown> {
+    return jsonOfAnswer(await this.#http.send({ method: 'GET', path, headers: this.#authorization() }))
+  }
+
+  async #sendJson(method: 'POST' | 'PUT', path: string, body: unknown): Promise<unknown> {
+    const headers = { 'content-type': 'application/json', ...this.#authorization() }
+    return jsonOfAnswer(await this.#http.send({ method, path, headers, body: JSON.stringify(body) }))
+  }
+
+  async #sendEnvelope(method: 'POST' | 'PUT', path: string, body: Uint8Array): Promise<unknown> {
+    const headers = { 'content-type': 'application/cbor' }
+    return jsonOfAnswer(await this.#http.send({ method, path, headers, body }))
+  }
+
+  #authorization(): Record<string, string> {
+    return this.#token === undefined || this.#principal !== undefined
+      ? {}
+      : { authorization: `Bearer ${this.#token}` }
+  }
+}
+
+function keyPath(name: string): string {
+  return `/api/v1/keys/${encodeURIComponent(name)}`
+}
+
+function newKeyJson(key: NewKey): Record<string, unknown> {
+  return {
+    kind: key.kind,
+    threshold: key.threshold,
+    shares: key.shares,
+    ...(key.rules === undefined ? {} : { policy: { rules: rulesJson(key.rules) } }),
+    ...(key.isExportable === undefined ? {} : { exportable: key.isExportable }),
+    ...(key.entropy === undefined ? {} : { entropy: key.entropy }),
+  }
+}
+
+function rulesJson(rules: readonly PolicyRule[]): unknown {
+  return rules.map(rule => ({ ...rule, principal: toBase64(rule.principal) }))
+}
+
+function createKeyOf(key: NewKey, origin: 'generate' | 'import'): Transaction {
+  return {
+    type: 'create-key',
+    nonce: systemRng.bytes(16),
+    name: key.name,
+    kind: key.kind,
+    threshold: key.threshold,
+    shares: key.shares,
+    rules: key.rules ?? [],
+    isExportable: key.isExportable ?? false,
+    entropy: key.entropy ?? 0,
+    origin,
+  }
+}

@@ -1,0 +1,59 @@
+import type { FastifyInstance } from 'fastify'
+import { OstrakaError } from '../base/index.ts'
+import type { ServerOptions } from './server.ts'
+
+export { type Authority, authorityOf } from './auth.ts'
+export {
+  type BlindEvaluated,
+  type Client,
+  type ConnectOptions,
+  connect,
+  type Evaluated,
+  type NewKey,
+  type OperationOptions,
+  type Signatures,
+} from './client.ts'
+export {
+  ageRecipient,
+  type BlockJson,
+  type KeyJson,
+  type PeerJson,
+  type PolicyJson,
+  publicKeyOfRecipient,
+  type StatusJson,
+} from './json.ts'
+export type * from './port.ts'
+export {
+  isFile,
+  PrincipalVault,
+  principalNamed,
+  readPrincipal,
+  readPrincipalSeed,
+  writePrincipal,
+} from './principals.ts'
+export type { ServerOptions } from './server.ts'
+export { createToken, TokenRegister } from './tokens.ts'
+
+/** Where a server listens; port 0 takes a free one. */
+export interface Listening {
+  readonly host: string
+  readonly port: number
+}
+
+/** The HTTP interface, listening. Errors: `conflict` when the address is taken. */
+export async function startApi(
+  options: ServerOptions,
+  at: Listening,
+): Promise<{ readonly url: string; stop(): Promise<void> }> {
+  // only daemons need the server; clients that import this file should not wait for fastify
+  const { buildServer } = await import('./server.ts')
+  const server: FastifyInstance = buildServer(options)
+  let url: string
+  try {
+    url = await server.listen({ host: at.host, port: at.port })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    throw new OstrakaError('conflict', `${at.host}:${at.port} is in use`)
+  }
+  return { url, stop: () => server.close() }
+}

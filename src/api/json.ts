@@ -1,0 +1,154 @@
+import { bech32 } from '@scure/base'
+import { toBase64, toHex } from '../base/index.ts'
+import type { CertifiedBlock, PolicyRule } from '../wire/index.ts'
+import type { ImportPlan, KeyView, OperationResult, PeerView, StatusView } from './port.ts'
+
+/** Anything of bytes, numbers, text, lists and maps, with its bytes in base64. */
+export function jsonOf(value: unknown): unknown {
+  if (value instanceof Uint8Array) return toBase64(value)
+  if (Array.isArray(value)) return value.map(jsonOf)
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, jsonOf(inner)]))
+  }
+  return value
+}
+
+/** The age recipient (bech32 with the prefix `age`, C2SP age specification) of a raw X25519 public key. */
+export function ageRecipient(publicKey: Uint8Array): string {
+  return bech32.encodeFromBytes('age', publicKey)
+}
+
+/** The raw X25519 public key inside an `age1…` recipient, or undefined when the text is none. */
+export function publicKeyOfRecipient(recipient: string): Uint8Array | undefined {
+  try {
+    const { prefix, bytes } = bech32.decodeToBytes(recipient)
+    return prefix === 'age' && bytes.length === 32 ? bytes : undefined
+  } catch {
+    return undefined
+  }
+}
+
+export interface KeyJson {
+  readonly name: string
+  readonly kind: string
+  readonly keyId: string
+  readonly version: number
+  readonly publicKey: string
+  readonly recipient?: string
+  readonly threshold: number
+  readonly shares: number
+  readonly holders: readonly { readonly slot: number; readonly peerId: string }[]
+  readonly state: string
+  readonly exportable: boolean
+  readonly entropy: number
+  readonly owner: string
+  readonly policy: PolicyJson
+  readonly versions: readonly VersionJson[]
+}
+
+export interface VersionJson {
+  readonly version: number
+  readonly state: string
+  readonly publicKey: string
+  readonly height: number
+  readonly dealers: readonly string[]
+  readonly commitments: readonly string[]
+}
+
+export interface RuleJson {
+  readonly principal: string
+  readonly operations: readonly string[]
+  readonly ratePerMinute?: number
+  readonly untilMs?: number
+}
+
+export interface PolicyJson {
+  readonly revision: number
+  readonly rules: readonly RuleJson[]
+}
+
+export function keyJson(key: KeyView): KeyJson {
+  const hasRecipient = key.kind === 'x25519' && key.publicKey.length === 32
+  return {
+    name: key.name,
+    kind: key.kind,
+    keyId: key.keyId,
+    version: key.version,
+    publicKey: toBase64(key.publicKey),
+    ...(hasRecipient ? { recipient: ageRecipient(key.publicKey) } : {}),
+    threshold: key.threshold,
+    shares: key.shares,
+    holders: key.holders.map(({ slot, peerId }) => ({ slot, peerId })),
+    state: key.state,
+    exportable: key.isExportable,
+    entropy: key.entropy,
+    owner: toBase64(key.owner),
+    policy: policyJson(key),
+    versions: key.versions.map(version => ({
+      version: version.version,
+      state: version.state,
+      publicKey: toBase64(version.publicKey),
+      height: version.height,
+      dealers: [...version.dealers],
+      commitments: version.commitments.map(toBase64),
+    })),
+  }
+}
+
+export function policyJson(key: KeyView): PolicyJson {
+  return { revision: key.policyRevision, rules: key.rules.map(ruleJson) }
+}
+
+function ruleJson(rule: PolicyRule): RuleJson {
+  return { ...rule, principal: toBase64(rule.principal), operations: [...rule.operations] }
+}
+
+export interface PlanJson {
+  readonly keyId: string
+  readonly ceremony: string
+  readonly version: number
+  readonly threshold: number
+  /** The principal that must deal: the one that opened the ceremony. */
+  readonly dealer: string
+  readonly recipients: readonly {
+    readonly slot: number
+    readonly peerId: string
+    readonly sealingKey: string
+  }[]
+}
+
+export function planJson(plan: ImportPlan, dealer: Uint8Array): PlanJson {
+  return { ...(jsonOf(plan) as Omit<PlanJson, 'dealer'>), dealer: toBase64(dealer) }
+}
+
+export interface ProofJson {
+  readonly slot: number
+  readonly verifyingShare: string
+  readonly elements: readonly string[]
+  readonly challenge: string
+  readonly response: string
+}
+
+export function proofsJson(result: OperationResult): { readonly proofs?: readonly ProofJson[] } {
+  return result.proofs === undefined ? {} : { proofs: jsonOf(result.proofs) as readonly ProofJson[] }
+}
+
+export interface BlockJson {
+  readonly height: number
+  readonly blockId: string
+  readonly block: unknown
+  readonly certificate: unknown
+}
+
+export function blockJson(certified: CertifiedBlock): BlockJson {
+  return {
+    height: certified.block.header.height,
+    blockId: toHex(certified.certificate.blockId),
+    block: jsonOf(certified.block),
+    certificate: jsonOf(certified.certificate),
+  }
+}
+
+/** Views that hold no bytes go out as they are. */
+export type StatusJson = StatusView
+export type PeerJson = PeerView

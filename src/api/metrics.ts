@@ -1,0 +1,71 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { NodePort } from './port.ts'
+
+/** From a local refusal to a ceremony that waits for its deadline. */
+const SECONDS_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+
+export interface Metrics {
+  readonly contentType: string
+  text(): Promise<string>
+  observe(route: string, status: number, code: string, durationMs: number): void
+}
+
+/** One registry per server, so that several nodes of one process (tests) do not mix. */
+export function createMetrics(port: NodePort): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry })
+  const requests = new Counter({
+    name: 'ostraka_http_requests_total',
+    help: 'HTTP requests by route, status and error code (empty when there was none)',
+    labelNames: ['route', 'status', 'code'],
+    registers,
+  })
+  const durations = new Histogram({
+    name: 'ostraka_http_request_seconds',
+    help: 'Time to answer an HTTP request',
+    labelNames: ['route'],
+    buckets: SECONDS_BUCKETS,
+    registers,
+  })
+  nodeGauges(port, registry)
+  return {
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+    observe(route, status, code, durationMs) {
+      requests.inc({ route, status: String(status), code })
+      durations.observe({ route }, durationMs / 1000)
+    },
+  }
+}
+
+function nodeGauges(port: NodePort, registry: Registry): void {
+  const gauge = (name: string, help: string, read: () => number): void => {
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read())
+      },
+    })
+  }
+  gauge('ostraka_height', 'Applied control-log height', () => port.status().height)
+  gauge('ostraka_epoch', 'Current epoch', () => port.status().epoch)
+  gauge('ostraka_members', 'Members of the network', () => port.status().members.length)
+  gauge('ostraka_members_connected', 'Members connected to this node', () => {
+    return port.status().members.filter(member => member.state === 'connected').length
+  })
+  gauge('ostraka_keys', 'Keys in the control log', () => port.keys().length)
+  gauge('ostraka_convictions', 'Members that proof has convicted', () => port.status().convictions.length)
+  gauge('ostraka_ready', '1 when this node can serve', () => (port.complaints().length === 0 ? 1 : 0))
+  new Gauge({
+    name: 'ostraka_node_events_total',
+    help: 'What the node counts of itself, by event',
+    labelNames: ['event'],
+    registers: [registry],
+    collect() {
+      for (const [event, value] of Object.entries(port.counters())) this.set({ event }, value)
+    },
+  })
+}

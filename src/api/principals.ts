@@ -1,0 +1,125 @@
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  fromBase64,
+  OstrakaError,
+  type PublicKey,
+  type Rng,
+  Secret,
+  toBase64,
+  toHex,
+  utf8,
+} from '../base/index.ts'
+import { AEAD_NONCE_BYTES, AeadKey, hkdfSha512, SigningKey } from '../crypto/index.ts'
+
+interface PrincipalFile {
+  /** base64 of the 32-byte public key. */
+  readonly publicKey: string
+  /** base64 of the 32-byte Ed25519 seed; absent in a file that only names the principal. */
+  readonly seed?: string
+}
+
+/** Writes a principal's seed where only the owner may read it. Errors: `conflict` when the file exists. */
+export function writePrincipal(path: string, seed: Secret): SigningKey {
+  const key = new SigningKey(seed)
+  const file: PrincipalFile = { publicKey: toBase64(key.publicKey), seed: toBase64(seed.expose()) }
+  try {
+    writeFileSync(path, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600, flag: 'wx' })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    throw new OstrakaError('conflict', `${path} exists already`)
+  }
+  chmodSync(path, 0o600)
+  return key
+}
+
+/** The key in a principal file. Errors: `malformed`, also for a file without the seed or with another key's. */
+export function readPrincipal(path: string): SigningKey {
+  const seed = readPrincipalSeed(path)
+  const key = new SigningKey(seed)
+  seed.wipe()
+  return key
+}
+
+/** As `readPrincipal`; the seed is the caller's to wipe. */
+export function readPrincipalSeed(path: string): Secret {
+  const file = readFile(path)
+  if (file.seed === undefined) throw new OstrakaError('malformed', `${path} holds no seed`)
+  const seed = new Secret(fromBase64(file.seed))
+  if (toBase64(new SigningKey(seed).publicKey) !== file.publicKey) {
+    throw new OstrakaError('malformed', `${path} holds a seed and a public key that do not belong together`)
+  }
+  return seed
+}
+
+/** Whom a text names: a principal file, 64 hexadecimal digits, or base64 of 32 bytes. Errors: `malformed`. */
+export function principalNamed(text: string): PublicKey {
+  if (/^[0-9a-fA-F]{64}$/.test(text)) return new Uint8Array(Buffer.from(text, 'hex'))
+  if (isFile(text)) return fromBase64(readFile(text).publicKey)
+  if (/^[A-Za-z0-9+/]{43}=$/.test(text)) return fromBase64(text)
+  throw new OstrakaError('malformed', `${text} names no principal: neither a file nor a public key`)
+}
+
+export function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
+}
+
+/**
+ * The principals that a node may lend to bearers of its tokens: their seeds lie in a directory, one file each, sealed
+ * under the keystore's storage key. A running daemon sees what is added.
+ */
+export class PrincipalVault {
+  readonly #dir: string
+  readonly #sealing: AeadKey
+  readonly #keys = new Map<string, SigningKey>()
+
+  constructor(dir: string, storageKey: Secret) {
+    this.#dir = dir
+    const key = hkdfSha512(storageKey, new Uint8Array(0), utf8('ostraka/1/principals'), 32)
+    this.#sealing = new AeadKey(key)
+  }
+
+  add(seed: Secret, rng: Rng): PublicKey {
+    const { publicKey } = new SigningKey(seed)
+    const nonce = rng.bytes(AEAD_NONCE_BYTES)
+    const sealed = this.#sealing.seal(nonce, publicKey, seed.expose())
+    mkdirSync(this.#dir, { recursive: true, mode: 0o700 })
+    const text = JSON.stringify({ nonce: toBase64(nonce), sealed: toBase64(sealed) })
+    writeFileSync(this.#pathOf(publicKey), `${text}\n`, { mode: 0o600 })
+    return publicKey
+  }
+
+  /** Errors: `unauthorized` when this node does not hold that principal's key. */
+  signingKeyOf(principal: PublicKey): SigningKey {
+    const name = toHex(principal)
+    const known = this.#keys.get(name)
+    if (known !== undefined) return known
+    const path = this.#pathOf(principal)
+    if (!isFile(path)) throw new OstrakaError('unauthorized', 'this node does not hold the principal’s key')
+    const file = JSON.parse(readFileSync(path, 'utf8')) as { readonly nonce: string; readonly sealed: string }
+    const opened = this.#sealing.open(fromBase64(file.nonce), principal, fromBase64(file.sealed))
+    if (opened === undefined) throw new OstrakaError('storage_corrupt', `${path} does not open`)
+    const seed = new Secret(opened)
+    const key = new SigningKey(seed)
+    seed.wipe()
+    this.#keys.set(name, key)
+    return key
+  }
+
+  #pathOf(principal: PublicKey): string {
+    return join(this.#dir, `${toHex(principal)}.json`)
+  }
+}
+
+function readFile(path: string): PrincipalFile {
+  let file: PrincipalFile
+  try {
+    file = JSON.parse(readFileSync(path, 'utf8')) as PrincipalFile
+  } catch (error) {
+    throw new OstrakaError('malformed', `${path}: ${error instanceof Error ? error.message : 'unreadable'}`)
+  }
+  if (typeof file?.publicKey !== 'string' || fromBase64(file.publicKey).length !== 32) {
+    throw new OstrakaError('malformed', `${path} is no principal file`)
+  }
+  return file
+}

@@ -1,0 +1,111 @@
+import { OstrakaError } from '../base/index.ts'
+import type { CertifiedBlock } from '../wire/index.ts'
+import { blockJson } from './json.ts'
+import type { NodePort } from './port.ts'
+import type { Route } from './route.ts'
+import { anything, count, listOf, object, peers, status, text } from './schemas.ts'
+
+const DEFAULT_BLOCKS = 64
+/** A block may hold close to a megabyte: more than this in one answer would be a memory attack on ourselves. */
+const MAX_BLOCKS = 256
+/** Below the idle limits of common proxies. */
+const MAX_WAIT_MS = 30_000
+
+const health: Route = {
+  method: 'GET',
+  path: '/health',
+  id: 'health',
+  summary: 'Whether this node can serve, and if not, why.',
+  answers: {
+    200: { description: 'It can.', schema: object({ status: text, reasons: listOf(text) }) },
+    503: { description: 'It cannot.', schema: object({ status: text, reasons: listOf(text) }) },
+  },
+  errors: [],
+  handle({ port }) {
+    const reasons = [...port.complaints()]
+    return reasons.length === 0
+      ? { status: 200, body: { status: 'ok', reasons } }
+      : { status: 503, body: { status: 'unavailable', reasons } }
+  },
+}
+
+const showStatus: Route = {
+  method: 'GET',
+  path: '/api/v1/status',
+  id: 'status',
+  summary: 'The network as this node sees it: height, epoch, coordinator, validators, members.',
+  answers: { 200: { description: 'The status.', schema: status } },
+  errors: [],
+  handle: ({ port }) => ({ status: 200, body: port.status() }),
+}
+
+const listPeers: Route = {
+  method: 'GET',
+  path: '/api/v1/peers',
+  id: 'peers',
+  summary: 'Every member as its last beacon shows it.',
+  answers: { 200: { description: 'The members.', schema: peers } },
+  errors: [],
+  handle: ({ port }) => ({ status: 200, body: { peers: port.peers() } }),
+}
+
+const readLog: Route = {
+  method: 'GET',
+  path: '/api/v1/log',
+  id: 'log',
+  summary: 'Control-log blocks with their certificates; bytes in base64.',
+  description:
+    'With `waitMs` the answer waits for block `from` when it is not there yet, and is an empty list when none came: ' +
+    'a follower asks again from the height after the last block it got.',
+  query: {
+    from: { ...count, minimum: 1, default: 1 },
+    limit: { ...count, minimum: 1, maximum: MAX_BLOCKS, default: DEFAULT_BLOCKS },
+    waitMs: { ...count, maximum: MAX_WAIT_MS, default: 0 },
+  },
+  answers: {
+    200: {
+      description: 'Blocks from that height on, ascending.',
+      schema: object({
+        height: count,
+        blocks: listOf(object({ height: count, blockId: text, block: anything, certificate: anything })),
+      }),
+    },
+  },
+  errors: ['not_found'],
+  async handle({ port }, { query, signal }) {
+    const from = Number(query.from)
+    const read = () => port.blocks(from, Number(query.limit))
+    const blocks = await blocksWithin(port, from, Number(query.waitMs), signal, read)
+    return { status: 200, body: { height: port.status().height, blocks: blocks.map(blockJson) } }
+  },
+}
+
+/** Reads now, and once more when block `from` arrives within `waitMs`. */
+async function blocksWithin(
+  port: NodePort,
+  from: number,
+  waitMs: number,
+  signal: AbortSignal,
+  read: () => Promise<readonly CertifiedBlock[]>,
+): Promise<readonly CertifiedBlock[]> {
+  if (from <= port.status().height) return read()
+  if (waitMs === 0) return []
+  if (signal.aborted) throw new OstrakaError('deadline_exceeded', 'the client went away')
+  const hasCome = await new Promise<boolean>(resolve => {
+    const end = (came: boolean): void => {
+      clearTimeout(timer)
+      unsubscribe()
+      signal.removeEventListener('abort', onAbort)
+      resolve(came)
+    }
+    const onAbort = (): void => end(false)
+    const timer = setTimeout(() => end(false), waitMs)
+    const unsubscribe = port.onBlock(({ block }) => {
+      if (block.header.height >= from) end(true)
+    })
+    signal.addEventListener('abort', onAbort)
+  })
+  return hasCome ? read() : []
+}
+
+export const networkRoutes: readonly Route[] = [health, showStatus, listPeers, readLog]

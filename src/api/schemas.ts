@@ -1,0 +1,151 @@
+import { KEY_KINDS, MAX_INPUTS, MAX_POLICY_RULES, MAX_SLOTS, OPERATIONS } from '../wire/index.ts'
+import type { JsonSchema } from './route.ts'
+
+/** Builders for the JSON Schemas that both validate requests and stand in `/openapi.json`. */
+export function object(
+  properties: Readonly<Record<string, JsonSchema>>,
+  optional: readonly string[] = [],
+): JsonSchema {
+  const required = Object.keys(properties).filter(name => !optional.includes(name))
+  return { type: 'object', properties, required, additionalProperties: false }
+}
+
+export function listOf(items: JsonSchema, limits: JsonSchema = {}): JsonSchema {
+  return { type: 'array', items, ...limits }
+}
+
+export const text: JsonSchema = { type: 'string' }
+export const flag: JsonSchema = { type: 'boolean' }
+export const count: JsonSchema = { type: 'integer', minimum: 0 }
+export const amount: JsonSchema = { type: 'number' }
+/** Decoded strictly by the handler: canonical padding, standard alphabet. */
+export const bytes: JsonSchema = { type: 'string', contentEncoding: 'base64' }
+export const anything: JsonSchema = {}
+
+export function nullableOf(schema: JsonSchema): JsonSchema {
+  return { anyOf: [schema, { type: 'null' }] }
+}
+
+export const name: JsonSchema = { type: 'string', pattern: '^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$' }
+// `toy` is for simulations: the wire knows it, HTTP does not offer it
+export const kind: JsonSchema = { type: 'string', enum: KEY_KINDS.filter(other => other !== 'toy') }
+export const slotCount: JsonSchema = { type: 'integer', minimum: 1, maximum: MAX_SLOTS }
+export const inputs: JsonSchema = listOf(bytes, { minItems: 1, maxItems: MAX_INPUTS })
+export const keyVersion: JsonSchema = {
+  type: 'integer',
+  minimum: 0,
+  description: 'Which version of the key; 0 or absent means the active one.',
+}
+
+export const rule: JsonSchema = object(
+  {
+    principal: { ...bytes, description: 'An Ed25519 public key.' },
+    operations: listOf({ type: 'string', enum: OPERATIONS }, { minItems: 1, uniqueItems: true }),
+    ratePerMinute: { type: 'integer', minimum: 1, description: 'Inputs per minute, at each holder.' },
+    untilMs: { type: 'integer', minimum: 1, description: 'Milliseconds since the Unix epoch.' },
+  },
+  ['ratePerMinute', 'untilMs'],
+)
+export const rules: JsonSchema = listOf(rule, { maxItems: MAX_POLICY_RULES })
+export const policy: JsonSchema = object({ revision: count, rules })
+
+const slot: JsonSchema = object({ slot: slotCount, peerId: text })
+const version: JsonSchema = object({
+  version: count,
+  state: text,
+  publicKey: bytes,
+  height: count,
+  dealers: listOf(text),
+  commitments: { ...listOf(bytes), description: 'Feldman commitments A_0 … A_{t-1}.' },
+})
+
+export const key: JsonSchema = object(
+  {
+    name,
+    kind,
+    keyId: text,
+    version: { ...count, description: '0 while the first version is being made.' },
+    publicKey: {
+      ...bytes,
+      description: '32 raw bytes; BIP-340 x-only for secp256k1; empty while version is 0.',
+    },
+    recipient: { type: 'string', description: 'x25519 only: the age1… string.' },
+    threshold: slotCount,
+    shares: slotCount,
+    holders: listOf(slot),
+    state: { type: 'string', description: 'creating, active, degraded or aborted.' },
+    exportable: flag,
+    entropy: amount,
+    owner: bytes,
+    policy,
+    versions: listOf(version),
+  },
+  ['recipient'],
+)
+
+const memberFields = {
+  peerId: text,
+  region: text,
+  state: text,
+  trust: amount,
+  roundTripMs: nullableOf(amount),
+}
+
+export const status: JsonSchema = object({
+  networkId: text,
+  name: text,
+  peerId: text,
+  software: text,
+  height: count,
+  epoch: count,
+  coordinator: text,
+  validators: listOf(text),
+  members: listOf(object(memberFields)),
+  convictions: listOf(object({ peerId: text, reason: text, height: count })),
+})
+
+export const peers: JsonSchema = object({
+  peers: listOf(
+    object({
+      ...memberFields,
+      software: nullableOf(text),
+      location: object({ region: text, latitude: amount, longitude: amount }),
+      height: nullableOf(count),
+      load: nullableOf(object({ cpu: amount, memoryBytes: count, operations: count })),
+      beaconAgeMs: nullableOf(amount),
+    }),
+  ),
+})
+
+export const sealedShare: JsonSchema = object({ slot: slotCount, sealed: bytes })
+export const possession: JsonSchema = object({ challenge: bytes, response: bytes })
+
+export const plan: JsonSchema = object({
+  keyId: bytes,
+  ceremony: bytes,
+  version: count,
+  threshold: slotCount,
+  dealer: { ...bytes, description: 'The principal that opened the ceremony; it alone may deal.' },
+  recipients: listOf(object({ slot: slotCount, peerId: text, sealingKey: bytes })),
+})
+
+export const proof: JsonSchema = object({
+  slot: slotCount,
+  verifyingShare: bytes,
+  elements: listOf(bytes),
+  challenge: bytes,
+  response: bytes,
+})
+
+export const problem: JsonSchema = {
+  type: 'object',
+  properties: {
+    type: text,
+    title: text,
+    status: count,
+    detail: text,
+    code: text,
+    details: { type: 'object' },
+  },
+  required: ['type', 'title', 'status', 'detail', 'code', 'details'],
+}

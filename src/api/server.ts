@@ -1,0 +1,212 @@
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { type Clock, OstrakaError, type Rng, toOstrakaError } from '../base/index.ts'
+import { type Authority, principalOfHeader } from './auth.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
+import { openApiDocument } from './openapi.ts'
+import type { NodePort } from './port.ts'
+import { PROBLEM_MEDIA_TYPE, problemOf } from './problem.ts'
+import type { Context, Route } from './route.ts'
+import { importRoutes } from './routes-import.ts'
+import { keyRoutes } from './routes-keys.ts'
+import { networkRoutes } from './routes-network.ts'
+import { operationRoutes } from './routes-operations.ts'
+
+/** Base64 of the largest operation request (wire's MAX_REQUEST_BYTES), with its JSON around it. */
+export const MAX_BODY_BYTES: number = 1024 * 1024
+
+/**
+ * A client that is still sending a refused body would see a reset instead of the answer, so up to this much is read
+ * and thrown away first.
+ */
+const MAX_DRAINED_BYTES = 32 * 1024 * 1024
+
+const CBOR = 'application/cbor'
+
+export interface ServerOptions {
+  readonly port: NodePort
+  readonly authority: Authority
+  readonly clock: Clock
+  readonly rng: Rng
+  readonly software: string
+  /** Told of every request that failed for a reason of our own making. */
+  readonly onInternalError: (error: unknown) => void
+}
+
+/** The HTTP interface of one node, not yet listening. */
+export function buildServer(options: ServerOptions): FastifyInstance {
+  const server = Fastify({
+    bodyLimit: MAX_BODY_BYTES,
+    logger: false,
+    forceCloseConnections: true,
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
+  })
+  const metrics = createMetrics(options.port)
+  const routes = [...networkRoutes, ...keyRoutes, ...operationRoutes, ...importRoutes]
+  routes.push(metricsRoute(metrics))
+  const document = openApiDocument([...routes, openApiRoute({})], options.software)
+  routes.push(openApiRoute(document))
+
+  refuseOversized(server)
+  server.addContentTypeParser(CBOR, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  server.setErrorHandler((error, _request, reply) => sendProblem(reply, error, options.onInternalError))
+  server.setNotFoundHandler((request, reply) => {
+    sendProblem(reply, new OstrakaError('not_found', `no ${request.method} ${request.url.split('?')[0]}`))
+  })
+  server.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'none'
+    metrics.observe(`${request.method} ${route}`, reply.statusCode, codeOf(reply), reply.elapsedTime)
+  })
+  for (const route of routes) addRoute(server, route, options)
+  return server
+}
+
+function addRoute(server: FastifyInstance, route: Route, options: ServerOptions): void {
+  const context: Context = options
+  server.route({
+    method: route.method,
+    url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
+    schema: {
+      ...(route.query === undefined
+        ? {}
+        : { querystring: { type: 'object', properties: textual(route.query), additionalProperties: false } }),
+      ...(route.body === undefined
+        ? {}
+        : { body: { content: { 'application/json': { schema: route.body } } } }),
+    },
+    exposeHeadRoute: false,
+    handler: async (request, reply) => {
+      const call = callOf(route, request, reply, options)
+      const answer = await route.handle(context, call)
+      return reply
+        .code(answer.status)
+        .headers(answer.headers ?? {})
+        .send(answer.body)
+    },
+  })
+}
+
+/** Query parameters arrive as text; integers are matched as digits and converted in `callOf`. */
+function textual(query: NonNullable<Route['query']>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(query).map(([name, schema]) => [
+      name,
+      schema.type === 'integer' ? { type: 'string', pattern: '^[0-9]{1,15}$' } : schema,
+    ]),
+  )
+}
+
+function queryOf(route: Route, query: Readonly<Record<string, string>>): Record<string, string | number> {
+  const values: Record<string, string | number> = {}
+  for (const [name, schema] of Object.entries(route.query ?? {})) {
+    const text = query[name]
+    if (schema.type !== 'integer') {
+      if (text !== undefined) values[name] = text
+      continue
+    }
+    const value = text === undefined ? Number(schema.default ?? 0) : Number(text)
+    if (value < Number(schema.minimum ?? 0) || value > Number(schema.maximum ?? Number.MAX_SAFE_INTEGER)) {
+      throw new OstrakaError('malformed', `${name} is out of range`, { [name]: value })
+    }
+    values[name] = value
+  }
+  return values
+}
+
+function callOf(
+  route: Route,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { authority, clock }: ServerOptions,
+): Parameters<Route['handle']>[1] {
+  const principal = principalOfHeader(request.headers.authorization, authority, clock.nowMs())
+  const isEnvelope = Buffer.isBuffer(request.body)
+  if (isEnvelope && route.envelope === undefined) {
+    throw new OstrakaError('malformed', `${route.path} takes no ${CBOR}`)
+  }
+  if (isEnvelope && principal !== undefined) {
+    throw new OstrakaError('malformed', 'a signed request carries its own authority: send no Authorization')
+  }
+  if (route.body !== undefined && !isEnvelope && (request.body === undefined || request.body === null)) {
+    throw new OstrakaError('malformed', 'the request has no body')
+  }
+  const abort = new AbortController()
+  reply.raw.once('close', () => abort.abort())
+  return {
+    params: request.params as Readonly<Record<string, string>>,
+    query: queryOf(route, request.query as Readonly<Record<string, string>>),
+    body: isEnvelope ? undefined : request.body,
+    envelope: isEnvelope ? new Uint8Array(request.body as Buffer) : undefined,
+    principal,
+    signal: abort.signal,
+  }
+}
+
+/** Answers `too_large` from the declared length, after letting the client finish. */
+function refuseOversized(server: FastifyInstance): void {
+  server.addHook('onRequest', async request => {
+    const declared = Number(request.headers['content-length'] ?? 0)
+    if (declared <= MAX_BODY_BYTES) return
+    if (declared <= MAX_DRAINED_BYTES) for await (const _chunk of request.raw);
+    throw new OstrakaError('too_large', `a request body has at most ${MAX_BODY_BYTES} bytes`, {
+      limit: MAX_BODY_BYTES,
+    })
+  })
+}
+
+const codes = new WeakMap<FastifyReply, string>()
+
+function codeOf(reply: FastifyReply): string {
+  return codes.get(reply) ?? ''
+}
+
+function sendProblem(
+  reply: FastifyReply,
+  thrown: unknown,
+  onInternalError: (error: unknown) => void = () => {},
+): void {
+  const error = ofFramework(thrown) ?? toOstrakaError(thrown)
+  if (error.code === 'internal') onInternalError(thrown)
+  const problem = problemOf(error)
+  codes.set(reply, problem.code)
+  const retryAfterMs = Number(error.details.retryAfterMs ?? 0)
+  if (retryAfterMs > 0) reply.header('retry-after', Math.ceil(retryAfterMs / 1000))
+  if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
+  reply.code(problem.status).type(PROBLEM_MEDIA_TYPE).send(JSON.stringify(problem))
+}
+
+/** Fastify's own refusals in our words: bodies that are too long, unparsable or not of the route's schema. */
+function ofFramework(thrown: unknown): OstrakaError | undefined {
+  if (!(thrown instanceof Error) || thrown instanceof OstrakaError) return undefined
+  const { statusCode, message } = thrown as Error & { readonly statusCode?: number }
+  if (statusCode === 413) return new OstrakaError('too_large', message, { limit: MAX_BODY_BYTES })
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    return new OstrakaError('malformed', message)
+  }
+  return undefined
+}
+
+function metricsRoute(metrics: Metrics): Route {
+  return {
+    method: 'GET',
+    path: '/metrics',
+    id: 'metrics',
+    summary: 'Prometheus text.',
+    answers: { 200: { description: 'Metrics.', schema: { type: 'string', contentMediaType: 'text/plain' } } },
+    errors: [],
+    async handle() {
+      return { status: 200, body: await metrics.text(), headers: { 'content-type': metrics.contentType } }
+    },
+  }
+}
+
+function openApiRoute(document: unknown): Route {
+  return {
+    method: 'GET',
+    path: '/openapi.json',
+    id: 'openapi',
+    summary: 'This document.',
+    answers: { 200: { description: 'OpenAPI 3.1.', schema: { type: 'object' } } },
+    errors: [],
+    handle: () => ({ status: 200, body: document }),
+  }
+}

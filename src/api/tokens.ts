@@ -1,0 +1,79 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { fromBase64, OstrakaError, toBase64 } from '../base/index.ts'
+
+/** One bearer token as the node keeps it: never the token itself. */
+export interface TokenEntry {
+  /** SHA-256 of the token's text, base64. A token has 256 random bits, so a fast hash loses nothing. */
+  readonly hash: string
+  /** The lent principal's public key, base64. */
+  readonly principal: string
+  readonly expiresMs: number
+}
+
+interface TokenFile {
+  readonly tokens: readonly TokenEntry[]
+}
+
+const TOKEN_BYTES = 32
+
+/** Tokens appear and vanish by editing the file; a running daemon looks at most this often. */
+const RELOAD_MS = 1000
+
+/** Makes a token for a principal, appends its hash to the file at `path`, and returns the token's text, once. */
+export function createToken(path: string, principal: Uint8Array, ttlMs: number, nowMs: number): string {
+  const token = `ost_${randomBytes(TOKEN_BYTES).toString('base64url')}`
+  const entry = { hash: hashOf(token), principal: toBase64(principal), expiresMs: nowMs + ttlMs }
+  const alive = readTokens(path).filter(other => other.expiresMs > nowMs)
+  const text = JSON.stringify({ tokens: [...alive, entry] } satisfies TokenFile, null, 2)
+  writeFileSync(`${path}.new`, `${text}\n`, { mode: 0o600 })
+  renameSync(`${path}.new`, path)
+  return token
+}
+
+/** The tokens of one file, read again when it changes. */
+export class TokenRegister {
+  readonly #path: string
+  #entries: readonly TokenEntry[] = []
+  #stamp = -1
+  #lookedMs = Number.NEGATIVE_INFINITY
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  /** The public key of the principal that the token stands for. Errors: `unauthorized`. */
+  principalOf(token: string, nowMs: number): Uint8Array {
+    this.#reload(nowMs)
+    const hash = Buffer.from(hashOf(token), 'base64')
+    let found: TokenEntry | undefined
+    // every entry is compared, in constant time, so that timing tells nothing of the others
+    for (const entry of this.#entries) {
+      const other = Buffer.from(entry.hash, 'base64')
+      if (other.length === hash.length && timingSafeEqual(other, hash)) found = entry
+    }
+    if (found === undefined) throw new OstrakaError('unauthorized', 'unknown token')
+    if (found.expiresMs <= nowMs) throw new OstrakaError('unauthorized', 'the token has expired')
+    return fromBase64(found.principal)
+  }
+
+  #reload(nowMs: number): void {
+    if (nowMs - this.#lookedMs < RELOAD_MS) return
+    this.#lookedMs = nowMs
+    const stamp = statSync(this.#path, { throwIfNoEntry: false })?.mtimeMs ?? 0
+    if (stamp === this.#stamp) return
+    this.#stamp = stamp
+    this.#entries = readTokens(this.#path)
+  }
+}
+
+function readTokens(path: string): readonly TokenEntry[] {
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) return []
+  const file = JSON.parse(readFileSync(path, 'utf8')) as TokenFile
+  if (!Array.isArray(file.tokens)) throw new OstrakaError('malformed', 'not a token file', { path })
+  return file.tokens
+}
+
+function hashOf(token: string): string {
+  return createHash('sha256').update(token, 'utf8').digest('base64')
+}
