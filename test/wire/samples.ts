@@ -231,7 +231,6 @@ const answers: readonly PeerAnswer[] = [
   { type: 'headers', headers: [{ header, certificate }] },
   { type: 'snapshot', height: 10, part: 0, parts: 1, bytes: bytes(7, 52) },
   { type: 'record', record: null },
-  { type: 'refusal', code: 'insufficient_shares', message: '2 of 3', details: '{"needed":3,"answered":2}' },
 ]
 
 function sampled<T>(codec: Codec<T>, samples: Iterable<readonly [string, T]>): Sampled {

@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto'
+import { type Gossip, type GossipVerdict, type PeerId, randomBelow } from '../base/index.ts'
+import type { SimNetwork } from './network.ts'
+
+type Judge = (from: PeerId, message: Uint8Array) => GossipVerdict
+
+interface Rumour {
+  readonly author: PeerId
+  readonly topic: string
+  readonly id: string
+}
+
+/** gossipsub keeps meshes of six or so; a forwarder passes a rumour to this many neighbours, its author to all. */
+const FANOUT = 3
+
+/** Rumours spread from neighbour to neighbour over the simulated wires. */
+export class GossipMesh {
+  readonly #network: SimNetwork
+  readonly #ends = new Map<PeerId, SimGossip>()
+
+  constructor(network: SimNetwork) {
+    this.#network = network
+  }
+
+  open(peerId: PeerId): SimGossip {
+    const end = new SimGossip(peerId, this)
+    this.#ends.set(peerId, end)
+    return end
+  }
+
+  spread(rumour: Rumour, message: Uint8Array, from: PeerId): void {
+    for (const to of this.#neighbours(rumour, from)) {
+      this.#network.carry({ from, to, kind: 'gossip', bytes: message }, bytes => {
+        this.#ends.get(to)?.hear(rumour, bytes)
+      })
+    }
+  }
+
+  #neighbours({ author }: Rumour, from: PeerId): PeerId[] {
+    const neighbours = this.#network.connectedTo(from).filter(peerId => peerId !== author)
+    if (from === author) return neighbours
+    while (neighbours.length > FANOUT)
+      neighbours.splice(randomBelow(this.#network.context.rng, neighbours.length), 1)
+    return neighbours
+  }
+}
+
+/** One process's end of the mesh. */
+export class SimGossip implements Gossip {
+  readonly #peerId: PeerId
+  readonly #mesh: GossipMesh
+  readonly #judges = new Map<string, Judge>()
+  readonly #seen = new Set<string>()
+  #isDead = false
+
+  constructor(peerId: PeerId, mesh: GossipMesh) {
+    this.#peerId = peerId
+    this.#mesh = mesh
+  }
+
+  subscribe(topic: string, judge: Judge): void {
+    this.#judges.set(topic, judge)
+  }
+
+  publish(topic: string, message: Uint8Array): void {
+    const id = createHash('sha256').update(topic).update(message).digest('base64')
+    if (this.#isDead || this.#seen.has(id)) return
+    this.#seen.add(id)
+    this.#mesh.spread({ author: this.#peerId, topic, id }, message, this.#peerId)
+  }
+
+  hear(rumour: Rumour, message: Uint8Array): void {
+    const judge = this.#judges.get(rumour.topic)
+    if (this.#isDead || this.#seen.has(rumour.id) || judge === undefined) return
+    this.#seen.add(rumour.id)
+    if (judge(rumour.author, message) === 'accept') this.#mesh.spread(rumour, message, this.#peerId)
+  }
+
+  /** The process is gone. */
+  kill(): void {
+    this.#isDead = true
+  }
+}

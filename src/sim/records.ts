@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto'
+import { OstrakaError, type PeerId, type RecordStore, randomUnit } from '../base/index.ts'
+import { MAX_RECORD_BYTES } from '../wire/index.ts'
+import type { SimNetwork } from './network.ts'
+
+/** A Kademlia lookup takes some hops; so long at the least. */
+const LOOKUP_MS = 15
+const KEY = /^[0-9a-f]{64}$/
+
+/** Whether a peer keeps a record that another offers it. */
+export type RecordJudge = (record: Uint8Array) => boolean
+
+/** The records that each host keeps on its disk, and how they travel. */
+export class RecordMesh {
+  /** The share of lookups that find nobody at home though the record exists. */
+  missRate = 0
+  readonly network: SimNetwork
+  readonly judges: Map<PeerId, RecordJudge> = new Map()
+  readonly #shelves = new Map<PeerId, Map<string, Uint8Array>>()
+
+  constructor(network: SimNetwork) {
+    this.network = network
+  }
+
+  open(peerId: PeerId, judge: RecordJudge = () => true): SimRecordStore {
+    return new SimRecordStore(peerId, this, judge)
+  }
+
+  shelf(peerId: PeerId): Map<string, Uint8Array> {
+    let shelf = this.#shelves.get(peerId)
+    if (shelf === undefined) {
+      shelf = new Map()
+      this.#shelves.set(peerId, shelf)
+    }
+    return shelf
+  }
+
+  offer(from: PeerId, to: PeerId, key: string, record: Uint8Array): void {
+    this.network.carry({ from, to, kind: 'record', bytes: record }, bytes => {
+      if (this.judges.get(to)?.(bytes)) this.shelf(to).set(key, bytes)
+    })
+  }
+}
+
+/** One process's view of the DHT. */
+export class SimRecordStore implements RecordStore {
+  readonly #peerId: PeerId
+  readonly #mesh: RecordMesh
+  #isDead = false
+
+  constructor(peerId: PeerId, mesh: RecordMesh, judge: RecordJudge) {
+    this.#peerId = peerId
+    this.#mesh = mesh
+    mesh.judges.set(peerId, judge)
+  }
+
+  async put(key: string, record: Uint8Array): Promise<void> {
+    checkKey(key)
+    if (record.length > MAX_RECORD_BYTES) throw new OstrakaError('too_large', 'a record over the cap')
+    if (createHash('sha256').update(record).digest('hex') !== key) {
+      throw new OstrakaError('malformed', 'a record that does not hash to its key')
+    }
+    if (this.#isDead) return
+    this.#mesh.shelf(this.#peerId).set(key, new Uint8Array(record))
+    for (const peer of this.#mesh.network.connectedTo(this.#peerId)) {
+      this.#mesh.offer(this.#peerId, peer, key, record)
+    }
+    await this.#passMs(LOOKUP_MS)
+  }
+
+  async get(key: string): Promise<Uint8Array | undefined> {
+    checkKey(key)
+    const own = this.#mesh.shelf(this.#peerId).get(key)
+    if (own !== undefined) return new Uint8Array(own)
+    const { rng, faults } = this.#mesh.network.context
+    await this.#passMs(LOOKUP_MS * (1 + randomUnit(rng)))
+    for (const peer of this.#mesh.network.connectedTo(this.#peerId)) {
+      const found = this.#mesh.shelf(peer).get(key)
+      if (found === undefined) continue
+      if (randomUnit(rng) < this.#mesh.missRate) {
+        faults.add('record-missing')
+        return undefined
+      }
+      return new Uint8Array(found)
+    }
+    return undefined
+  }
+
+  /** The process is gone: what it awaited never comes. */
+  kill(): void {
+    this.#isDead = true
+    this.#mesh.judges.delete(this.#peerId)
+  }
+
+  #passMs(delayMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#mesh.network.context.time.schedule(delayMs, () => {
+      if (!this.#isDead) resolve()
+    })
+    return promise
+  }
+}
+
+function checkKey(key: string): void {
+  if (!KEY.test(key)) throw new OstrakaError('malformed', 'a record key is a SHA-256 in hexadecimal')
+}
