@@ -4,6 +4,7 @@ import type { KeyKind, PolicyRule } from '../wire/index.ts'
 /**
  * What the ledger holds about keys. Paths:
  *   key/<name>                      KeyRecord
+ *   key-name/<keyId hex>            { name }
  *   version/<keyId hex>/<version>   VersionRecord
  *   ceremony/<id hex>               CeremonyRecord, while it is open
  *   deal/<ceremony hex>/<dealer>    DealRecord, while it is open
@@ -43,6 +44,8 @@ export interface RecipientSlot extends Slot {
 /** One dealer whose polynomial is part of a version, and where its sealed shares lie in the DHT. */
 export interface VersionDealer {
   readonly dealer: Uint8Array
+  /** Its own Feldman commitments: what a holder that comes late checks its share against. */
+  readonly commitments: readonly Uint8Array[]
   readonly recordHash: Uint8Array
 }
 
@@ -84,8 +87,6 @@ export interface DealRecord {
   readonly dealer: Uint8Array
   readonly commitments: readonly Uint8Array[]
   readonly recordHash: Uint8Array
-  /** The transaction's canonical bytes: half of the evidence, should the dealer deal twice. */
-  readonly transaction: Uint8Array
 }
 
 export interface OpenCeremonies {

@@ -1,4 +1,3 @@
-import { ERROR_CODES, type ErrorCode } from '../base/index.ts'
 import {
   type CertifiedBlock,
   type CertifiedHeader,
@@ -28,10 +27,8 @@ import {
   list,
   literal,
   nullable,
-  oneOf,
   type Schema,
   struct,
-  textUpTo,
   union,
 } from './schema.ts'
 import { type SignedTransaction, type Transaction, transactionSchema } from './transactions.ts'
@@ -132,7 +129,6 @@ export type PeerAnswer =
   | HeadersAnswer
   | SnapshotAnswer
   | RecordAnswer
-  | RefusalAnswer
 
 export interface SlotNonces {
   readonly slot: number
@@ -180,14 +176,6 @@ export interface SnapshotAnswer {
 export interface RecordAnswer {
   readonly type: 'record'
   readonly record: Uint8Array | null
-}
-
-/** A refusal with its code. Details are JSON text, since their shape depends on the code. */
-export interface RefusalAnswer {
-  readonly type: 'refusal'
-  readonly code: ErrorCode
-  readonly message: string
-  readonly details: string
 }
 
 const limit: Schema<number> = integer(1, 1024)
@@ -268,11 +256,5 @@ export const peerAnswerCodec: Codec<PeerAnswer> = codec(
       bytes: bytesUpTo(MAX_FRAME_BYTES),
     }),
     record: struct<RecordAnswer>({ type: literal('record'), record: nullable(bytesUpTo(MAX_RECORD_BYTES)) }),
-    refusal: struct<RefusalAnswer>({
-      type: literal('refusal'),
-      code: oneOf(ERROR_CODES),
-      message: textUpTo(1024),
-      details: textUpTo(16 * 1024),
-    }),
   }),
 )

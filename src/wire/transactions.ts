@@ -152,7 +152,7 @@ const createKey: Schema<CreateKey> = struct<CreateKey>({
   origin: { check: (value, path) => (value === 'import' ? value : literal('generate').check(value, path)) },
 })
 
-const deal: Schema<Deal> = struct<Deal>({
+export const dealSchema: Schema<Deal> = struct<Deal>({
   type: literal('deal'),
   ceremony: hash32,
   commitments: commitmentsSchema,
@@ -203,7 +203,7 @@ const conflictingVotes: Schema<ConflictingVotes> = struct<ConflictingVotes>({
 })
 
 /** Evidence holds transactions only of type `deal`, so the recursion ends there. */
-const signedDeal: Schema<SignedTransaction> = signedSchema<Transaction>(deal)
+const signedDeal: Schema<SignedTransaction> = signedSchema<Transaction>(dealSchema)
 
 const evidenceSchema: Schema<Evidence> = union<Evidence>({
   'conflicting-votes': conflictingVotes,
@@ -222,7 +222,7 @@ const evidenceSchema: Schema<Evidence> = union<Evidence>({
 
 export const transactionSchema: Schema<Transaction> = union<Transaction>({
   'create-key': createKey,
-  deal,
+  deal: dealSchema,
   acknowledge,
   complain,
   'set-policy': setPolicy,

@@ -1,0 +1,28 @@
+import { concat, utf8 } from '../base/index.ts'
+import { sha256 } from '../crypto/index.ts'
+import { canonicalBytes, type Transaction } from '../wire/index.ts'
+
+/** Ties a dealing to its network, key, version, ceremony and dealer: no proof or sealed share fits anywhere else. */
+export function dealingContext(
+  networkId: Uint8Array,
+  ceremony: { readonly id: Uint8Array; readonly keyId: Uint8Array; readonly version: number },
+  dealer: Uint8Array,
+): Uint8Array {
+  const { id, keyId, version } = ceremony
+  return canonicalBytes({ networkId, keyId, version, ceremony: id, dealer })
+}
+
+/** A ceremony's id: every attempt is another transaction, so no two ceremonies share one. */
+export function ceremonyIdOf(transactionId: Uint8Array): Uint8Array {
+  return sha256(concat(utf8('ostraka/1/ceremony\0'), transactionId))
+}
+
+/** A key's id, made when its name is first taken; a retried creation has another. */
+export function keyIdOf(transactionId: Uint8Array): Uint8Array {
+  return sha256(concat(utf8('ostraka/1/key\0'), transactionId))
+}
+
+/** True when two transactions of one signer say the same. */
+export function sameTransaction(a: Transaction, b: Transaction): boolean {
+  return Buffer.compare(canonicalBytes(a), canonicalBytes(b)) === 0
+}

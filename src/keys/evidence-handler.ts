@@ -1,0 +1,68 @@
+import { equalBytes, OstrakaError, peerIdOf, publicKeyOf } from '../base/index.ts'
+import type { Ledger, TransactionContext } from '../control/index.ts'
+import { verifyEd25519, verifySigned } from '../crypto/index.ts'
+import {
+  type BadPartial,
+  type ConflictingDeals,
+  type ConflictingVotes,
+  canonicalBytes,
+  partialRequestCodec,
+  type ReportEvidence,
+  signingBytes,
+} from '../wire/index.ts'
+import { convict } from './ceremony-rules.ts'
+import { sameTransaction } from './context.ts'
+import { judgeBadPartial } from './operations/index.ts'
+import { paths } from './paths.ts'
+import type { ConvictionRecord, KeyRecord, VersionRecord } from './records.ts'
+
+interface Verdict {
+  readonly culprit: Uint8Array
+  readonly reason: ConvictionRecord['reason']
+}
+
+function judgeVotes(networkId: Uint8Array, evidence: ConflictingVotes): Verdict | undefined {
+  const { step, voter, height, round, first, second } = evidence
+  if (equalBytes(first.blockId, second.blockId)) return undefined
+  const isSigned = [first, second].every(half => {
+    const bytes = signingBytes(step, networkId, canonicalBytes({ height, round, blockId: half.blockId }))
+    return verifyEd25519(voter, bytes, half.signature)
+  })
+  return isSigned ? { culprit: voter, reason: 'equivocation' } : undefined
+}
+
+function judgeDeals(networkId: Uint8Array, evidence: ConflictingDeals): Verdict | undefined {
+  const { first, second } = evidence
+  if (first.value.type !== 'deal' || second.value.type !== 'deal') return undefined
+  if (!equalBytes(first.signer, second.signer)) return undefined
+  if (!equalBytes(first.value.ceremony, second.value.ceremony)) return undefined
+  if (sameTransaction(first.value, second.value)) return undefined
+  const isSigned = [first, second].every(deal => verifySigned('transaction', networkId, deal))
+  return isSigned ? { culprit: first.signer, reason: 'equivocation' } : undefined
+}
+
+function judgePartial(ledger: Ledger, evidence: BadPartial): Verdict | undefined {
+  const { holder, request, partial } = evidence
+  const call = partialRequestCodec.decode(request)
+  const key = ledger.get<KeyRecord>(paths.key(call.request.value.key))
+  const version = key && ledger.get<VersionRecord>(paths.version(key.keyId, call.version))
+  if (key === undefined || version === undefined) return undefined
+  const { networkId } = ledger
+  const isGuilty = judgeBadPartial({ networkId, version, kind: key.kind, holder, request, partial })
+  return isGuilty ? { culprit: publicKeyOf(holder), reason: 'bad_partial' } : undefined
+}
+
+/** Convicts whom a self-contained proof convicts. Errors: `malformed` for a proof that proves nothing, `conflict`. */
+export function reportEvidence(ledger: Ledger, { evidence }: ReportEvidence, at: TransactionContext): void {
+  const verdict =
+    evidence.type === 'conflicting-votes'
+      ? judgeVotes(ledger.networkId, evidence)
+      : evidence.type === 'conflicting-deals'
+        ? judgeDeals(ledger.networkId, evidence)
+        : judgePartial(ledger, evidence)
+  if (verdict === undefined) throw new OstrakaError('malformed', 'the evidence proves nothing')
+  if (ledger.get(paths.conviction(peerIdOf(verdict.culprit))) !== undefined) {
+    throw new OstrakaError('conflict', 'already convicted')
+  }
+  convict(ledger, verdict.culprit, verdict.reason, at)
+}

@@ -1,0 +1,39 @@
+import { concat, OstrakaError, type Rng, Secret, toHex, utf8, type Write } from '../base/index.ts'
+import { AEAD_NONCE_BYTES, AeadKey } from '../crypto/index.ts'
+
+/** Encrypts what a node must keep secret on its disk: under the keystore's storage key, bound to its path. */
+export class Vault {
+  readonly #key: AeadKey
+
+  /** `storageKey` is 32 bytes; it may be wiped afterwards. */
+  constructor(storageKey: Secret) {
+    this.#key = new AeadKey(storageKey)
+  }
+
+  /** The durable form of one secret. The random nonce is 96 bits: far below 2^32 shares a node. */
+  lock(path: string, secret: Secret, rng: Rng): Write {
+    const nonce = rng.bytes(AEAD_NONCE_BYTES)
+    return { key: path, value: concat(nonce, this.#key.seal(nonce, utf8(path), secret.expose())) }
+  }
+
+  /** Errors: `storage_corrupt` naming the path when the bytes are not what `lock` made for it. */
+  unlock(path: string, value: Uint8Array): Secret {
+    const nonce = value.subarray(0, AEAD_NONCE_BYTES)
+    const opened =
+      value.length > AEAD_NONCE_BYTES
+        ? this.#key.open(nonce, utf8(path), value.subarray(AEAD_NONCE_BYTES))
+        : undefined
+    if (opened === undefined) throw new OstrakaError('storage_corrupt', `cannot open ${path}`, { path })
+    return new Secret(opened)
+  }
+}
+
+/** Where a node keeps its own part of keys and ceremonies. */
+export const vaultPaths = {
+  share: (keyId: Uint8Array, version: number, slot: number): string =>
+    `keys/share/${toHex(keyId)}/${version}/${slot}`,
+  subshare: (ceremony: Uint8Array, dealer: Uint8Array, slot: number): string =>
+    `keys/subshare/${toHex(ceremony)}/${toHex(dealer)}/${slot}`,
+  dealing: (ceremony: Uint8Array): string => `keys/dealing/${toHex(ceremony)}`,
+  record: (hash: Uint8Array): string => `keys/record/${toHex(hash)}`,
+} as const

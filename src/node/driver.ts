@@ -1,0 +1,318 @@
+import {
+  type Clock,
+  type Gossip,
+  OstrakaError,
+  type Outcome,
+  type PeerId,
+  type RecordStore,
+  type Rng,
+  type Store,
+  type Transport,
+  toHex,
+  toOstrakaError,
+  type Write,
+} from '../base/index.ts'
+import { judgeBlock } from '../control/index.ts'
+import { sha256 } from '../crypto/index.ts'
+import { hearBeacon } from '../trust/index.ts'
+import {
+  type CertifiedBlock,
+  type Load,
+  type PeerAnswer,
+  type PeerMessage,
+  peerAnswerCodec,
+  peerMessageCodec,
+  peerRequestCodec,
+  type Token,
+} from '../wire/index.ts'
+import { memberOf, type NodeState } from './state.ts'
+import { type NodeEffect, type NodeEvent, stepNode } from './step.ts'
+
+/** The world, as a node sees it: the real one in a daemon, the simulated one in tests. */
+export interface Ports {
+  readonly transport: Transport
+  readonly gossip: Gossip
+  readonly records: RecordStore
+  readonly store: Store
+  readonly clock: Clock
+  readonly rng: Rng
+}
+
+/** Where notes go; pino fits. */
+export type Logger = {
+  readonly [level in 'debug' | 'info' | 'warn' | 'error']: (details: object, text: string) => void
+}
+
+/** A disk that could not take a write is tried again this often; meanwhile nothing that depends on it leaves. */
+const RETRY_WRITE_MS = 1_000
+
+/**
+ * Feeds events to the node's pure core and performs its effects. What a step wants persisted is on disk, synced,
+ * before any other effect of that step or of a later one is performed; operations on shares, which persist nothing,
+ * need not wait for the disk.
+ */
+export class Driver {
+  readonly #ports: Ports
+  readonly #logger: Logger
+  readonly #timers = new Map<Token, () => void>()
+  readonly #asked = new Map<Token, (answer: Outcome<PeerAnswer>) => void>()
+  readonly #waiting = new Map<Token, (outcome: Outcome<unknown>) => void>()
+  readonly #blockListeners = new Set<(block: CertifiedBlock) => void>()
+  readonly #encoded = new WeakMap<PeerMessage, Uint8Array>()
+  #state: NodeState
+  #queue: NodeEffect[][] = []
+  #isFlushing = false
+  #isStopped = false
+  #requests = 0
+  /** Why the disk refuses writes; undefined while it takes them. */
+  #diskFault: OstrakaError | undefined
+
+  constructor(state: NodeState, ports: Ports, logger: Logger) {
+    this.#state = state
+    this.#ports = ports
+    this.#logger = logger
+  }
+
+  get state(): NodeState {
+    return this.#state
+  }
+
+  get diskFault(): OstrakaError | undefined {
+    return this.#diskFault
+  }
+
+  async start(measureLoad: () => Omit<Load, 'operations'>): Promise<void> {
+    const { transport, gossip, clock } = this.#ports
+    gossip.subscribe('beacons', (_from, bytes) =>
+      hearBeacon(
+        this.#state.beacons,
+        bytes,
+        peerId => memberOf(this.#state, peerId)?.sealingKey,
+        clock.nowMs(),
+      ),
+    )
+    gossip.subscribe('blocks', (from, bytes) => {
+      const verdict = judgeBlock(this.#state.log, bytes)
+      if (verdict === 'accept') this.dispatch({ type: 'gossiped', from, bytes })
+      return verdict
+    })
+    await transport.start({
+      message: (from, frame) => this.#onMessage(from, frame),
+      request: (from, frame) => this.#onRequest(from, frame),
+      peer: (peerId, isConnected) => this.dispatch({ type: 'peer', peerId, isConnected }),
+    })
+    this.dispatch({ type: 'start' })
+    const beat = (): void => {
+      if (this.#isStopped) return
+      this.dispatch({ type: 'beat', load: measureLoad() })
+      clock.schedule(this.#state.options.beaconIntervalMs, beat)
+    }
+    beat()
+  }
+
+  /** Takes no further events; what is queued for the disk is still written. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    for (const cancel of this.#timers.values()) cancel()
+    this.#timers.clear()
+    const error = new OstrakaError('not_ready', 'the node is stopping')
+    for (const resolve of this.#waiting.values()) resolve({ ok: false, error })
+    this.#waiting.clear()
+  }
+
+  /** Runs one step at once; its effects follow in order. */
+  dispatch(event: NodeEvent): void {
+    if (this.#isStopped) return
+    const { clock, rng } = this.#ports
+    const step = stepNode(this.#state, event, clock.nowMs(), rng)
+    this.#state = step.state
+    const effects = [...step.effects]
+    if (effects.length === 0) return
+    const isFree = isOperation(event) && !effects.some(effect => effect.type === 'persist')
+    if (isFree) for (const effect of effects) this.#perform(effect)
+    else {
+      this.#queue.push(effects)
+      if (!this.#isFlushing) void this.#flush()
+    }
+  }
+
+  /** Sends an event that ends in a `resolve`, and waits for it. */
+  async ask<T>(make: (token: Token) => NodeEvent): Promise<T> {
+    if (this.#isStopped) throw new OstrakaError('not_ready', 'the node is stopping')
+    const token: Token = `client/${++this.#requests}`
+    const outcome = await new Promise<Outcome<unknown>>(resolve => {
+      this.#waiting.set(token, resolve)
+      this.dispatch(make(token))
+    })
+    if (!outcome.ok) throw outcome.error
+    return outcome.value as T
+  }
+
+  onBlock(listener: (block: CertifiedBlock) => void): () => void {
+    this.#blockListeners.add(listener)
+    return () => this.#blockListeners.delete(listener)
+  }
+
+  async #flush(): Promise<void> {
+    this.#isFlushing = true
+    while (this.#queue.length > 0) {
+      const steps = this.#queue
+      this.#queue = []
+      const writes: Write[] = []
+      for (const effect of steps.flat()) if (effect.type === 'persist') writes.push(...effect.writes)
+      if (writes.length > 0) await this.#write(writes)
+      for (const effect of steps.flat()) if (effect.type !== 'persist') this.#perform(effect)
+    }
+    this.#isFlushing = false
+  }
+
+  async #write(writes: readonly Write[]): Promise<void> {
+    while (true) {
+      try {
+        await this.#ports.store.write(writes, { sync: true })
+        this.#diskFault = undefined
+        return
+      } catch (error) {
+        this.#diskFault = toOstrakaError(error)
+        this.#logger.error({ code: this.#diskFault.code }, `cannot write to disk: ${this.#diskFault.message}`)
+        if (this.#isStopped) return
+        await new Promise<void>(resolve => this.#ports.clock.schedule(RETRY_WRITE_MS, resolve))
+      }
+    }
+  }
+
+  #perform(effect: Exclude<NodeEffect, { readonly type: 'persist' }> | NodeEffect): void {
+    const { transport, gossip, store, records } = this.#ports
+    switch (effect.type) {
+      case 'send':
+        transport.send(effect.to, this.#encode(effect.message))
+        return
+      case 'publish':
+        gossip.publish(effect.topic, effect.bytes)
+        return
+      case 'timer':
+        this.#setTimer(effect.id, effect.atMs)
+        return
+      case 'request':
+        this.#request(effect)
+        return
+      case 'reply':
+        this.#asked.get(effect.token)?.(effect.answer)
+        this.#asked.delete(effect.token)
+        return
+      case 'load': {
+        const { token, prefix, from, limit } = effect
+        const loaded = store
+          .scan(prefix, { from, limit })
+          .catch(error => this.#failed('read from disk', error, []))
+        void loaded.then(entries => this.dispatch({ type: 'loaded', token, entries: [...entries] }))
+        return
+      }
+      case 'dht-put': {
+        const { record } = effect
+        records
+          .put(toHex(sha256(record)), record)
+          .catch(error => this.#failed('put into the DHT', error, null))
+        return
+      }
+      case 'dht-get': {
+        const { token, hash } = effect
+        const got = records
+          .get(toHex(hash))
+          .catch(error => this.#failed('get from the DHT', error, undefined))
+        void got.then(record => this.dispatch({ type: 'record', token, record: record ?? null }))
+        return
+      }
+      case 'note':
+        this.#logger[effect.level](effect.details, effect.text)
+        return
+      case 'resolve':
+        this.#waiting.get(effect.token)?.(effect.outcome)
+        this.#waiting.delete(effect.token)
+        return
+      case 'block':
+        for (const listener of this.#blockListeners) listener(effect.certified)
+    }
+  }
+
+  #failed<T>(what: string, error: unknown, instead: T): T {
+    const { code, message } = toOstrakaError(error)
+    if (!this.#isStopped) this.#logger.warn({ code }, `cannot ${what}: ${message}`)
+    return instead
+  }
+
+  /** A message to many is encoded once. */
+  #encode(message: PeerMessage): Uint8Array {
+    let frame = this.#encoded.get(message)
+    if (frame === undefined) {
+      frame = peerMessageCodec.encode(message)
+      this.#encoded.set(message, frame)
+    }
+    return frame
+  }
+
+  #setTimer(id: Token, atMs: number | null): void {
+    this.#timers.get(id)?.()
+    this.#timers.delete(id)
+    if (atMs === null || this.#isStopped) return
+    const { clock } = this.#ports
+    const cancel = clock.schedule(Math.max(0, atMs - clock.nowMs()), () => {
+      this.#timers.delete(id)
+      this.dispatch({ type: 'timer', id })
+    })
+    this.#timers.set(id, cancel)
+  }
+
+  #request({ token, to, request, deadlineMs }: Extract<NodeEffect, { readonly type: 'request' }>): void {
+    const answered = (answer: Outcome<PeerAnswer>): void =>
+      this.dispatch({ type: 'answered', token, from: to, answer })
+    this.#ports.transport
+      .request(to, peerRequestCodec.encode(request), deadlineMs)
+      .then(frame => peerAnswerCodec.decode(frame))
+      .then(
+        value => answered({ ok: true, value }),
+        error => answered({ ok: false, error: toOstrakaError(error) }),
+      )
+  }
+
+  #onMessage(from: PeerId, frame: Uint8Array): void {
+    try {
+      this.dispatch({ type: 'message', from, message: peerMessageCodec.decode(frame) })
+    } catch (error) {
+      const { code, message, stack } = toOstrakaError(error)
+      this.#logger.warn(
+        { code, from, ...(code === 'internal' && { stack }) },
+        `a message is refused: ${message}`,
+      )
+    }
+  }
+
+  async #onRequest(from: PeerId, frame: Uint8Array): Promise<Uint8Array> {
+    const request = peerRequestCodec.decode(frame)
+    const token: Token = `rpc/${++this.#requests}`
+    const answer = await new Promise<Outcome<PeerAnswer>>(resolve => {
+      this.#asked.set(token, resolve)
+      this.dispatch({ type: 'requested', from, token, request })
+    })
+    if (!answer.ok) throw answer.error
+    return peerAnswerCodec.encode(answer.value)
+  }
+}
+
+/** Events of the data plane: they touch nothing that the disk must know first. */
+function isOperation(event: NodeEvent): boolean {
+  switch (event.type) {
+    case 'operate':
+      return true
+    case 'requested':
+      return (
+        event.request.type === 'partial' || event.request.type === 'nonces' || event.request.type === 'ping'
+      )
+    case 'answered':
+      return event.token.startsWith('operation/')
+    case 'timer':
+      return event.id.startsWith('operation/')
+    default:
+      return false
+  }
+}

@@ -1,0 +1,125 @@
+import type { PeerId } from '../base/index.ts'
+import type { OperationResult } from '../keys/index.ts'
+import type {
+  CertifiedBlock,
+  KeyKind,
+  Load,
+  Location,
+  OperationRequest,
+  PolicyRule,
+  Signed,
+  SignedTransaction,
+} from '../wire/index.ts'
+
+/** The narrow port through which HTTP sees the node. Every rejection is an OstrakaError. */
+export interface NodePort {
+  readonly networkId: Uint8Array
+  readonly peerId: PeerId
+  status(): StatusView
+  /** Why this node cannot serve; empty when it can. */
+  complaints(): readonly string[]
+  peers(): readonly PeerView[]
+  keys(): readonly KeyView[]
+  key(name: string): KeyView | undefined
+  /** Certified blocks from height `from` on. Errors: `not_found` when they are pruned here. */
+  blocks(from: number, limit: number): Promise<readonly CertifiedBlock[]>
+  /** Calls back after every applied block, for followers; the returned function ends it. */
+  onBlock(listener: (block: CertifiedBlock) => void): () => void
+  /**
+   * Hands a transaction to the control log and resolves when a block holds it.
+   * Errors: whatever the reducer refuses it with; `no_quorum { needed, answered }`.
+   */
+  submit(
+    transaction: SignedTransaction,
+  ): Promise<{ readonly transactionId: Uint8Array; readonly height: number }>
+  /** Resolves when the newest ceremony of this key has made a version; rejects with `ceremony_aborted` otherwise. */
+  ceremonyEnd(name: string): Promise<KeyView>
+  /** Resolves when the import ceremony of `name` waits for its dealing: to whom the client must deal. */
+  importPlan(name: string): Promise<ImportPlan>
+  /** Stores a sealed dealing's record where its holders will look for it. */
+  putRecord(record: Uint8Array): Promise<void>
+  /** Runs one operation on shares: policy, holders, partials, combination, verification. */
+  operate(request: Signed<OperationRequest>): Promise<OperationResult>
+  counters(): Readonly<Record<string, number>>
+}
+
+export interface StatusView {
+  readonly networkId: string
+  readonly name: string
+  readonly peerId: PeerId
+  readonly software: string
+  readonly height: number
+  readonly epoch: number
+  readonly coordinator: PeerId
+  readonly validators: readonly PeerId[]
+  readonly members: readonly MemberView[]
+  /** Members that the control log has convicted, with what of. */
+  readonly convictions: readonly ConvictionView[]
+}
+
+export interface ConvictionView {
+  readonly peerId: PeerId
+  readonly reason: string
+  readonly height: number
+}
+
+export interface MemberView {
+  readonly peerId: PeerId
+  readonly region: string
+  /** `self`, `connected`, `unreachable` or `convicted`. */
+  readonly state: string
+  readonly trust: number
+  /** Median of recent pings; null while unknown. */
+  readonly roundTripMs: number | null
+}
+
+/** A member as its last beacon shows it. */
+export interface PeerView extends MemberView {
+  readonly software: string | null
+  readonly location: Location
+  readonly height: number | null
+  readonly load: Load | null
+  readonly beaconAgeMs: number | null
+}
+
+export interface KeyView {
+  readonly name: string
+  readonly kind: KeyKind
+  readonly keyId: string
+  /** 0 while the first version is being made. */
+  readonly version: number
+  /** Raw: 32 bytes (x-only for secp256k1); empty while version is 0. */
+  readonly publicKey: Uint8Array
+  readonly threshold: number
+  readonly shares: number
+  /** Who holds which slot of the current version. */
+  readonly holders: readonly { readonly slot: number; readonly peerId: PeerId }[]
+  /** `creating`, `active`, `degraded` (fewer slots than wanted), `aborted`. */
+  readonly state: string
+  readonly isExportable: boolean
+  readonly entropy: number
+  readonly owner: Uint8Array
+  readonly rules: readonly PolicyRule[]
+  readonly policyRevision: number
+  readonly versions: readonly {
+    readonly version: number
+    readonly state: string
+    readonly publicKey: Uint8Array
+    readonly height: number
+    /** Who dealt, and the Feldman commitments A_0 … A_{t-1} of the joint polynomial. */
+    readonly dealers: readonly PeerId[]
+    readonly commitments: readonly Uint8Array[]
+  }[]
+}
+
+export interface ImportPlan {
+  readonly keyId: Uint8Array
+  readonly ceremony: Uint8Array
+  readonly version: number
+  readonly threshold: number
+  readonly recipients: readonly {
+    readonly slot: number
+    readonly peerId: PeerId
+    readonly sealingKey: Uint8Array
+  }[]
+}

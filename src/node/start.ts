@@ -1,0 +1,127 @@
+import { isOstrakaError, OstrakaError, type Store } from '../base/index.ts'
+import { blockKey, LOG_PREFIXES } from '../control/index.ts'
+import { cryptoReady } from '../crypto/index.ts'
+import { gatewayCounters } from '../keys/index.ts'
+import { certifiedBlockCodec, type Load } from '../wire/index.ts'
+import { Driver, type Logger, type Ports } from './driver.ts'
+import type { KeyView, NodePort } from './port.ts'
+import { type Entries, judgeRecord, type NodeOptions, recoverNode } from './state.ts'
+import {
+  complaintsOf,
+  failureOf,
+  importPlanOf,
+  isInCeremony,
+  keyViewOf,
+  keyViews,
+  missingShares,
+  peerViews,
+  statusView,
+} from './views.ts'
+
+export interface StartOptions extends NodeOptions {
+  readonly ports: Ports
+  readonly logger: Logger
+  readonly measureLoad: () => Omit<Load, 'operations'>
+}
+
+export interface RunningNode {
+  readonly port: NodePort
+  /** Whether a DHT record is one that this network keeps. */
+  judgeRecord(record: Uint8Array): boolean
+  stop(): Promise<void>
+}
+
+/** A control transaction that no block holds after this long has failed for its client; it may yet be included. */
+const SUBMIT_DEADLINE_MS = 10_000
+
+/** Recovers the node from its store, replays the log and starts it over the ports. Errors: `storage_corrupt`. */
+export async function startNode(options: StartOptions): Promise<RunningNode> {
+  await cryptoReady
+  const { ports, logger } = options
+  const logEntries: Entries[number][] = []
+  for (const prefix of LOG_PREFIXES) logEntries.push(...(await ports.store.scan(prefix)))
+  const keyEntries = await scanRepairing(ports.store, 'keys/', logger)
+  const state = recoverNode(options, logEntries, keyEntries, ports.clock.nowMs())
+  const driver = new Driver(state, ports, logger)
+  await driver.start(options.measureLoad)
+  return {
+    port: portOf(driver, ports),
+    judgeRecord: record => judgeRecord(driver.state, record),
+    stop: () => driver.stop(),
+  }
+}
+
+/**
+ * Reads what a node keeps of its keys. An entry whose checksum is wrong is named and dropped, never served: the share
+ * is recovered from the DHT.
+ */
+async function scanRepairing(store: Store, prefix: string, logger: Logger): Promise<Entries> {
+  while (true) {
+    try {
+      return await store.scan(prefix)
+    } catch (error) {
+      if (!isOstrakaError(error, 'storage_corrupt') || typeof error.details.key !== 'string') throw error
+      const { key } = error.details
+      logger.error({ code: error.code, key }, 'a stored share is corrupt and will be recovered from peers')
+      await store.write([{ key, value: null }], { sync: true })
+    }
+  }
+}
+
+function portOf(driver: Driver, ports: Ports): NodePort {
+  const { clock, store } = ports
+  return {
+    networkId: driver.state.networkId,
+    peerId: driver.state.peerId,
+    status: () => statusView(driver.state),
+    complaints() {
+      const reasons = complaintsOf(driver.state, clock.nowMs())
+      return driver.diskFault === undefined ? reasons : [...reasons, `disk: ${driver.diskFault.code}`]
+    },
+    peers: () => peerViews(driver.state, clock.nowMs()),
+    keys: () => keyViews(driver.state),
+    key: name => keyViewOf(driver.state, name),
+    async blocks(from, limit) {
+      const entries = await store.scan('log/block/', { from: blockKey(from), limit })
+      if (entries.length > 0 && entries[0]!.key !== blockKey(from) && from > 0) {
+        throw new OstrakaError('not_found', 'blocks from this height on are pruned here', { from })
+      }
+      return entries.map(entry => certifiedBlockCodec.decode(entry.value))
+    },
+    onBlock: listener => driver.onBlock(listener),
+    submit: transaction =>
+      driver.ask(token => ({ type: 'submit', token, transaction, deadlineMs: SUBMIT_DEADLINE_MS })),
+    ceremonyEnd: name => ceremonyEnd(driver, name),
+    importPlan: async name => {
+      const plan = importPlanOf(driver.state, name)
+      if (plan === undefined)
+        throw new OstrakaError('not_found', 'no import of this name waits for its dealing')
+      return plan
+    },
+    putRecord: record => driver.ask(token => ({ type: 'offer', token, record })),
+    operate: request => driver.ask(token => ({ type: 'operate', token, request })),
+    counters: () => ({
+      ...gatewayCounters(driver.state.gateway),
+      missing_shares: missingShares(driver.state),
+    }),
+  }
+}
+
+/** Waits, block by block, until the key's open ceremony has ended. */
+function ceremonyEnd(driver: Driver, name: string): Promise<KeyView> {
+  return new Promise((resolve, reject) => {
+    const look = (): boolean => {
+      const view = keyViewOf(driver.state, name)
+      if (view !== undefined && isInCeremony(driver.state, name)) return false
+      const failure = failureOf(driver.state, name)
+      if (view === undefined) reject(new OstrakaError('unknown_key', 'no key of this name', { name }))
+      else if (failure !== undefined) reject(new OstrakaError('ceremony_aborted', failure, { name }))
+      else resolve(view)
+      return true
+    }
+    if (look()) return
+    const end = driver.onBlock(() => {
+      if (look()) end()
+    })
+  })
+}

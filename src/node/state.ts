@@ -1,0 +1,181 @@
+import { type PeerId, peerIdOf, type Secret } from '../base/index.ts'
+import {
+  type LedgerReader,
+  type LedgerState,
+  type LogState,
+  mayCreate,
+  memberPath,
+  type Reducer,
+  recoverLog,
+  viewLog,
+} from '../control/index.ts'
+import { type SealingKeyPair, type SigningKey, verifySigned } from '../crypto/index.ts'
+import {
+  acknowledge,
+  type CeremonyState,
+  complain,
+  createGateway,
+  createHolder,
+  createKey,
+  deal,
+  type GatewayState,
+  type HolderState,
+  type KeyDirectory,
+  type KeyRecord,
+  keyPaths,
+  recoverCeremonies,
+  reportEvidence,
+  setPolicy,
+  settleDeadlines,
+  Vault,
+  type VersionRecord,
+  vaultPaths,
+} from '../keys/index.ts'
+import { type BeaconState, createBeacons, type RoundTrips } from '../trust/index.ts'
+import { type Beacon, type Genesis, type Load, type Member, sealedDealingCodec } from '../wire/index.ts'
+
+/** What one node is made of, besides the ports. */
+export interface NodeOptions {
+  readonly genesis: Genesis
+  readonly identity: SigningKey
+  readonly sealingKeys: SealingKeyPair
+  /** 32 bytes under which shares lie on this node's disk. */
+  readonly storageKey: Secret
+  /** Name and version for the beacons. */
+  readonly software: string
+  /** How often a beacon is published and peers are pinged; DESIGN section 7 says 5 s. */
+  readonly beaconIntervalMs: number
+}
+
+/** The whole node between two events. `stepNode` consumes it. */
+export interface NodeState {
+  readonly options: NodeOptions
+  readonly networkId: Uint8Array
+  readonly peerId: PeerId
+  log: LogState
+  ledger: LedgerState
+  ceremonies: CeremonyState
+  gateway: GatewayState
+  readonly holder: HolderState
+  readonly beacons: BeaconState
+  readonly roundTrips: RoundTrips
+  readonly connected: Set<PeerId>
+  /** Operations answered as holder since the last beacon. */
+  served: number
+  /** Transactions this node has submitted for itself, for unique tokens. */
+  submissions: number
+}
+
+/** Every control decision there is, and who decides it. */
+export const REDUCER: Reducer = {
+  transactions: {
+    'create-key': createKey,
+    deal,
+    acknowledge,
+    complain,
+    'set-policy': setPolicy,
+    'report-evidence': reportEvidence,
+  },
+  atBlock: [settleDeadlines],
+}
+
+/** The store's entries that a node wants to see when it starts. */
+export type Entries = ReadonlyArray<{ readonly key: string; readonly value: Uint8Array }>
+
+/** Restores a node from its disk: `logEntries` under LOG_PREFIXES, `keyEntries` under `keys/`. Errors: `storage_corrupt`. */
+export function recoverNode(
+  options: NodeOptions,
+  logEntries: Entries,
+  keyEntries: Entries,
+  nowMs: number,
+): NodeState {
+  const { genesis, identity, sealingKeys } = options
+  const log = recoverLog({ genesis, key: identity, reducer: REDUCER }, logEntries)
+  const ledger = viewLog(log, nowMs).state
+  const { networkId } = ledger
+  const peerId = peerIdOf(identity.publicKey)
+  // the worlds below read the ledger through the state that is being made
+  const reader = (): LedgerReader => reading(state.ledger)
+  const directory = keyDirectory(reader)
+  const ceremonies = recoverCeremonies(
+    {
+      networkId,
+      identity,
+      peerId,
+      sealingKeys,
+      vault: new Vault(options.storageKey),
+      acknowledgeMs: genesis.timing.acknowledgeMs,
+      ledger: reader,
+    },
+    keyEntries,
+  )
+  const share = (keyId: Uint8Array, version: number, slot: number): Secret | undefined =>
+    ceremonies.shares.get(vaultPaths.share(keyId, version, slot))
+  const trust = (peer: PeerId): number => (reader().get(keyPaths.conviction(peer)) === undefined ? 1 : 0)
+  const state: NodeState = {
+    options,
+    networkId,
+    peerId,
+    log,
+    ledger,
+    ceremonies,
+    holder: createHolder({ ...directory, networkId, peerId, identity, share }),
+    gateway: createGateway({ ...directory, networkId, peerId, trust }),
+    beacons: createBeacons(networkId, options.beaconIntervalMs),
+    roundTrips: new Map(),
+    connected: new Set(),
+    served: 0,
+    submissions: 0,
+  }
+  return state
+}
+
+/** The records of a state, as keys/ reads them. */
+export function reading(ledger: LedgerState): LedgerReader {
+  return {
+    get: path => ledger.records.get(path),
+    list: prefix => [...ledger.records.entries(prefix)] as never,
+  }
+}
+
+function keyDirectory(reader: () => LedgerReader): KeyDirectory {
+  const keyByName = (name: string): KeyRecord | undefined => reader().get<KeyRecord>(keyPaths.key(name))
+  return {
+    keyByName,
+    keyById(keyId) {
+      const found = reader().get<{ readonly name: string }>(keyPaths.keyName(keyId))
+      return found && keyByName(found.name)
+    },
+    version: (keyId, version) => reader().get<VersionRecord>(keyPaths.version(keyId, version)),
+  }
+}
+
+export function memberOf(state: NodeState, peerId: PeerId): Member | undefined {
+  return state.ledger.records.get<Member>(memberPath(peerId))
+}
+
+/** The body of this node's next beacon. */
+export function beaconBody(
+  state: NodeState,
+  load: Omit<Load, 'operations'>,
+): Omit<Beacon, 'sequence' | 'timeMs'> {
+  const { location, sealingKey } = memberOf(state, state.peerId)!
+  const { software } = state.options
+  const height = state.ledger.chain.height
+  return { location, sealingKey, software, height, load: { ...load, operations: state.served } }
+}
+
+/**
+ * Whether a DHT record is one that this network keeps: a sealed dealing, signed by a member or by a principal that may
+ * create keys (an importing client).
+ */
+export function judgeRecord(state: NodeState, record: Uint8Array): boolean {
+  try {
+    const signed = sealedDealingCodec.decode(record)
+    const reader = reading(state.ledger)
+    const isKnown = memberOf(state, peerIdOf(signed.signer)) !== undefined || mayCreate(reader, signed.signer)
+    return isKnown && verifySigned('sealed-dealing', state.networkId, signed)
+  } catch {
+    return false
+  }
+}

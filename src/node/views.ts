@@ -1,0 +1,165 @@
+import { peerIdOf, toHex } from '../base/index.ts'
+import { coordinatorOf, type MemberRecord, viewLog } from '../control/index.ts'
+import {
+  type CeremonyRecord,
+  type ConvictionRecord,
+  type KeyRecord,
+  keyPaths,
+  type VersionRecord,
+  vaultPaths,
+} from '../keys/index.ts'
+import { medianRoundTrip } from '../trust/index.ts'
+import type { ConvictionView, ImportPlan, KeyView, MemberView, PeerView, StatusView } from './port.ts'
+import { type NodeState, reading } from './state.ts'
+
+function members(state: NodeState): MemberRecord[] {
+  return reading(state.ledger)
+    .list<MemberRecord>('member/')
+    .map(entry => entry.value)
+}
+
+function memberView(state: NodeState, member: MemberRecord): MemberView {
+  const { peerId, location, weight } = member
+  const isConvicted = reading(state.ledger).get(keyPaths.conviction(peerId)) !== undefined
+  const link = peerId === state.peerId ? 'self' : state.connected.has(peerId) ? 'connected' : 'unreachable'
+  return {
+    peerId,
+    region: location.region,
+    state: isConvicted ? 'convicted' : link,
+    trust: isConvicted ? 0 : weight,
+    roundTripMs: medianRoundTrip(state.roundTrips, peerId),
+  }
+}
+
+function convictions(state: NodeState): ConvictionView[] {
+  return reading(state.ledger)
+    .list<ConvictionRecord>('conviction/')
+    .map(({ value: { peerId, reason, height } }) => ({ peerId, reason, height }))
+}
+
+export function statusView(state: NodeState): StatusView {
+  const { chain, validators, genesis } = state.ledger
+  return {
+    networkId: toHex(state.networkId),
+    name: genesis.name,
+    peerId: state.peerId,
+    software: state.options.software,
+    height: chain.height,
+    epoch: chain.epoch,
+    coordinator: coordinatorOf(state.ledger).peerId,
+    validators: validators.map(validator => validator.peerId),
+    members: members(state).map(member => memberView(state, member)),
+    convictions: convictions(state),
+  }
+}
+
+export function peerViews(state: NodeState, nowMs: number): PeerView[] {
+  return members(state).map(member => {
+    const heard = state.beacons.heard.get(member.peerId)
+    return {
+      ...memberView(state, member),
+      location: member.location,
+      software: heard?.beacon.software ?? null,
+      height: heard?.beacon.height ?? null,
+      load: heard?.beacon.load ?? null,
+      beaconAgeMs: heard === undefined ? null : nowMs - heard.heardMs,
+    }
+  })
+}
+
+function stateOf(key: KeyRecord, active: VersionRecord | undefined): string {
+  if (active !== undefined) return active.slots.length < key.shares ? 'degraded' : 'active'
+  return key.ceremony.length > 0 ? 'creating' : 'aborted'
+}
+
+function keyView(state: NodeState, key: KeyRecord): KeyView {
+  const ledger = reading(state.ledger)
+  const versions = ledger
+    .list<VersionRecord>(`${keyPaths.version(key.keyId, 0).slice(0, -1)}`)
+    .map(entry => entry.value)
+    .sort((a, b) => a.version - b.version)
+  const active = versions.find(version => version.version === key.activeVersion)
+  return {
+    name: key.name,
+    kind: key.kind,
+    keyId: toHex(key.keyId),
+    version: key.activeVersion,
+    publicKey: active?.publicKey ?? new Uint8Array(0),
+    threshold: key.threshold,
+    shares: key.shares,
+    holders: active?.slots ?? [],
+    state: stateOf(key, active),
+    isExportable: key.isExportable,
+    entropy: key.entropy,
+    owner: key.owner,
+    rules: key.rules,
+    policyRevision: key.policyRevision,
+    versions: versions.map(version => ({
+      version: version.version,
+      state: version.state,
+      publicKey: version.publicKey,
+      height: version.height,
+      dealers: version.dealers.map(entry => peerIdOf(entry.dealer)),
+      commitments: version.commitments,
+    })),
+  }
+}
+
+export function keyViewOf(state: NodeState, name: string): KeyView | undefined {
+  const key = reading(state.ledger).get<KeyRecord>(keyPaths.key(name))
+  return key && keyView(state, key)
+}
+
+export function keyViews(state: NodeState): KeyView[] {
+  return reading(state.ledger)
+    .list<KeyRecord>('key/')
+    .map(entry => keyView(state, entry.value))
+}
+
+/** The last failure of a key whose creation ended badly. */
+export function failureOf(state: NodeState, name: string): string | undefined {
+  const key = reading(state.ledger).get<KeyRecord>(keyPaths.key(name))
+  return key !== undefined && key.ceremony.length === 0 && key.lastFailure !== ''
+    ? key.lastFailure
+    : undefined
+}
+
+/** True while a ceremony of this key is open. */
+export function isInCeremony(state: NodeState, name: string): boolean {
+  const key = reading(state.ledger).get<KeyRecord>(keyPaths.key(name))
+  return key !== undefined && key.ceremony.length > 0
+}
+
+export function importPlanOf(state: NodeState, name: string): ImportPlan | undefined {
+  const ledger = reading(state.ledger)
+  const key = ledger.get<KeyRecord>(keyPaths.key(name))
+  const ceremony = key && ledger.get<CeremonyRecord>(keyPaths.ceremony(key.ceremony))
+  if (ceremony === undefined || ceremony.origin !== 'import' || ceremony.stage !== 'dealing') return undefined
+  const { keyId, id, version, threshold, slots } = ceremony
+  return { keyId, ceremony: id, version, threshold, recipients: slots }
+}
+
+/** Versions of which this node should hold a share and does not (yet). */
+export function missingShares(state: NodeState): number {
+  let missing = 0
+  for (const { value: version } of reading(state.ledger).list<VersionRecord>('version/')) {
+    for (const { slot, peerId } of version.slots) {
+      if (peerId !== state.peerId) continue
+      if (!state.ceremonies.shares.has(vaultPaths.share(version.keyId, version.version, slot))) missing++
+    }
+  }
+  return missing
+}
+
+/** Why this node cannot serve; empty when it can. */
+export function complaintsOf(state: NodeState, nowMs: number): string[] {
+  const log = viewLog(state.log, nowMs)
+  const reasons: string[] = []
+  if (log.isSyncing) reasons.push('catching up with the control log')
+  if (log.answering < log.needed) {
+    reasons.push(`no quorum: ${log.answering} of ${log.needed} validators needed are heard of`)
+  }
+  const isMember = members(state).some(member => member.peerId === state.peerId)
+  if (!isMember) reasons.push('this node is not a member of the network')
+  return reasons
+}
