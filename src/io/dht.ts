@@ -95,7 +95,7 @@ export class DhtRecords implements RecordStore {
     if (!isRecordFor(hashOf(key), record)) {
       throw new OstrakaError('malformed', 'the record does not hash to its key', { key })
     }
-    await this.#keep(key, record)
+    await this.#options.own.put(new Key(key), record)
     await this.#settle()
     await this.#offer(key, record)
   }
@@ -145,14 +145,6 @@ export class DhtRecords implements RecordStore {
     const deadline = performance.now() + SETTLE_PATIENCE_MS
     while (!this.#options.isSettled() && performance.now() < deadline) {
       await new Promise(resolve => setTimeout(resolve, SETTLE_POLL_MS))
-    }
-  }
-
-  async #keep(key: string, record: Uint8Array): Promise<void> {
-    try {
-      await this.#options.own.put(new Key(key), record)
-    } catch (error) {
-      throw new OstrakaError('storage_full', 'the record could not be stored', { key, reason: String(error) })
     }
   }
 

@@ -1,22 +1,21 @@
 import { join } from 'node:path'
 import type { GossipSub } from '@libp2p/gossipsub'
 import type { SingleKadDHT } from '@libp2p/kad-dht'
-import { LevelDatastore } from 'datastore-level'
 import type { Clock, Gossip, PeerId, RecordStore, Rng, Secret, Store, Transport } from '../base/index.ts'
 import { SystemClock } from './clock.ts'
 import { Counters } from './counters.ts'
+import { NodeDatastore } from './datastore.ts'
 import { DhtRecords, dhtService } from './dht.ts'
 import { GossipsubGossip, gossipService } from './gossip.ts'
 import { createHost, type Host, type HostOptions } from './host.ts'
 import type { Logger } from './logger.ts'
 import { SystemRng } from './random.ts'
 import { RpcTransport } from './rpc.ts'
-import { type Database, freeBytesOf, LevelStore, openDatabase } from './store.ts'
+import { freeBytesOf, LevelStore, openDatabase } from './store.ts'
 
-export { COUNTER_NAMES, type CounterName, Counters } from './counters.ts'
-export { MAX_FRAME_BYTES } from './frames.ts'
+export { type CounterName, Counters } from './counters.ts'
 export { MAX_GOSSIP_BYTES } from './gossip.ts'
-export { SECURITY_ORDER, type Security } from './host.ts'
+export type { Security } from './host.ts'
 export {
   createKeystore,
   DEFAULT_COST,
@@ -149,26 +148,21 @@ function assemble({ host, transport, gossip, records, store, rng, counters }: Pa
 interface Disk {
   readonly store: Store
   /** Records that this node put. */
-  readonly own: LevelDatastore
+  readonly own: NodeDatastore
   /** Records that it keeps for others. */
-  readonly dht: LevelDatastore
+  readonly dht: NodeDatastore
 }
 
 async function openDisk(directory: string, counters: Counters): Promise<Disk> {
   const level = await openDatabase(join(directory, 'db'))
-  const own = datastore(level, 'records')
-  const dht = datastore(level, 'dht')
-  const openSublevels = async (): Promise<void> => {
+  const freeBytes = (): Promise<number> => freeBytesOf(directory)
+  const reopened = async (): Promise<void> => {
     await own.open()
     await dht.open()
   }
-  await openSublevels()
-  const freeBytes = (): Promise<number> => freeBytesOf(directory)
-  return { store: new LevelStore({ level, freeBytes, reopened: openSublevels, counters }), own, dht }
-}
-
-/** A datastore in a corner of the node's one database; `level` and its sublevels share every method that is used. */
-function datastore(level: Database, name: string): LevelDatastore {
-  const sublevel = level.sublevel<string, Uint8Array>(name, { keyEncoding: 'utf8', valueEncoding: 'view' })
-  return new LevelDatastore(sublevel as never)
+  const store = new LevelStore({ level, freeBytes, reopened, counters })
+  const own = new NodeDatastore(level, 'records', operations => store.apply(operations, true))
+  const dht = new NodeDatastore(level, 'dht', operations => store.apply(operations))
+  await reopened()
+  return { store, own, dht }
 }

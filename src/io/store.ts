@@ -13,8 +13,10 @@ const CHECKSUM_BYTES = 4
 // Room that LevelDB needs to rotate its log (4 MiB) and to compact; writes stop before the disk is really full, because
 // a log record torn by a full disk can take later, acknowledged records with it.
 const RESERVE_BYTES = 16 * 1024 * 1024
-// How old an answer about free space may be. At 100 MB/s the reserve lasts longer than this.
+// How old an answer about free space may be: others write to the disk too.
 const FREE_SPACE_AGE_MS = 100
+// What one of our bytes may take before LevelDB has compacted: in the log, in a table, in that table's successor.
+const WRITE_AMPLIFICATION = 3
 const NO_SPACE = /no space left|ENOSPC|disk quota|EDQUOT|file too large|EFBIG|storage_full/i
 
 /** Opens the node's one database, creating it if need be. Errors: `conflict` (in use), `storage_corrupt`, `storage_full`. */
@@ -47,7 +49,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-type Operation =
+export type Operation =
   | { readonly type: 'del'; readonly key: string }
   | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
 
@@ -96,11 +98,15 @@ export class LevelStore implements Store {
   }
 
   write(batch: readonly Write[], { sync }: { readonly sync: boolean }): Promise<void> {
-    const operations = batch.map(({ key, value }) =>
-      value === null
-        ? { type: 'del' as const, key: KEY_PREFIX + key }
-        : { type: 'put' as const, key: KEY_PREFIX + key, value: concat(checksum(key, value), value) },
-    )
+    const operations = batch.map(({ key, value }): Operation => {
+      if (value === null) return { type: 'del', key: KEY_PREFIX + key }
+      return { type: 'put', key: KEY_PREFIX + key, value: concat(checksum(key, value), value) }
+    })
+    return this.apply(operations, sync)
+  }
+
+  /** Changes under full database keys and without checksums, for what shares the database; same errors as `write`. */
+  apply(operations: readonly Operation[], sync = false): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.#waiting.push({ operations, sync, resolve, reject })
     if (!this.#isWriting) this.#writing = this.#writeAll()
@@ -129,20 +135,23 @@ export class LevelStore implements Store {
   }
 
   async #writeGroup(group: readonly Waiting[]): Promise<void> {
-    await this.#ensureRoom()
-    if (this.#isHurt) await this.#reopen()
     const operations = group.flatMap(waiting => waiting.operations)
+    // deletions may use the reserve: they are what makes room
+    if (operations.some(({ type }) => type === 'put')) await this.#ensureRoom(sizeOf(operations))
+    if (this.#isHurt) await this.#reopen()
     try {
-      await this.#options.level.batch(operations, { sync: group.some(waiting => waiting.sync) })
+      await this.#options.level.batch([...operations], { sync: group.some(waiting => waiting.sync) })
     } catch (error) {
       this.#isHurt = true
       throw this.#counted(storageError(error, operations[0]?.key.slice(KEY_PREFIX.length) ?? ''))
     }
   }
 
-  async #ensureRoom(): Promise<void> {
-    if (performance.now() - this.#freeBytesAtMs > FREE_SPACE_AGE_MS) {
-      this.#freeBytes = await this.#options.freeBytes()
+  async #ensureRoom(neededBytes: number): Promise<void> {
+    this.#freeBytes -= neededBytes * WRITE_AMPLIFICATION
+    const isStale = performance.now() - this.#freeBytesAtMs > FREE_SPACE_AGE_MS
+    if (isStale || this.#freeBytes < RESERVE_BYTES) {
+      this.#freeBytes = (await this.#options.freeBytes()) - neededBytes * WRITE_AMPLIFICATION
       this.#freeBytesAtMs = performance.now()
     }
     if (this.#freeBytes >= RESERVE_BYTES) return
@@ -194,6 +203,12 @@ export class LevelStore implements Store {
     if (error.code === 'storage_corrupt') this.#options.counters.add('store_corrupt')
     return error
   }
+}
+
+function sizeOf(operations: readonly Operation[]): number {
+  let bytes = 0
+  for (const each of operations) bytes += each.key.length + (each.type === 'put' ? each.value.length : 0)
+  return bytes
 }
 
 function checksum(key: string, value: Uint8Array): Uint8Array {

@@ -92,14 +92,21 @@ describe('LevelStore', () => {
     const store = storeOver({ freeBytes: async () => free })
     await store.write(put('a', 'kept'), { sync: true })
     free = 1000
-    await new Promise(resolve => setTimeout(resolve, 120)) // the age of the last look at the disk
+    await realTime.until(isLookDue())
     await failsWith(store.write(put('b'), { sync: true }), 'storage_full')
     assert.equal(textOf(await store.get('a')), 'kept')
     assert.equal(await store.get('b'), undefined)
     free = 2 ** 40
-    await new Promise(resolve => setTimeout(resolve, 120))
+    await realTime.until(isLookDue())
     await store.write(put('b', 'later'), { sync: true })
     assert.equal(textOf(await store.get('b')), 'later')
+  })
+
+  it('counts its own writes between two looks at the disk', async () => {
+    const store = storeOver({ freeBytes: async () => 20 * 1024 * 1024 })
+    const large = { key: 'a', value: new Uint8Array(1024 * 1024) }
+    await store.write([large], { sync: false })
+    await failsWith(store.write([large, large], { sync: false }), 'storage_full')
   })
 
   it('opens the database afresh after a write has failed', async () => {
@@ -133,6 +140,12 @@ describe('LevelStore', () => {
     await failsWith(openDatabase(join(directory, 'db')), 'conflict')
   })
 })
+
+/** The store looks at the disk again after 100 ms. */
+function isLookDue(): () => boolean {
+  const startedMs = performance.now()
+  return () => performance.now() - startedMs > 110
+}
 
 /** The database's methods as plain properties, so that a test can replace one. */
 function stub(level: Database): Record<string, unknown> {

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { Io } from '../../src/io/index.ts'
+import { bytesOf, failsWith, keyOf, realTime } from './contracts/world.ts'
+import { type Network, peerIdAt, startNetwork } from './network.ts'
+
+describe('a peer in another process', () => {
+  let network: Network
+  let node: Io
+  let peer: ChildProcess
+  const connected = new Set<string>()
+
+  beforeEach(async () => {
+    connected.clear()
+    network = await startNetwork(1, {
+      overrides: () => ({ members: () => [peerIdAt(1)], isMember: peerId => peerId === peerIdAt(1) }),
+    })
+    node = network.nodes[0] as Io
+    await node.transport.start({
+      message: () => {},
+      request: async (_from, frame) => frame,
+      peer: (peerId, isConnected) => (isConnected ? connected.add(peerId) : connected.delete(peerId)),
+    })
+    peer = fork(fileURLToPath(new URL('./peer-process.ts', import.meta.url)))
+    const [addresses] = (await once(peer, 'message')) as [string[]]
+    node.learnAddress(peerIdAt(1), addresses)
+    await realTime.until(() => connected.size === 1)
+  })
+  afterEach(async () => {
+    peer.kill('SIGKILL')
+    await network.close()
+  })
+
+  it('killed in the middle of a request: unreachable at once', async () => {
+    const pending = node.transport.request(peerIdAt(1), bytesOf('x'), 60_000)
+    pending.catch(() => {})
+    await once(peer, 'message')
+    const startedMs = performance.now()
+    peer.kill('SIGKILL')
+    await failsWith(pending, 'unreachable')
+    await realTime.until(() => connected.size === 0)
+    await failsWith(node.transport.request(peerIdAt(1), bytesOf('x'), 60_000), 'unreachable')
+    assert.ok(performance.now() - startedMs < 2000)
+  })
+
+  it('frozen: requests end at their deadline, and a put does not wait for long', async () => {
+    const record = bytesOf('a record')
+    await node.records.put(keyOf(record), record)
+    peer.kill('SIGSTOP')
+    await failsWith(node.transport.request(peerIdAt(1), bytesOf('x'), 100), 'deadline_exceeded')
+    const startedMs = performance.now()
+    const another = bytesOf('another record')
+    await node.records.put(keyOf(another), another)
+    assert.equal(await node.records.get(keyOf(bytesOf('unknown'))), undefined)
+    assert.ok(performance.now() - startedMs < 8000)
+    assert.deepEqual(await node.records.get(keyOf(another)), another)
+  })
+})

@@ -1,0 +1,23 @@
+import { Secret } from '../../src/base/index.ts'
+import { silentLogger, startIo } from '../../src/io/index.ts'
+import { LOOPBACK, NETWORK_ID, peerIdAt, seedOf, temporaryDirectory } from './network.ts'
+
+/** A node in a process of its own, for tests that kill or freeze it. It never answers requests. */
+const index = 1
+const node = await startIo({
+  identitySeed: new Secret(seedOf(index)),
+  networkId: NETWORK_ID,
+  directory: await temporaryDirectory(),
+  listen: LOOPBACK,
+  members: () => [],
+  isMember: peerId => peerId === peerIdAt(0),
+  judgeRecord: () => true,
+  logger: silentLogger(),
+})
+await node.transport.start({
+  message: () => {},
+  request: () => new Promise(() => process.send?.('asked')),
+  peer: () => {},
+})
+process.send?.(node.addresses())
+process.once('disconnect', () => process.exit())
