@@ -1,19 +1,22 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { rm } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { Io } from '../../src/io/index.ts'
 import { bytesOf, failsWith, keyOf, realTime } from './contracts/world.ts'
-import { type Network, peerIdAt, startNetwork } from './network.ts'
+import { type Network, peerIdAt, startNetwork, temporaryDirectory } from './network.ts'
 
 describe('a peer in another process', () => {
   let network: Network
   let node: Io
   let peer: ChildProcess
+  let directory: string
   const connected = new Set<string>()
 
   beforeEach(async () => {
     connected.clear()
+    directory = await temporaryDirectory()
     network = await startNetwork(1, {
       overrides: () => ({ members: () => [peerIdAt(1)], isMember: peerId => peerId === peerIdAt(1) }),
     })
@@ -23,14 +26,16 @@ describe('a peer in another process', () => {
       request: async (_from, frame) => frame,
       peer: (peerId, isConnected) => (isConnected ? connected.add(peerId) : connected.delete(peerId)),
     })
-    peer = fork(fileURLToPath(new URL('./peer-process.ts', import.meta.url)))
+    peer = fork(fileURLToPath(new URL('./peer-process.ts', import.meta.url)), [directory])
     const [addresses] = (await once(peer, 'message')) as [string[]]
     node.learnAddress(peerIdAt(1), addresses)
     await realTime.until(() => connected.size === 1)
   })
   afterEach(async () => {
     peer.kill('SIGKILL')
+    if (peer.exitCode === null && peer.signalCode === null) await once(peer, 'exit')
     await network.close()
+    await rm(directory, { recursive: true })
   })
 
   it('killed in the middle of a request: unreachable at once', async () => {

@@ -1,13 +1,13 @@
 import { Secret } from '../../src/base/index.ts'
 import { silentLogger, startIo } from '../../src/io/index.ts'
-import { LOOPBACK, NETWORK_ID, peerIdAt, seedOf, temporaryDirectory } from './network.ts'
+import { LOOPBACK, NETWORK_ID, peerIdAt, seedOf } from './network.ts'
 
-/** A node in a process of its own, for tests that kill or freeze it. It never answers requests. */
+/** A node in a process of its own, for tests that kill or freeze it. It never answers requests. Its argument is its directory. */
 const index = 1
 const node = await startIo({
   identitySeed: new Secret(seedOf(index)),
   networkId: NETWORK_ID,
-  directory: await temporaryDirectory(),
+  directory: process.argv[2] as string,
   listen: LOOPBACK,
   members: () => [],
   isMember: peerId => peerId === peerIdAt(0),
