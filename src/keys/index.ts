@@ -6,6 +6,7 @@ export {
   recoverCeremonies,
   step as stepCeremonies,
 } from './ceremonies.ts'
+export { dealingContext } from './context.ts'
 export { type DealingPlan, type MadeDealing, makeDealing } from './dealer.ts'
 export { reportEvidence } from './evidence-handler.ts'
 export {
