@@ -11,7 +11,7 @@ export interface Metrics {
 }
 
 /** One registry per server, so that several nodes of one process (tests) do not mix. */
-export function createMetrics(port: NodePort): Metrics {
+export function createMetrics(port: NodePort, counters: () => Readonly<Record<string, number>>): Metrics {
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
@@ -29,6 +29,15 @@ export function createMetrics(port: NodePort): Metrics {
     registers,
   })
   nodeGauges(port, registry)
+  new Gauge({
+    name: 'ostraka_events',
+    help: 'What the node and its adapters have counted since they started, by event',
+    labelNames: ['event'],
+    registers,
+    collect() {
+      for (const [event, value] of Object.entries(counters())) this.set({ event }, value)
+    },
+  })
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),
@@ -59,13 +68,4 @@ function nodeGauges(port: NodePort, registry: Registry): void {
   gauge('ostraka_keys', 'Keys in the control log', () => port.keys().length)
   gauge('ostraka_convictions', 'Members that proof has convicted', () => port.status().convictions.length)
   gauge('ostraka_ready', '1 when this node can serve', () => (port.complaints().length === 0 ? 1 : 0))
-  new Gauge({
-    name: 'ostraka_node_events_total',
-    help: 'What the node counts of itself, by event',
-    labelNames: ['event'],
-    registers: [registry],
-    collect() {
-      for (const [event, value] of Object.entries(port.counters())) this.set({ event }, value)
-    },
-  })
 }

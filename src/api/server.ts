@@ -28,6 +28,8 @@ export interface ServerOptions {
   readonly clock: Clock
   readonly rng: Rng
   readonly software: string
+  /** What the daemon counts of itself, for `/metrics`. */
+  readonly counters: () => Readonly<Record<string, number>>
   /** Told of every request that failed for a reason of our own making. */
   readonly onInternalError: (error: unknown) => void
 }
@@ -40,7 +42,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     forceCloseConnections: true,
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
   })
-  const metrics = createMetrics(options.port)
+  const metrics = createMetrics(options.port, options.counters)
   const routes = [...networkRoutes, ...keyRoutes, ...operationRoutes, ...importRoutes]
   routes.push(metricsRoute(metrics))
   const document = openApiDocument([...routes, openApiRoute({})], options.software)

@@ -1,0 +1,115 @@
+import type { Command } from 'commander'
+import type { LogLevel } from '../../io/index.ts'
+import { exampleText } from '../connection.ts'
+import { collect, hostAndPort, numberFrom } from '../options.ts'
+import { print, printJson, printLine } from '../output.ts'
+
+interface InitOptions {
+  readonly dir: string
+  readonly region: string
+  readonly lat: number
+  readonly lon: number
+  readonly passphraseFile?: string
+  readonly json?: boolean
+}
+
+interface RunOptions {
+  readonly dir: string
+  readonly genesis?: string
+  readonly listen?: readonly string[]
+  readonly api: { readonly host: string; readonly port: number }
+  readonly peer?: readonly string[]
+  readonly passphraseFile?: string
+  readonly logLevel: LogLevel
+  readonly pretty?: boolean
+  readonly json?: boolean
+}
+
+const PASSPHRASE = 'a file with the keystore’s passphrase; else OSTRAKA_PASSPHRASE or a prompt'
+const DEFAULT_LISTEN = '/ip4/0.0.0.0/tcp/7800'
+
+export function registerNode(program: Command): void {
+  const node = program.command('node').description('one daemon')
+  node
+    .command('init')
+    .description(
+      'make a node: an identity in an encrypted keystore, and member.json for the network’s genesis',
+    )
+    .requiredOption('--dir <dir>', 'the node’s directory')
+    .option('--region <region>', 'where it stands', 'local')
+    .option('--lat <degrees>', 'latitude', numberFrom(-90, 90), 0)
+    .option('--lon <degrees>', 'longitude', numberFrom(-180, 180), 0)
+    .option('--passphrase-file <file>', PASSPHRASE)
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      exampleText(['ostraka node init --dir /var/lib/ostraka --region eu-west --lat 50.1 --lon 8.7']),
+    )
+    .action(initNode)
+  node
+    .command('run')
+    .description('run a node until it is told to stop (SIGINT or SIGTERM)')
+    .requiredOption('--dir <dir>', 'the node’s directory')
+    .option('--genesis <file>', 'the network’s genesis; by default genesis.json in the directory')
+    .option(
+      '--listen <multiaddr>',
+      `where other nodes reach it; repeatable (default: ${DEFAULT_LISTEN})`,
+      collect,
+    )
+    .option('--api <host:port>', 'where its HTTP interface listens', hostAndPort, {
+      host: '127.0.0.1',
+      port: 7801,
+    })
+    .option('--peer <multiaddr>', 'another member, with its /p2p/ id; repeatable, beside peers.json', collect)
+    .option('--passphrase-file <file>', PASSPHRASE)
+    .option('--log-level <level>', 'trace, debug, info, warn, error', 'info')
+    .option('--pretty', 'log for people instead of JSON lines')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      exampleText([
+        'ostraka node run --dir /var/lib/ostraka --passphrase-file /run/secrets/ostraka --listen /ip4/0.0.0.0/tcp/7800',
+        'ostraka node run --dir a --peer /ip4/10.0.0.2/tcp/7800/p2p/12D3KooW…',
+      ]),
+    )
+    .action(runNode)
+}
+
+async function initNode(options: InitOptions): Promise<void> {
+  const { initNode: init } = await import('../node-directory.ts')
+  const { readPassphrase, SystemRng } = await import('../../io/index.ts')
+  const passphrase = await readPassphrase(passphraseSources(options.passphraseFile, 'New passphrase: '))
+  const location = { region: options.region, latitude: options.lat, longitude: options.lon }
+  const member = await init(options.dir, passphrase, location, new SystemRng())
+  passphrase.wipe()
+  print({ peerId: member.peerId, dir: options.dir }, options.json, () => [member.peerId])
+}
+
+async function runNode(options: RunOptions): Promise<void> {
+  const { startDaemon, stopOnSignal } = await import('../daemon.ts')
+  const { readPassphrase } = await import('../../io/index.ts')
+  const daemon = await startDaemon({
+    dir: options.dir,
+    passphrase: await readPassphrase(passphraseSources(options.passphraseFile, 'Passphrase: ')),
+    ...(options.genesis === undefined ? {} : { genesisFile: options.genesis }),
+    listen: options.listen ?? [DEFAULT_LISTEN],
+    api: options.api,
+    peers: options.peer ?? [],
+    logLevel: options.logLevel,
+    isPretty: options.pretty ?? false,
+  })
+  const { networkId, peerId, api, addresses } = daemon
+  if (options.json) printJson({ networkId, peerId, api, addresses })
+  else printLine(`${peerId} serves ${api}`)
+  await stopOnSignal(daemon)
+  // a socket or timer of some library must not keep a stopped daemon alive
+  process.exit(0)
+}
+
+function passphraseSources(file: string | undefined, question: string) {
+  return {
+    file,
+    env: process.env,
+    prompt: { question, terminal: { input: process.stdin, output: process.stderr } },
+  }
+}

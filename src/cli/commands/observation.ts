@@ -1,0 +1,118 @@
+import type { Command } from 'commander'
+import type { BlockJson, PeerJson, StatusJson } from '../../api/index.ts'
+import { type ClientOptions, clientCommand, connectTo, withClient } from '../connection.ts'
+import { integerFrom } from '../options.ts'
+import { formatMs, print, printLine, shortPeer, tableLines } from '../output.ts'
+
+interface LogOptions extends ClientOptions {
+  readonly from: number
+  readonly follow?: boolean
+}
+
+const FOLLOW_WAIT_MS = 25_000
+
+export function registerObservation(program: Command): void {
+  clientCommand(program, 'status', ['ostraka status', 'ostraka status --json | jq -r .coordinator'])
+    .description('the network as a daemon sees it')
+    .action(async (options: ClientOptions) => {
+      print(await withClient(options, client => client.status()), options.json, statusLines)
+    })
+  clientCommand(program, 'peers', ['ostraka peers'])
+    .description('the members as their last beacons show them: region, version, load, round trip')
+    .action(async (options: ClientOptions) => {
+      const peers = await withClient(options, client => client.peers())
+      print({ peers }, options.json, () => peerLines(peers))
+    })
+  const member = program.command('member').description('the members of the network')
+  clientCommand(member, 'list', ['ostraka member list --json'])
+    .description('list the members')
+    .action(async (options: ClientOptions) => {
+      const { members } = await withClient(options, client => client.status())
+      print({ members }, options.json, () => memberLines(members))
+    })
+  clientCommand(program, 'log', ['ostraka log --from 1', 'ostraka log --follow --json'])
+    .description('control-log blocks; with --json one object a line, with certificates')
+    .option('--from <height>', 'the first block', integerFrom(1, Number.MAX_SAFE_INTEGER), 1)
+    .option('--follow', 'go on as blocks come, until interrupted')
+    .action(showLog)
+}
+
+async function showLog(options: LogOptions): Promise<void> {
+  const client = connectTo(options)
+  try {
+    let from = options.from
+    for (;;) {
+      const { height, blocks } = await client.log(from, options.follow ? { waitMs: FOLLOW_WAIT_MS } : {})
+      for (const block of blocks) printLine(options.json ? JSON.stringify(block) : blockLine(block))
+      from = (blocks.at(-1)?.height ?? from - 1) + 1
+      if (!options.follow && (blocks.length === 0 || from > height)) return
+    }
+  } finally {
+    client.close()
+  }
+}
+
+interface BlockShape {
+  readonly header: { readonly timeMs: number; readonly round: number }
+  readonly transactions: readonly { readonly value: { readonly type: string } }[]
+}
+
+function blockLine({ height, blockId, block, certificate }: BlockJson): string {
+  const { header, transactions } = block as BlockShape
+  const { signatures } = certificate as { readonly signatures: readonly unknown[] }
+  const types = transactions.map(transaction => transaction.value.type).join(' ')
+  const time = new Date(header.timeMs).toISOString()
+  const id = blockId.slice(0, 12)
+  return `${height}  ${time}  ${id}  round ${header.round}  ${signatures.length} signatures  ${types}`.trimEnd()
+}
+
+function statusLines(status: StatusJson): readonly string[] {
+  return [
+    `network      ${status.name} ${status.networkId}`,
+    `this node    ${status.peerId} (${status.software})`,
+    `height       ${status.height}, epoch ${status.epoch}`,
+    `coordinator  ${status.coordinator}`,
+    `validators   ${status.validators.length}`,
+    '',
+    ...memberLines(status.members),
+    ...status.convictions.map(each => `convicted ${each.peerId}: ${each.reason} at height ${each.height}`),
+  ]
+}
+
+function memberLines(members: StatusJson['members']): readonly string[] {
+  return tableLines(
+    ['MEMBER', 'REGION', 'STATE', 'TRUST', 'ROUND TRIP'],
+    members.map(each => [each.peerId, each.region, each.state, each.trust, formatMs(each.roundTripMs)]),
+  )
+}
+
+const MEBIBYTE = 1024 * 1024
+
+function peerLines(peers: readonly PeerJson[]): readonly string[] {
+  return tableLines(
+    [
+      'PEER',
+      'REGION',
+      'STATE',
+      'SOFTWARE',
+      'HEIGHT',
+      'CPU',
+      'MEMORY',
+      'OPERATIONS',
+      'ROUND TRIP',
+      'BEACON AGE',
+    ],
+    peers.map(peer => [
+      shortPeer(peer.peerId),
+      peer.region,
+      peer.state,
+      peer.software,
+      peer.height,
+      peer.load === null ? null : `${Math.round(peer.load.cpu * 100)} %`,
+      peer.load === null ? null : `${Math.round(peer.load.memoryBytes / MEBIBYTE)} MiB`,
+      peer.load?.operations,
+      formatMs(peer.roundTripMs),
+      formatMs(peer.beaconAgeMs),
+    ]),
+  )
+}

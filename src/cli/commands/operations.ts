@@ -1,0 +1,57 @@
+import type { Command } from 'commander'
+import { toBase64, toHex } from '../../base/index.ts'
+import { type ClientOptions, clientCommand, withClient } from '../connection.ts'
+import { collect, hexBytes } from '../options.ts'
+import { print, printJson } from '../output.ts'
+
+interface SignOptions extends ClientOptions {
+  readonly out?: string
+}
+
+interface DeriveOptions extends ClientOptions {
+  readonly input: readonly string[]
+  readonly blind?: boolean
+}
+
+export function registerOperations(program: Command): void {
+  clientCommand(program, 'sign <name> <file>', [
+    'ostraka sign releases README.md --out README.md.sig',
+    'git archive HEAD | sha256sum | ostraka sign releases - > archive.sig',
+  ])
+    .description(
+      'sign a file (- is standard input): writes the raw 64-byte signature to --out or standard output',
+    )
+    .option('--out <file>', 'where the signature goes')
+    .action(sign)
+  clientCommand(program, 'derive <name>', [
+    'ostraka derive oprf --input 68656c6c6f',
+    'ostraka derive oprf --input 00 --input 01 --blind',
+  ])
+    .description('RFC 9497 VOPRF outputs, one line of hexadecimal each')
+    .requiredOption('--input <hex>', 'an input; may be given several times', collect)
+    .option(
+      '--blind',
+      'blind here, check the proofs and finalize here: the network learns neither input nor output',
+    )
+    .action(derive)
+}
+
+async function sign(name: string, file: string, options: SignOptions): Promise<void> {
+  const { readInput, writeOutput } = await import('../file-streams.ts')
+  const message = await readInput(file)
+  const { signatures, publicKey, version } = await withClient(options, client => client.sign(name, [message]))
+  const signature = signatures[0]!
+  if (options.out !== undefined) await writeOutput(options.out, signature)
+  const answer = { key: name, version, publicKey: toBase64(publicKey), signature: toBase64(signature) }
+  if (options.json) printJson(answer)
+  else if (options.out === undefined) process.stdout.write(signature)
+}
+
+async function derive(name: string, options: DeriveOptions): Promise<void> {
+  const inputs = options.input.map(hexBytes)
+  const { version, outputs } = await withClient(options, client =>
+    options.blind ? client.deriveBlinded(name, inputs) : client.derive(name, inputs),
+  )
+  const answer = { key: name, version, outputs: outputs.map(toHex) }
+  print(answer, options.json, () => answer.outputs)
+}

@@ -1,0 +1,72 @@
+import type { Command } from 'commander'
+import { OstrakaError, toBase64 } from '../../base/index.ts'
+import { exampleText } from '../connection.ts'
+import { durationMs } from '../options.ts'
+import { print, printJson, printLine } from '../output.ts'
+
+interface TokenOptions {
+  readonly principal: string
+  readonly ttl: number
+  readonly dir?: string
+  readonly passphraseFile?: string
+  readonly out?: string
+  readonly json?: boolean
+}
+
+export function registerPrincipals(program: Command): void {
+  const principal = program.command('principal').description('Ed25519 keys that ask for operations')
+  principal
+    .command('new')
+    .description('make a principal: a file with a fresh private key, mode 0600')
+    .requiredOption('--out <file>', 'where it goes; an existing file is not touched')
+    .option('--json', 'print JSON')
+    .addHelpText('after', exampleText(['ostraka principal new --out ci.json']))
+    .action(newPrincipal)
+  const token = program.command('token').description('bearer tokens of a daemon’s HTTP interface')
+  token
+    .command('create')
+    .description('make a token that lends one principal’s rights to its bearer, on one daemon')
+    .requiredOption(
+      '--principal <p>',
+      'a principal file, a public key that the daemon holds already, or "node"',
+    )
+    .option('--ttl <duration>', 'how long it is valid: 90s, 15m, 1h, 7d', durationMs, 3_600_000)
+    .option('--dir <dir>', 'the daemon’s directory; by default the first node of .testnet')
+    .option('--passphrase-file <file>', 'the daemon’s passphrase; else OSTRAKA_PASSPHRASE or a prompt')
+    .option('--out <file>', 'write the token there, mode 0600, instead of printing it')
+    .option('--json', 'print JSON')
+    .addHelpText('after', exampleText(['ostraka token create --principal ci.json --ttl 1h --out ci.token']))
+    .action(createToken)
+}
+
+async function newPrincipal(options: { readonly out: string; readonly json?: boolean }): Promise<void> {
+  const { randomBytes } = await import('node:crypto')
+  const { writePrincipal } = await import('../../api/index.ts')
+  const { Secret } = await import('../../base/index.ts')
+  const seed = new Secret(new Uint8Array(randomBytes(32)))
+  const { publicKey } = writePrincipal(options.out, seed)
+  seed.wipe()
+  print({ publicKey: toBase64(publicKey), out: options.out }, options.json, made => [made.publicKey])
+}
+
+async function createToken(options: TokenOptions): Promise<void> {
+  const { issueToken } = await import('../tokens.ts')
+  const { defaultNode } = await import('../testnet/state.ts')
+  const node = options.dir === undefined ? defaultNode() : undefined
+  const dir = options.dir ?? node?.dir
+  if (dir === undefined) throw new OstrakaError('not_found', 'no daemon directory: give --dir')
+  const passphraseFile = options.passphraseFile ?? node?.passphraseFile
+  const issued = await issueToken({
+    dir,
+    principal: options.principal,
+    ttlMs: options.ttl,
+    ...(passphraseFile === undefined ? {} : { passphraseFile }),
+  })
+  if (options.out !== undefined) {
+    const { writeFile } = await import('node:fs/promises')
+    await writeFile(options.out, `${issued.token}\n`, { mode: 0o600 })
+  }
+  const { token, ...rest } = issued
+  if (options.json) printJson(options.out === undefined ? issued : { ...rest, out: options.out })
+  else if (options.out === undefined) printLine(token)
+}

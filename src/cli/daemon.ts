@@ -1,0 +1,149 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { authorityOf, PrincipalVault, startApi, TokenRegister } from '../api/index.ts'
+import { OstrakaError, type PeerId, type Secret } from '../base/index.ts'
+import { createLogger, type Io, type Logger, type LogLevel, startIo } from '../io/index.ts'
+import { type RunningNode, startNode } from '../node/index.ts'
+import type { Genesis } from '../wire/index.ts'
+import { networkIdText, readGenesis } from './genesis-file.ts'
+import { measureLoad } from './load.ts'
+import { type NodeSecrets, nodeFiles, openNode } from './node-directory.ts'
+import { SOFTWARE } from './software.ts'
+
+export interface DaemonOptions {
+  readonly dir: string
+  readonly passphrase: Secret
+  /** Defaults to the directory's genesis.json. */
+  readonly genesisFile?: string
+  readonly listen: readonly string[]
+  readonly api: { readonly host: string; readonly port: number }
+  /** Multiaddrs with /p2p/ ids, beside those of peers.json. */
+  readonly peers: readonly string[]
+  readonly logLevel: LogLevel
+  readonly isPretty: boolean
+}
+
+export interface Daemon {
+  readonly networkId: string
+  readonly peerId: PeerId
+  readonly api: string
+  readonly addresses: readonly string[]
+  stop(): Promise<void>
+}
+
+/** DESIGN section 7: a beacon every 5 s; shorter epochs, as testnets have them, get more frequent ones. */
+const BEACON_INTERVAL_MS = 5000
+
+/** Starts one node with its HTTP interface. Errors: `not_found`, `wrong_passphrase`, `conflict`, `storage_corrupt`. */
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const files = nodeFiles(options.dir)
+  const logger = createLogger({ level: options.logLevel, isPretty: options.isPretty })
+  const secrets = await openNode(options.dir, options.passphrase)
+  options.passphrase.wipe()
+  const genesis = readGenesis(options.genesisFile ?? files.genesis)
+  const networkId = networkIdText(genesis)
+  const vault = new PrincipalVault(files.principals, secrets.storageKey)
+  const { io, node } = await startCore(options, genesis, networkId, secrets, logger)
+  const authority = authorityOf(new TokenRegister(files.tokens), vault)
+  const server = {
+    port: node.port,
+    authority,
+    clock: io.clock,
+    rng: io.rng,
+    software: SOFTWARE,
+    counters: () => ({ ...node.port.counters(), ...io.counters.snapshot() }),
+    onInternalError: (error: unknown) => logger.error({ err: error }, 'a request failed unforeseen'),
+  }
+  const api = await startApi(server, options.api)
+  const addresses = io.addresses()
+  logger.info({ peerId: io.peerId, networkId, api: api.url, addresses }, 'started')
+  return {
+    networkId,
+    peerId: io.peerId,
+    api: api.url,
+    addresses,
+    async stop() {
+      // clients first, then the protocols, then what they stand on
+      await api.stop()
+      await node.stop()
+      await io.stop()
+      logger.info({}, 'stopped')
+    },
+  }
+}
+
+async function startCore(
+  options: DaemonOptions,
+  genesis: Genesis,
+  networkId: string,
+  secrets: NodeSecrets,
+  logger: Logger,
+): Promise<{ readonly io: Io; readonly node: RunningNode }> {
+  const members = new Set(genesis.members.map(member => member.peerId))
+  let node: RunningNode | undefined
+  const io = await startIo({
+    identitySeed: secrets.identitySeed,
+    networkId,
+    directory: options.dir,
+    listen: options.listen,
+    members: () => members,
+    isMember: peerId => members.has(peerId),
+    addresses: addressBook([...storedPeers(options.dir), ...options.peers]),
+    judgeRecord: record => node?.judgeRecord(record) ?? false,
+    logger,
+  })
+  if (!members.has(io.peerId)) {
+    await io.stop()
+    throw new OstrakaError('stranger', 'this node is no member of that network', { peerId: io.peerId })
+  }
+  node = await startNode({
+    genesis,
+    identity: secrets.identity,
+    sealingKeys: secrets.sealingKeys,
+    storageKey: secrets.storageKey,
+    software: SOFTWARE,
+    beaconIntervalMs: Math.min(BEACON_INTERVAL_MS, genesis.timing.epochMs),
+    ports: io,
+    logger,
+    measureLoad: measureLoad(),
+  })
+  return { io, node }
+}
+
+function storedPeers(dir: string): readonly string[] {
+  const path = nodeFiles(dir).peers
+  if (!existsSync(path)) return []
+  const peers: unknown = JSON.parse(readFileSync(path, 'utf8'))
+  if (Array.isArray(peers) && peers.every(peer => typeof peer === 'string')) return peers
+  throw new OstrakaError('malformed', `${path} is no list of multiaddrs`)
+}
+
+/** Multiaddrs grouped by the peer id at their end. Errors: `malformed` for one without. */
+export function addressBook(multiaddrs: readonly string[]): ReadonlyMap<PeerId, readonly string[]> {
+  const book = new Map<PeerId, string[]>()
+  for (const multiaddr of multiaddrs) {
+    const peerId = /\/p2p\/([1-9A-HJ-NP-Za-km-z]+)$/.exec(multiaddr)?.[1]
+    if (peerId === undefined)
+      throw new OstrakaError('malformed', `${multiaddr} does not end in /p2p/<peer id>`)
+    book.set(peerId, [...(book.get(peerId) ?? []), multiaddr])
+  }
+  return book
+}
+
+/** The longest that a graceful stop may take before the process ends anyway. */
+const STOP_DEADLINE_MS = 10_000
+
+/** Resolves when the process is told to end (SIGINT, SIGTERM, or its parent's channel closes), after stopping. */
+export function stopOnSignal(daemon: Daemon): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let isStopping = false
+    const stop = (): void => {
+      if (isStopping) return
+      isStopping = true
+      setTimeout(() => process.exit(1), STOP_DEADLINE_MS).unref()
+      daemon.stop().then(resolve, reject)
+    }
+    process.once('SIGINT', stop)
+    process.once('SIGTERM', stop)
+    if (process.channel !== undefined) process.once('disconnect', stop)
+  })
+}

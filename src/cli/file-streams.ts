@@ -1,0 +1,73 @@
+import { createReadStream, createWriteStream } from 'node:fs'
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { ReadableStream } from 'node:stream/web'
+import { OstrakaError } from '../base/index.ts'
+
+/** The name that stands for standard input or output. */
+const STANDARD = '-'
+
+/** What a message may have at most: the network's cap for one input. */
+const MAX_MESSAGE_BYTES = 512 * 1024
+
+/** Disk reads of this size keep the number of chunks of a large file low. */
+const CHUNK_BYTES = 256 * 1024
+
+/** A whole file, or all of standard input. Errors: `not_found`, `too_large`. */
+export async function readInput(path: string): Promise<Uint8Array> {
+  if (path !== STANDARD) {
+    await requireFile(path)
+    const { size } = await stat(path)
+    if (size > MAX_MESSAGE_BYTES) throw tooLarge()
+    return new Uint8Array(await readFile(path))
+  }
+  const chunks: Buffer[] = []
+  let sizeBytes = 0
+  for await (const chunk of process.stdin) {
+    sizeBytes += (chunk as Buffer).length
+    if (sizeBytes > MAX_MESSAGE_BYTES) throw tooLarge()
+    chunks.push(chunk as Buffer)
+  }
+  return new Uint8Array(Buffer.concat(chunks))
+}
+
+function tooLarge(): OstrakaError {
+  return new OstrakaError('too_large', 'a message has at most 512 KiB: sign its hash instead', {
+    limit: MAX_MESSAGE_BYTES,
+  })
+}
+
+export async function writeOutput(path: string, bytes: Uint8Array): Promise<void> {
+  if (path === STANDARD) process.stdout.write(bytes)
+  else await writeFile(path, bytes)
+}
+
+/** Errors: `not_found`. */
+export async function openInput(path: string): Promise<ReadableStream<Uint8Array>> {
+  if (path === STANDARD) return Readable.toWeb(process.stdin) as ReadableStream<Uint8Array>
+  await requireFile(path)
+  return Readable.toWeb(createReadStream(path, { highWaterMark: CHUNK_BYTES })) as ReadableStream<Uint8Array>
+}
+
+/** Writes a stream beside its place and moves it there at the end: a failed run leaves no half file behind. */
+export async function writeStream(path: string, stream: ReadableStream<Uint8Array>): Promise<void> {
+  const source = Readable.fromWeb(stream)
+  if (path === STANDARD) {
+    await pipeline(source, process.stdout, { end: false })
+    return
+  }
+  const partial = `${path}.${process.pid}.partial`
+  try {
+    await pipeline(source, createWriteStream(partial, { mode: 0o600, highWaterMark: CHUNK_BYTES }))
+    await rename(partial, path)
+  } catch (error) {
+    await rm(partial, { force: true })
+    throw error
+  }
+}
+
+async function requireFile(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined)
+  if (!found?.isFile()) throw new OstrakaError('not_found', `${path}: no such file`)
+}

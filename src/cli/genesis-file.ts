@@ -1,0 +1,109 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fromBase64, OstrakaError, toBase64, toHex } from '../base/index.ts'
+import { networkIdOf } from '../control/index.ts'
+import {
+  type Genesis,
+  genesisCodec,
+  type Location,
+  type Member,
+  memberSchema,
+  type Timing,
+} from '../wire/index.ts'
+
+/** A genesis as a file: the same fields, with bytes in base64. The network id is over its canonical CBOR, never over this text. */
+interface GenesisFile {
+  readonly name: string
+  readonly createdMs: number
+  readonly operators: readonly string[]
+  readonly approvals: number
+  readonly members: readonly MemberFile[]
+  readonly creators: readonly string[]
+  readonly timing: Timing
+}
+
+/** What `node init` writes for whoever makes the genesis: all of it public. */
+interface MemberFile {
+  readonly peerId: string
+  readonly sealingKey: string
+  readonly location: Location
+}
+
+/** DESIGN section 1's epochs, and waits that suit a network around the world. */
+export const DEFAULT_TIMING: Timing = {
+  epochMs: 30_000,
+  proposeMs: 3000,
+  voteMs: 1500,
+  roundDeltaMs: 500,
+  dealMs: 20_000,
+  acknowledgeMs: 20_000,
+}
+
+/** The network id as text. */
+export function networkIdText(genesis: Genesis): string {
+  return toHex(networkIdOf(genesis))
+}
+
+export function writeGenesis(path: string, genesis: Genesis): void {
+  const { operators, members, creators, ...rest } = checked(genesis)
+  const file: GenesisFile = {
+    ...rest,
+    operators: operators.map(toBase64),
+    creators: creators.map(toBase64),
+    members: members.map(memberFile),
+  }
+  writeFileSync(path, `${JSON.stringify(file, null, 2)}\n`)
+}
+
+/** Errors: `not_found`, `malformed`. */
+export function readGenesis(path: string): Genesis {
+  const file = readJson(path) as GenesisFile
+  return refusing(path, () =>
+    checked({
+      ...file,
+      operators: file.operators.map(fromBase64),
+      creators: file.creators.map(fromBase64),
+      members: file.members.map(memberOf),
+    }),
+  )
+}
+
+export function writeMember(path: string, member: Member): void {
+  writeFileSync(path, `${JSON.stringify(memberFile(member), null, 2)}\n`)
+}
+
+/** Errors: `not_found`, `malformed`. */
+export function readMember(path: string): Member {
+  const file = readJson(path) as MemberFile
+  return refusing(path, () => memberSchema.check(memberOf(file), 'member'))
+}
+
+function memberFile(member: Member): MemberFile {
+  return { ...member, sealingKey: toBase64(member.sealingKey) }
+}
+
+function memberOf(file: MemberFile): Member {
+  return { ...file, sealingKey: fromBase64(file.sealingKey) }
+}
+
+function checked(genesis: Genesis): Genesis {
+  return genesisCodec.decode(genesisCodec.encode(genesis))
+}
+
+function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'))
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'not_found' : 'malformed'
+    throw new OstrakaError(code, `${path}: ${error instanceof Error ? error.message : 'unreadable'}`)
+  }
+}
+
+/** A missing list or text in a hand-written file is its author's error, not ours. */
+function refusing<T>(path: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new OstrakaError('malformed', `${path}: ${reason}`)
+  }
+}

@@ -1,0 +1,77 @@
+import { InvalidArgumentError } from 'commander'
+import { KEY_KINDS, type KeyKind, OPERATIONS, type Operation } from '../wire/index.ts'
+
+/** Parsers of option values. What they refuse is wrong usage: exit code 2. */
+export function integerFrom(min: number, max: number): (text: string) => number {
+  return text => {
+    const value = Number(text)
+    if (/^\d+$/.test(text) && value >= min && value <= max) return value
+    throw new InvalidArgumentError(`an integer from ${min} to ${max} is needed`)
+  }
+}
+
+export function numberFrom(min: number, max: number): (text: string) => number {
+  return text => {
+    const value = Number(text)
+    if (text.trim() !== '' && value >= min && value <= max) return value
+    throw new InvalidArgumentError(`a number from ${min} to ${max} is needed`)
+  }
+}
+
+/** The kinds that a network offers; `toy` is for simulations. */
+export const OFFERED_KINDS: readonly KeyKind[] = KEY_KINDS.filter(kind => kind !== 'toy')
+
+export function operationList(text: string): readonly Operation[] {
+  const names = text.split(',').map(name => name.trim())
+  for (const name of names) {
+    if (!(OPERATIONS as readonly string[]).includes(name)) {
+      throw new InvalidArgumentError(`${name} is none of ${OPERATIONS.join(', ')}`)
+    }
+  }
+  return [...new Set(names)] as Operation[]
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = {
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+}
+
+/** `90s`, `15m`, `1h`, `7d` in milliseconds. */
+export function durationMs(text: string): number {
+  const match = /^(\d{1,9})([smhd])$/.exec(text)
+  if (match === null || Number(match[1]) === 0) {
+    throw new InvalidArgumentError('a duration such as 90s, 15m, 1h or 7d is needed')
+  }
+  return Number(match[1]) * UNIT_MS[match[2]!]!
+}
+
+/** A moment: ISO 8601, or a duration from now on. In milliseconds since the Unix epoch. */
+export function momentMs(text: string): number {
+  if (/^\d+[smhd]$/.test(text)) return Date.now() + durationMs(text)
+  const moment = Date.parse(text)
+  if (Number.isNaN(moment))
+    throw new InvalidArgumentError('a time such as 2030-01-01T00:00:00Z or 7d is needed')
+  return moment
+}
+
+export function hexBytes(text: string): Uint8Array {
+  if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) {
+    throw new InvalidArgumentError('hexadecimal digits in pairs are needed')
+  }
+  return new Uint8Array(Buffer.from(text, 'hex'))
+}
+
+/** For options that may be given several times or with several values. */
+export function collect(text: string, previous: readonly string[] = []): readonly string[] {
+  return [...previous, text]
+}
+
+/** `HOST:PORT`, with an IPv6 host in brackets. */
+export function hostAndPort(text: string): { readonly host: string; readonly port: number } {
+  const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:]+)):(\d{1,5})$/.exec(text)
+  const port = Number(match?.[3])
+  if (match === null || port > 65_535) throw new InvalidArgumentError('HOST:PORT is needed')
+  return { host: match[1] ?? match[2]!, port }
+}

@@ -1,0 +1,76 @@
+import { Command, CommanderError } from 'commander'
+import { toOstrakaError } from '../base/index.ts'
+import { registerFiles } from './commands/files.ts'
+import { registerKeys } from './commands/keys.ts'
+import { registerNetwork } from './commands/network.ts'
+import { registerNode } from './commands/node.ts'
+import { registerObservation } from './commands/observation.ts'
+import { registerOperations } from './commands/operations.ts'
+import { registerPolicy } from './commands/policy.ts'
+import { registerPrincipals } from './commands/principals.ts'
+import { registerSim } from './commands/sim.ts'
+import { registerTestnet } from './commands/testnet.ts'
+import { VERSION } from './software.ts'
+
+const EXIT_FAILED = 1
+const EXIT_USAGE = 2
+
+const FOOTER = `
+Exit codes: 0 done; 1 refused or failed, with the error's code on standard error; 2 wrong usage.
+Try it:  ostraka testnet up --detach && ostraka key create hello --kind ed25519 && ostraka status`
+
+/** The whole command line, without running it. */
+export function createProgram(): Command {
+  const program = new Command('ostraka')
+    .version(VERSION)
+    .description('A threshold key-management network: keys exist only as shares on several nodes')
+    .addHelpText('after', FOOTER)
+    .showHelpAfterError('(try --help)')
+    .configureHelp({ sortSubcommands: false })
+    .exitOverride()
+  registerTestnet(program)
+  registerNetwork(program)
+  registerNode(program)
+  registerKeys(program)
+  registerPolicy(program)
+  registerOperations(program)
+  registerFiles(program)
+  registerPrincipals(program)
+  registerObservation(program)
+  registerSim(program)
+  inheritExit(program)
+  return program
+}
+
+/** Subcommands made by `command()` copy settings of their parent at that time only. */
+function inheritExit(command: Command): void {
+  for (const child of command.commands) {
+    child.copyInheritedSettings(command)
+    inheritExit(child)
+  }
+}
+
+export async function run(argv: readonly string[]): Promise<void> {
+  // a closed pipe (`ostraka log | head`) is no failure
+  process.stdout.on('error', error => {
+    if ((error as NodeJS.ErrnoException).code === 'EPIPE') process.exit(0)
+    throw error
+  })
+  try {
+    await createProgram().parseAsync([...argv])
+  } catch (thrown) {
+    process.exitCode = report(thrown)
+  }
+}
+
+function report(thrown: unknown): number {
+  if (thrown instanceof CommanderError) {
+    // commander has printed its own text; its exit code 0 means help or version
+    return thrown.exitCode === 0 ? 0 : EXIT_USAGE
+  }
+  const error = toOstrakaError(thrown)
+  const details = Object.keys(error.details).length === 0 ? '' : ` ${JSON.stringify(error.details)}`
+  process.stderr.write(`${error.code}: ${error.message}${details}\n`)
+  if (error.code === 'internal' && process.env.OSTRAKA_DEBUG !== undefined) console.error(thrown)
+  return EXIT_FAILED
+}

@@ -1,0 +1,80 @@
+import { resolve } from 'node:path'
+import { connect } from '../../api/index.ts'
+import { OstrakaError } from '../../base/index.ts'
+import { layOut } from './layout.ts'
+import { startNodes, stopNodes, waitUntilReady } from './processes.ts'
+import {
+  DEFAULT_DIR,
+  findState,
+  isAlive,
+  nodeNamed,
+  readState,
+  type TestnetNode,
+  type TestnetState,
+  writeState,
+} from './state.ts'
+
+export { killNode, restartNode, stopNodes } from './processes.ts'
+export { DEFAULT_DIR, nodeNamed, readState, type TestnetNode, type TestnetState }
+
+export interface UpOptions {
+  readonly dir?: string
+  readonly nodes?: number
+  readonly regions?: number
+  /** False: the nodes end when this process does. */
+  readonly isDetached?: boolean
+  /** Throws away a testnet that stopped here before, keys and all. */
+  readonly isFresh?: boolean
+}
+
+/**
+ * Starts a testnet and waits until every node serves. One of the same size that stopped in this directory goes on
+ * where it was. Errors: `conflict` when one runs here, `not_ready`.
+ */
+export async function testnetUp(options: UpOptions = {}): Promise<TestnetState> {
+  const { nodes = 5, regions = 3, isDetached = false, isFresh = false } = options
+  // daemons and their control commands may have other working directories
+  const dir = resolve(options.dir ?? DEFAULT_DIR)
+  const old = findState(dir)
+  if (old?.nodes.some(isAlive)) {
+    throw new OstrakaError('conflict', `a testnet runs in ${dir}: testnet down stops it`)
+  }
+  const canResume =
+    !isFresh && old?.wasReady === true && old.nodes.length === nodes && old.regions === regions
+  const laidOut = canResume ? old : await layOut({ dir, nodes, regions })
+  const names = laidOut.nodes.map(node => node.name)
+  const started = startNodes(laidOut, names, { isAttached: !isDetached })
+  try {
+    await waitUntilReady(started)
+  } catch (error) {
+    await stopNodes(started)
+    throw error
+  }
+  const ready = { ...started, wasReady: true }
+  writeState(ready)
+  return ready
+}
+
+export interface NodeStatus extends TestnetNode {
+  /** `up`, `starting` (alive, but not serving) or `down`. */
+  readonly state: string
+  readonly height: number | null
+  readonly coordinator: string | null
+}
+
+export async function testnetStatus(dir: string): Promise<readonly NodeStatus[]> {
+  return Promise.all(
+    readState(dir).nodes.map(async node => {
+      if (!isAlive(node)) return { ...node, state: 'down', height: null, coordinator: null }
+      const client = connect({ api: node.api })
+      try {
+        const [health, { height, coordinator }] = await Promise.all([client.health(), client.status()])
+        return { ...node, state: health.status === 'ok' ? 'up' : 'starting', height, coordinator }
+      } catch {
+        return { ...node, state: 'starting', height: null, coordinator: null }
+      } finally {
+        client.close()
+      }
+    }),
+  )
+}

@@ -1,0 +1,171 @@
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { createToken, PrincipalVault, writePrincipal } from '../../api/index.ts'
+import { OstrakaError, type Rng, Secret, toBase64 } from '../../base/index.ts'
+import { LOWEST_COST, SystemRng } from '../../io/index.ts'
+import type { Genesis, Member, Timing } from '../../wire/index.ts'
+import { networkIdText, writeGenesis } from '../genesis-file.ts'
+import { initNode, nodeFiles, openNode } from '../node-directory.ts'
+import { placeOf } from './places.ts'
+import { type TestnetNode, type TestnetState, writeState } from './state.ts'
+
+/** INTERFACES: testnets use 3 s epochs. The waits suit processes on one machine that share its cores. */
+const TIMING: Timing = {
+  epochMs: 3000,
+  proposeMs: 400,
+  voteMs: 200,
+  roundDeltaMs: 200,
+  dealMs: 1500,
+  acknowledgeMs: 1500,
+}
+
+/** Testnets are thrown away long before. */
+const TOKEN_TTL_MS = 365 * 24 * 3_600_000
+
+const FIRST_API_PORT = 7801
+const LAST_PORT = 65_535
+
+export interface LayoutOptions {
+  readonly dir: string
+  readonly nodes: number
+  readonly regions: number
+}
+
+/**
+ * Makes directories, identities, genesis, address books and tokens of a new testnet. All nodes lend one principal,
+ * `testnet`, so that a key made through one node can be used through another. Errors: `conflict`.
+ */
+export async function layOut(options: LayoutOptions): Promise<TestnetState> {
+  const { dir, nodes: count, regions } = options
+  clear(dir)
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  const rng = new SystemRng()
+  const passphraseFile = join(dir, 'passphrase')
+  writeFileSync(passphraseFile, `${toBase64(rng.bytes(24))}\n`, { mode: 0o600 })
+  const operator = newPrincipal(join(dir, 'operator.key'), rng)
+  const principal = newPrincipal(join(dir, 'testnet.key'), rng)
+  const names = Array.from({ length: count }, (_, index) => `node-${index + 1}`)
+  const members: Member[] = []
+  for (const [index, name] of names.entries()) {
+    const passphrase = await passphraseOf(passphraseFile)
+    const place = placeOf(index, regions)
+    members.push(await initNode(join(dir, name), passphrase, place, rng, LOWEST_COST))
+  }
+  const genesis: Genesis = {
+    name: 'testnet',
+    createdMs: Date.now(),
+    operators: [operator.publicKey],
+    approvals: 1,
+    members,
+    creators: [principal.publicKey],
+    timing: TIMING,
+  }
+  const nodes = await addressed(dir, names, members)
+  for (const node of nodes) await furnish(node, nodes, genesis, passphraseFile, principal.seed, rng)
+  principal.seed.wipe()
+  operator.seed.wipe()
+  const state: TestnetState = {
+    networkId: networkIdText(genesis),
+    dir,
+    operator: join(dir, 'operator.key'),
+    principal: join(dir, 'testnet.key'),
+    passphraseFile,
+    regions,
+    wasReady: false,
+    nodes,
+  }
+  writeState(state)
+  return state
+}
+
+/** Removes an older testnet, and nothing that is not one. */
+function clear(dir: string): void {
+  if (!existsSync(dir)) return
+  const entries = readdirSync(dir)
+  if (entries.length === 0) return
+  if (!entries.includes('passphrase') && !entries.includes('testnet.json')) {
+    throw new OstrakaError(
+      'conflict',
+      `${dir} holds something else than a testnet: remove it or choose another --dir`,
+    )
+  }
+  rmSync(dir, { recursive: true })
+}
+
+function newPrincipal(path: string, rng: Rng): { readonly publicKey: Uint8Array; readonly seed: Secret } {
+  const seed = new Secret(rng.bytes(32))
+  return { publicKey: writePrincipal(path, seed).publicKey, seed }
+}
+
+async function passphraseOf(file: string): Promise<Secret> {
+  const { readPassphrase } = await import('../../io/index.ts')
+  return readPassphrase({ file })
+}
+
+async function addressed(
+  dir: string,
+  names: readonly string[],
+  members: readonly Member[],
+): Promise<readonly TestnetNode[]> {
+  const taken = new Set<number>()
+  const nodes: TestnetNode[] = []
+  for (const [index, name] of names.entries()) {
+    const api = await freePort(FIRST_API_PORT + index, taken)
+    const p2p = await freePort(0, taken)
+    const member = members[index]!
+    nodes.push({
+      name,
+      pid: 0,
+      peerId: member.peerId,
+      region: member.location.region,
+      api: `http://127.0.0.1:${api}`,
+      tokenFile: join(dir, name, 'token'),
+      dir: join(dir, name),
+      listen: `/ip4/127.0.0.1/tcp/${p2p}`,
+    })
+  }
+  return nodes
+}
+
+/** The first free loopback port from `first` on, or any when `first` is 0. */
+async function freePort(first: number, taken: Set<number>): Promise<number> {
+  for (let wanted = first; wanted <= LAST_PORT; wanted += first === 0 ? 0 : 1) {
+    const port = await tryPort(wanted)
+    if (port === undefined || taken.has(port)) continue
+    taken.add(port)
+    return port
+  }
+  throw new OstrakaError('conflict', 'no free port')
+}
+
+function tryPort(port: number): Promise<number | undefined> {
+  return new Promise(resolve => {
+    const server = createServer()
+    server.once('error', () => resolve(undefined))
+    server.listen(port, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : undefined))
+    })
+  })
+}
+
+async function furnish(
+  node: TestnetNode,
+  nodes: readonly TestnetNode[],
+  genesis: Genesis,
+  passphraseFile: string,
+  principalSeed: Secret,
+  rng: Rng,
+): Promise<void> {
+  const files = nodeFiles(node.dir)
+  writeGenesis(files.genesis, genesis)
+  const others = nodes.filter(other => other !== node).map(other => `${other.listen}/p2p/${other.peerId}`)
+  writeFileSync(files.peers, `${JSON.stringify(others, null, 2)}\n`)
+  const { storageKey, identitySeed } = await openNode(node.dir, await passphraseOf(passphraseFile))
+  const principal = new PrincipalVault(files.principals, storageKey).add(principalSeed, rng)
+  storageKey.wipe()
+  identitySeed.wipe()
+  const token = createToken(files.tokens, principal, TOKEN_TTL_MS, Date.now())
+  writeFileSync(node.tokenFile, `${token}\n`, { mode: 0o600 })
+}

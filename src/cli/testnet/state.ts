@@ -1,0 +1,126 @@
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { OstrakaError } from '../../base/index.ts'
+
+/** The testnet that client commands fall back on. */
+export const DEFAULT_DIR = '.testnet'
+
+export interface TestnetNode {
+  readonly name: string
+  /** The newest process; it may have ended since. */
+  readonly pid: number
+  readonly peerId: string
+  readonly region: string
+  readonly api: string
+  readonly tokenFile: string
+  readonly dir: string
+  readonly listen: string
+}
+
+/** What `testnet.json` holds: the processes and where they are. Everything else lies in the nodes' directories. */
+export interface TestnetState {
+  readonly networkId: string
+  readonly dir: string
+  readonly operator: string
+  readonly principal: string
+  readonly passphraseFile: string
+  readonly regions: number
+  /** False until the network has once been ready: what is left of a failed start is not worth resuming. */
+  readonly wasReady: boolean
+  readonly nodes: readonly TestnetNode[]
+}
+
+function statePath(dir: string): string {
+  return join(dir, 'testnet.json')
+}
+
+/** Undefined when there is no testnet, or only the rest of one. */
+export function findState(dir: string): TestnetState | undefined {
+  const path = statePath(dir)
+  if (!existsSync(path)) return undefined
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as TestnetState
+  } catch {
+    return undefined
+  }
+}
+
+/** Errors: `not_found`. */
+export function readState(dir: string): TestnetState {
+  const state = findState(dir)
+  if (state === undefined) throw new OstrakaError('not_found', `${dir} holds no testnet: run testnet up`)
+  return state
+}
+
+export function writeState(state: TestnetState): void {
+  const path = statePath(state.dir)
+  writeFileSync(`${path}.new`, `${JSON.stringify(state, null, 2)}\n`)
+  renameSync(`${path}.new`, path)
+}
+
+/** Errors: `not_found`. */
+export function nodeNamed(state: TestnetState, name: string): TestnetNode {
+  const node = state.nodes.find(other => other.name === name)
+  if (node === undefined) {
+    const names = state.nodes.map(other => other.name)
+    throw new OstrakaError('not_found', `the testnet has no ${name}`, { names })
+  }
+  return node
+}
+
+export function withNode(state: TestnetState, node: TestnetNode): TestnetState {
+  return { ...state, nodes: state.nodes.map(other => (other.name === node.name ? node : other)) }
+}
+
+/** Whether the node's newest process still runs; a recycled process id is not mistaken for it. */
+export function isAlive({ pid, dir }: Pick<TestnetNode, 'pid' | 'dir'>): boolean {
+  if (pid <= 0) return false
+  try {
+    process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+  try {
+    // an ended child that its parent has not waited for yet still answers signals
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    if (stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z')) return false
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(dir)
+  } catch {
+    // no /proc on this system: believe the signal, unless the process has just gone
+    return !existsSync('/proc/self')
+  }
+}
+
+/** The node that client commands use unless told otherwise: the one at `api`, or the first that lives. */
+export function defaultNode(
+  api?: string,
+  dir: string = DEFAULT_DIR,
+): (TestnetNode & { readonly passphraseFile: string }) | undefined {
+  const state = findState(dir)
+  const node = state?.nodes.find(other => (api === undefined ? isAlive(other) : other.api === api))
+  return node === undefined ? undefined : { ...node, passphraseFile: state!.passphraseFile }
+}
+
+/** The JSON that INTERFACES.md promises of `testnet up --json`. */
+export interface TestnetJson {
+  readonly networkId: string
+  readonly dir: string
+  readonly operator: string
+  readonly nodes: readonly Pick<TestnetNode, 'name' | 'pid' | 'peerId' | 'region' | 'api' | 'tokenFile'>[]
+}
+
+export function testnetJson({ networkId, dir, operator, nodes }: TestnetState): TestnetJson {
+  return {
+    networkId,
+    dir,
+    operator,
+    nodes: nodes.map(({ name, pid, peerId, region, api, tokenFile }) => ({
+      name,
+      pid,
+      peerId,
+      region,
+      api,
+      tokenFile,
+    })),
+  }
+}
