@@ -8,7 +8,6 @@ import {
   headerCodec,
   type SignedTransaction,
   transactionCodec,
-  transactionListCodec,
 } from '../wire/index.ts'
 
 /** SHA-256 of the genesis document's canonical bytes. */
@@ -29,8 +28,4 @@ export function transactionIdOf(transaction: SignedTransaction): Uint8Array {
 /** SHA-256 of the certificate's canonical bytes; 32 zeros for the genesis, which has none. */
 export function certificateHashOf(certificate: Certificate | null): Uint8Array {
   return certificate === null ? new Uint8Array(32) : sha256(certificateCodec.encode(certificate))
-}
-
-export function transactionsHashOf(transactions: readonly SignedTransaction[]): Uint8Array {
-  return sha256(transactionListCodec.encode(transactions))
 }

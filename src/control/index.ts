@@ -25,7 +25,8 @@ export {
   type LedgerState,
   openState,
 } from './ledger.ts'
-export { blockKey, judgeBlock, LOG_PREFIXES, type LogState, recoverLog, stepLog, viewLog } from './log.ts'
+export { judgeBlock, stepLog } from './log.ts'
+export { type LogState, viewLog } from './log-state.ts'
 export type {
   AppliedEffect,
   IncludedEffect,
@@ -48,4 +49,6 @@ export {
   type MemberRecord,
   memberPath,
 } from './records.ts'
+export { LOG_PREFIXES, recoverLog } from './recovery.ts'
 export { type Ranking, rank, type Validator } from './rotation.ts'
+export { blockKey } from './store-keys.ts'

@@ -1,0 +1,117 @@
+import { equalBytes, OstrakaError, toHex } from '../base/index.ts'
+import { sha256, verifySigned } from '../crypto/index.ts'
+import {
+  type Block,
+  type Certificate,
+  type CertifiedBlock,
+  type CertifiedHeader,
+  type Header,
+  MAX_BLOCK_BYTES,
+  type SignedTransaction,
+  transactionListCodec,
+} from '../wire/index.ts'
+import { verifyCertificate } from './certificates.ts'
+import { blockIdOf, certificateHashOf, transactionIdOf } from './ids.ts'
+import { type LedgerState, proposerOf } from './ledger.ts'
+import type { Validator } from './rotation.ts'
+
+/** Leaves room for the header and for both certificates, 64 signatures each. */
+export const MAX_TRANSACTIONS_BYTES: number = MAX_BLOCK_BYTES - 40 * 1024
+
+/** A fresh block on top of `state`; `certificate` is that of its last block, null at height 1. */
+export function makeBlock(
+  state: LedgerState,
+  certificate: Certificate | null,
+  transactions: readonly SignedTransaction[],
+  round: number,
+  timeMs: number,
+): Block {
+  const { chain, records } = state
+  const header: Header = {
+    height: chain.height + 1,
+    previous: chain.blockId,
+    stateRoot: records.root(),
+    timeMs: Math.max(timeMs, chain.timeMs + 1),
+    round,
+    proposer: proposerOf(state, round).publicKey,
+    certificateHash: certificateHashOf(certificate),
+    transactionsHash: sha256(transactionListCodec.encode(transactions)),
+  }
+  return { header, previousCertificate: certificate, transactions }
+}
+
+function refuse(why: string, header: Header): never {
+  throw new OstrakaError('bad_block', why, { height: header.height, round: header.round })
+}
+
+/** Everything a header must be on top of `state`. Errors: `bad_block`. */
+export function checkHeader(state: LedgerState, block: Block): void {
+  const { header, previousCertificate } = block
+  const { chain } = state
+  if (header.height !== chain.height + 1) refuse('wrong height', header)
+  if (!equalBytes(header.previous, chain.blockId)) refuse('does not follow the last block', header)
+  if (!equalBytes(header.stateRoot, state.records.root())) refuse('wrong state root', header)
+  if (header.timeMs <= chain.timeMs) refuse('time does not advance', header)
+  if (!equalBytes(header.proposer, proposerOf(state, header.round).publicKey)) {
+    refuse('not the proposer of its round', header)
+  }
+  if (!equalBytes(header.certificateHash, certificateHashOf(previousCertificate))) {
+    refuse('carries another certificate', header)
+  }
+  if (chain.height === 0 ? previousCertificate !== null : previousCertificate === null) {
+    refuse('a certificate where none is, or none where one is', header)
+  }
+  const bytes = transactionListCodec.encode(block.transactions)
+  if (bytes.length > MAX_TRANSACTIONS_BYTES) refuse('too many bytes of transactions', header)
+  if (!equalBytes(header.transactionsHash, sha256(bytes))) refuse('carries other transactions', header)
+}
+
+/**
+ * valid(v) of the paper: whether `block` may follow `state`. `isVerified` spares signatures that this node has checked
+ * before (by transaction id, which covers the signature). Errors: `bad_block`, `bad_certificate`.
+ */
+export function checkBlock(
+  state: LedgerState,
+  block: Block,
+  isVerified: (transactionId: string) => boolean = () => false,
+): void {
+  const { header, previousCertificate: certificate } = block
+  checkHeader(state, block)
+  if (certificate !== null) {
+    if (certificate.height !== state.chain.height || !equalBytes(certificate.blockId, state.chain.blockId)) {
+      refuse('carries a certificate of another block', header)
+    }
+    verifyCertificate(state.networkId, state.previousValidators, certificate)
+  }
+  const seen = new Set<string>()
+  for (const transaction of block.transactions) {
+    const id = toHex(transactionIdOf(transaction))
+    if (seen.has(id)) refuse('holds a transaction twice', header)
+    seen.add(id)
+    if (!isVerified(id) && !verifySigned('transaction', state.networkId, transaction)) {
+      refuse('a transaction is not signed by its signer', header)
+    }
+  }
+}
+
+/** Whether q of `validators` certified this header. Errors: `bad_certificate`. */
+export function checkCertifiedHeader(
+  networkId: Uint8Array,
+  validators: readonly Validator[],
+  { header, certificate }: CertifiedHeader,
+): void {
+  if (certificate.height !== header.height || !equalBytes(certificate.blockId, blockIdOf(header))) {
+    throw new OstrakaError('bad_certificate', 'certifies another block', { height: header.height })
+  }
+  verifyCertificate(networkId, validators, certificate)
+}
+
+/**
+ * Whether `certified` is the block that the network decided on top of `state`. Its quorum vouches for what only
+ * signatures inside could show. Errors: `bad_block`, `bad_certificate`.
+ */
+export function checkCertified(state: LedgerState, certified: CertifiedBlock): void {
+  const { block, certificate } = certified
+  checkHeader(state, block)
+  checkCertifiedHeader(state.networkId, state.validators, { header: block.header, certificate })
+}

@@ -1,0 +1,180 @@
+import { type PeerId, peerIdOf, type Rng } from '../base/index.ts'
+import {
+  type CertifiedBlock,
+  type CertifiedHeader,
+  certifiedBlockCodec,
+  type PeerMessage,
+  type SignedTransaction,
+} from '../wire/index.ts'
+import type { Reducer } from './apply.ts'
+import { quorumOf } from './certificates.ts'
+import type { ConsensusMessage, ConsensusState } from './consensus-state.ts'
+import { coordinatorOf, type LedgerState } from './ledger.ts'
+import type { LogEffect, LogLimits, LogOptions, LogView } from './log-types.ts'
+import type { Mempool } from './mempool.ts'
+import type { SnapshotJob, SnapshotMeta } from './snapshots.ts'
+import type { SyncState } from './sync.ts'
+
+/** A certified block kept for those who lag, with when it came and how large it is. */
+export interface CachedBlock {
+  readonly certified: CertifiedBlock
+  readonly atMs: number
+  readonly sizeBytes: number
+}
+
+/** What is known of another member. */
+export interface PeerRecord {
+  /** The highest height that it says, or shows, it has applied. */
+  height: number
+  heardMs: number
+  /** When it was last sent a status or block because it lags. */
+  helpedMs: number
+  /** Not asked for blocks before this: it lied or had nothing. */
+  avoidUntilMs: number
+}
+
+/** A transaction of this node's own that waits for its block. */
+export interface Submission {
+  readonly token: string
+  readonly id: string
+  readonly transaction: SignedTransaction
+  readonly atMs: number
+  readonly deadlineMs: number | null
+}
+
+/** The control machine's state. The node reads it through `viewLog` alone. Changed in place by `stepLog`. */
+export interface LogState {
+  readonly options: LogOptions
+  readonly limits: LogLimits
+  readonly self: PeerId
+  ledger: LedgerState
+  tip: CertifiedHeader | null
+  /** The running height, at a validator. */
+  consensus: ConsensusState | null
+  /** Messages of the next height, which faster validators have begun. */
+  readonly early: { readonly from: PeerId; readonly message: ConsensusMessage }[]
+  readonly mempool: Mempool
+  readonly submissions: Map<string, Submission>
+  readonly peers: Map<PeerId, PeerRecord>
+  sync: SyncState | null
+  behindSinceMs: number | null
+  /** When a certified block was last fetched. */
+  syncedMs: number
+  /** Answers that wait for the node's own store, by load token. */
+  readonly loads: Map<string, ServedLoad>
+  readonly cache: Map<number, CachedBlock>
+  cacheBytes: number
+  /** The lowest height whose whole block is stored. */
+  lowest: number
+  snapshot: SnapshotMeta | null
+  job: SnapshotJob | null
+  /** Store keys that recovery found to be left over; deleted at the start. */
+  readonly litter: string[]
+  startedMs: number
+  counter: number
+}
+
+export interface ServedLoad {
+  readonly replyToken: string
+  readonly kind: 'blocks' | 'headers' | 'snapshot'
+  readonly limit: number
+  readonly part: number
+}
+
+/** One step's arguments and what it has to say. */
+export interface Run {
+  readonly log: LogState
+  readonly nowMs: number
+  readonly rng: Rng
+  readonly effects: LogEffect[]
+}
+
+export function reducerOf(log: LogState): Reducer {
+  return log.options.reducer
+}
+
+export function nextToken(log: LogState, kind: string): string {
+  log.counter++
+  return `control/${kind}/${log.counter}`
+}
+
+export function send(run: Run, to: PeerId, message: PeerMessage): void {
+  if (to !== run.log.self) run.effects.push({ type: 'send', to, message })
+}
+
+export function sendToValidators(run: Run, message: PeerMessage): void {
+  for (const { peerId } of run.log.ledger.validators) send(run, peerId, message)
+}
+
+export function warn(run: Run, text: string, details: Readonly<Record<string, unknown>>): void {
+  run.effects.push({ type: 'note', level: 'warn', text, details })
+}
+
+export function peerOf(log: LogState, peerId: PeerId): PeerRecord {
+  let peer = log.peers.get(peerId)
+  if (peer === undefined) {
+    peer = { height: 0, heardMs: 0, helpedMs: 0, avoidUntilMs: 0 }
+    log.peers.set(peerId, peer)
+  }
+  return peer
+}
+
+export function isValidator(log: LogState): boolean {
+  return log.ledger.validators.some(validator => validator.peerId === log.self)
+}
+
+export function isMember(log: LogState, peerId: PeerId): boolean {
+  return log.ledger.records.bytesOf(`member/${peerId}`) !== undefined
+}
+
+export function remember(log: LogState, certified: CertifiedBlock, nowMs: number): Uint8Array {
+  const bytes = certifiedBlockCodec.encode(certified)
+  log.cache.set(certified.block.header.height, { certified, atMs: nowMs, sizeBytes: bytes.length })
+  log.cacheBytes += bytes.length
+  for (const [height, entry] of log.cache) {
+    if (log.cache.size <= log.limits.cacheCount && log.cacheBytes <= log.limits.cacheBytes) break
+    log.cache.delete(height)
+    log.cacheBytes -= entry.sizeBytes
+  }
+  return bytes
+}
+
+/** How often nodes say how far they are: often enough to notice a silent one within an epoch, and no more. */
+export function statusMs(log: LogState): number {
+  return Math.min(3000, Math.max(250, log.options.genesis.timing.epochMs / 3))
+}
+
+/** A validator that was not heard of for this long does not count as answering. */
+export function heardWindowMs(log: LogState): number {
+  return 3 * statusMs(log) + 500
+}
+
+export function answeringCount(log: LogState, nowMs: number): number {
+  const since = nowMs - heardWindowMs(log)
+  return log.ledger.validators.filter(
+    ({ peerId }) => peerId === log.self || (log.peers.get(peerId)?.heardMs ?? 0) > since,
+  ).length
+}
+
+/** What the node may read of the log at any time. */
+export function viewLog(log: LogState, nowMs: number): LogView {
+  const { ledger } = log
+  return {
+    height: ledger.chain.height,
+    epoch: ledger.chain.epoch,
+    state: ledger,
+    tip: log.tip,
+    coordinator: coordinatorOf(ledger),
+    validators: ledger.validators,
+    isValidator: isValidator(log),
+    round: log.consensus?.round ?? -1,
+    answering: answeringCount(log, nowMs),
+    needed: quorumOf(ledger.validators.length),
+    pending: log.mempool.size,
+    isSyncing: log.sync !== null,
+  }
+}
+
+export function ownPeerId(options: LogOptions): PeerId {
+  return peerIdOf(options.key.publicKey)
+}

@@ -1,0 +1,155 @@
+import { compareBytes, equalBytes, toHex } from '../base/index.ts'
+import { verifySigned } from '../crypto/index.ts'
+import type {
+  Block,
+  ConflictingVotes,
+  Header,
+  ProposalMessage,
+  Signed,
+  Timing,
+  Vote,
+  VoteHalf,
+  VoteMessage,
+} from '../wire/index.ts'
+import {
+  type ConsensusEffect,
+  type ConsensusMessage,
+  type ConsensusState,
+  heardIn,
+  isOwn,
+  roundOf,
+  type VoteStep,
+  validatorBy,
+  votesOf,
+} from './consensus-state.ts'
+import { blockIdOf } from './ids.ts'
+
+/**
+ * Messages of rounds further ahead are not kept, since a liar could send any number of them; that their sender got
+ * there is, and they come again once this node has followed.
+ */
+const ROUND_WINDOW = 8
+/** Rounds this far back can no longer decide anything that later ones have not. */
+const PAST_WINDOW = 16
+
+/** How far a block's time may be ahead of a validator's clock, and behind it beside the wait for the proposal. */
+export const MAX_DRIFT_MS = 5000
+
+/** Verifies and files one message of this height. What is not in order is dropped. */
+export function receive(state: ConsensusState, message: ConsensusMessage, nowMs: number): ConsensusEffect[] {
+  if (message.type === 'vote') return receiveVote(state, message)
+  return receiveProposal(state, message, nowMs)
+}
+
+function isKept(state: ConsensusState, round: number): boolean {
+  return round <= state.round + ROUND_WINDOW && round >= state.round - PAST_WINDOW
+}
+
+function receiveVote(state: ConsensusState, { step, vote }: VoteMessage): ConsensusEffect[] {
+  const { round, height } = vote.value
+  if (height !== state.hooks.height) return []
+  return isKept(state, round) ? fileVote(state, step, vote) : noteDistant(state, step, vote)
+}
+
+function noteDistant(state: ConsensusState, step: VoteStep, vote: Signed<Vote>): ConsensusEffect[] {
+  const { round } = vote.value
+  if (round < state.round || round <= (state.highest.get(toHex(vote.signer)) ?? -1)) return []
+  if (isAuthentic(state, step, vote)) heardIn(state, vote.signer, round)
+  return []
+}
+
+function isAuthentic(state: ConsensusState, step: VoteStep, vote: Signed<Vote>): boolean {
+  return validatorBy(state, vote.signer) !== undefined && verifySigned(step, state.hooks.networkId, vote)
+}
+
+function fileVote(state: ConsensusState, step: VoteStep, vote: Signed<Vote>): ConsensusEffect[] {
+  const known = state.rounds.get(vote.value.round)
+  if (known !== undefined && votesOf(known, step).has(vote)) return []
+  // this node's own words come from itself alone: a restarted one that meets an older self's vote keeps to its log
+  if (isOwn(state, vote.signer) || !isAuthentic(state, step, vote)) return []
+  heardIn(state, vote.signer, vote.value.round)
+  const earlier = votesOf(roundOf(state, vote.value.round), step).add(vote)
+  return earlier === undefined ? [] : accuse(state, step, earlier, vote)
+}
+
+/** Two votes of one voter for one height, round and step: proof that anyone can check. */
+function accuse(
+  state: ConsensusState,
+  step: VoteStep,
+  one: Signed<Vote>,
+  other: Signed<Vote>,
+): ConsensusEffect[] {
+  const voter = toHex(one.signer)
+  if (state.accused.has(voter)) return []
+  state.accused.add(voter)
+  // ordered, so that all accusers make the same accusation
+  const [first, second] = [one, other]
+    .sort((a, b) => compareBytes(a.value.blockId, b.value.blockId))
+    .map(({ value, signature }): VoteHalf => ({ blockId: value.blockId, signature })) as [VoteHalf, VoteHalf]
+  const { height, round } = one.value
+  const evidence: ConflictingVotes = {
+    type: 'conflicting-votes',
+    step,
+    voter: one.signer,
+    height,
+    round,
+    first,
+    second,
+  }
+  return [{ type: 'evidence', report: { type: 'report-evidence', evidence } }]
+}
+
+function receiveProposal(state: ConsensusState, message: ProposalMessage, nowMs: number): ConsensusEffect[] {
+  const { value, signer } = message.proposal
+  const { hooks } = state
+  if (value.height !== hooks.height || isOwn(state, signer) || !isKept(state, value.round)) return []
+  if (roundOf(state, value.round).proposal !== null) return []
+  const proposer = hooks.proposerOf(value.round)
+  if (!equalBytes(signer, proposer.publicKey)) return []
+  if (!equalBytes(blockIdOf(message.block.header), value.blockId)) return []
+  if (!verifySigned('proposal', hooks.networkId, message.proposal)) return []
+  heardIn(state, signer, value.round)
+  const effects: ConsensusEffect[] = []
+  for (const vote of message.justification) {
+    if (vote.value.height !== hooks.height || vote.value.round !== value.validRound) continue
+    effects.push(...fileVote(state, 'prevote', vote))
+  }
+  const problem = findProblem(state, message)
+  if (problem !== null) {
+    effects.push({ type: 'suspect', why: problem, proposer: proposer.peerId, round: value.round })
+  }
+  roundOf(state, value.round).proposal = {
+    message,
+    block: message.block,
+    blockId: value.blockId,
+    isValid: problem === null,
+    isTimely: isTimely(message.block.header, value.round, hooks.timing, nowMs),
+  }
+  return effects
+}
+
+/** Why the block is not valid(v), or null; a fresh block must also say the round that it is proposed in. */
+function findProblem(state: ConsensusState, message: ProposalMessage): unknown {
+  const { round, validRound } = message.proposal.value
+  const born = message.block.header.round
+  if (validRound === -1 ? born !== round : born > validRound) return 'the block names another round'
+  return problemOf(state, message.block)
+}
+
+function problemOf(state: ConsensusState, block: Block): unknown {
+  try {
+    state.hooks.checkBlock(block)
+    return null
+  } catch (error) {
+    return error
+  }
+}
+
+/**
+ * A block from the future would drag block time, and all deadlines, ahead; one from the past would let a leader hold
+ * the epoch still in which it leads.
+ */
+function isTimely(header: Header, round: number, timing: Timing, nowMs: number): boolean {
+  const waitMs = timing.proposeMs + round * timing.roundDeltaMs
+  return header.timeMs <= nowMs + MAX_DRIFT_MS && header.timeMs >= nowMs - MAX_DRIFT_MS - waitMs
+}

@@ -1,0 +1,113 @@
+import { equalBytes, isOstrakaError, OstrakaError, toOstrakaError } from '../base/index.ts'
+import { type CertifiedBlock, certifiedBlockCodec } from '../wire/index.ts'
+import { applyBlock } from './apply.ts'
+import { checkHeader } from './blocks.ts'
+import { hooksOf } from './commit.ts'
+import { initialState, openState } from './ledger.ts'
+import { isValidator, type LogState, ownPeerId, remember } from './log-state.ts'
+import { DEFAULT_LIMITS, type LogOptions } from './log-types.ts'
+import { Mempool } from './mempool.ts'
+import { readSnapshots } from './snapshots.ts'
+import { BLOCK_PREFIX, blockKey, SNAPSHOT_PREFIX } from './store-keys.ts'
+import { readWal, recoverHeight, WAL_PREFIX } from './wal.ts'
+
+/** Everything under these prefixes of the node's store is what `recoverLog` wants to see, in any order. */
+export const LOG_PREFIXES: readonly string[] = [BLOCK_PREFIX, SNAPSHOT_PREFIX, WAL_PREFIX]
+
+type Entries = ReadonlyArray<{ readonly key: string; readonly value: Uint8Array }>
+
+/**
+ * The machine as the store left it: newest snapshot, blocks above it replayed, votes and locks as they were durable.
+ * With no entries, as the genesis has it. Every block is checked against its predecessor and the state's root.
+ * Errors: `storage_corrupt`.
+ */
+export function recoverLog(options: LogOptions, entries: Entries): LogState {
+  const log = freshLog(options)
+  const { newest, litter } = readSnapshots(entries)
+  log.litter.push(...litter)
+  if (newest !== null) {
+    const { meta, records } = newest
+    const state = openState(options.genesis, log.ledger.networkId, records)
+    if (!equalBytes(records.root(), meta.root) || state.chain.height !== meta.height) {
+      throw new OstrakaError('storage_corrupt', 'the snapshot is not what it was', { height: meta.height })
+    }
+    log.ledger = state
+    log.tip = meta.tip
+    log.snapshot = meta
+    log.lowest = meta.height + 1
+  }
+  replay(log, entries)
+  const wal = readWal(entries)
+  if (isValidator(log)) log.consensus = recoverHeight(hooksOf(log), wal)
+  else if (wal.record !== null && wal.record.height > log.ledger.chain.height + 1) {
+    throw new OstrakaError('storage_corrupt', 'votes above the log: blocks are lost')
+  }
+  return log
+}
+
+function freshLog(options: LogOptions): LogState {
+  const limits = { ...DEFAULT_LIMITS, ...options.limits }
+  return {
+    options,
+    limits,
+    self: ownPeerId(options),
+    ledger: initialState(options.genesis),
+    tip: null,
+    consensus: null,
+    early: [],
+    mempool: new Mempool(limits, options.reducer),
+    submissions: new Map(),
+    peers: new Map(),
+    sync: null,
+    behindSinceMs: null,
+    syncedMs: Number.NEGATIVE_INFINITY,
+    loads: new Map(),
+    cache: new Map(),
+    cacheBytes: 0,
+    lowest: 1,
+    snapshot: null,
+    job: null,
+    litter: [],
+    startedMs: 0,
+    counter: 0,
+  }
+}
+
+function replay(log: LogState, entries: Entries): void {
+  const blocks = new Map(entries.filter(({ key }) => key.startsWith(BLOCK_PREFIX)).map(e => [e.key, e.value]))
+  for (;;) {
+    const height = log.ledger.chain.height + 1
+    const key = blockKey(height)
+    const bytes = blocks.get(key)
+    if (bytes === undefined) break
+    blocks.delete(key)
+    const certified = decodeStored(bytes, height)
+    const { block, certificate } = certified
+    try {
+      checkHeader(log.ledger, block)
+    } catch (error) {
+      const why = isOstrakaError(error) ? error.message : toOstrakaError(error).message
+      throw new OstrakaError('storage_corrupt', 'a stored block does not follow its predecessor', {
+        height,
+        why,
+      })
+    }
+    log.ledger = applyBlock(log.ledger, block, log.options.reducer).state
+    log.tip = { header: block.header, certificate }
+    remember(log, certified, 0)
+  }
+  // a hole: what is above it cannot be trusted to be all there is
+  const above = [...blocks.keys()].filter(key => key > blockKey(log.ledger.chain.height))
+  if (above.length > 0) {
+    throw new OstrakaError('storage_corrupt', 'blocks are missing', { height: log.ledger.chain.height + 1 })
+  }
+  log.litter.push(...blocks.keys())
+}
+
+function decodeStored(bytes: Uint8Array, height: number): CertifiedBlock {
+  try {
+    return certifiedBlockCodec.decode(bytes)
+  } catch {
+    throw new OstrakaError('storage_corrupt', 'a stored block does not decode', { height })
+  }
+}

@@ -1,0 +1,168 @@
+import { OstrakaError, type Write } from '../base/index.ts'
+import {
+  bytesUpTo,
+  type CertifiedHeader,
+  type Codec,
+  certificateSchema,
+  codec,
+  hash32,
+  headerSchema,
+  integer,
+  list,
+  MAX_FRAME_BYTES,
+  struct,
+  textUpTo,
+} from '../wire/index.ts'
+import type { LedgerState } from './ledger.ts'
+import { MAX_LEDGER_RECORD_BYTES } from './merkle-leaf.ts'
+import { MerkleMap } from './merkle-map.ts'
+import { blockKey, SNAPSHOT_PREFIX, snapshotKey, snapshotPartKey } from './store-keys.ts'
+
+/** A part is closed once it has this many bytes; with the largest record on top it still fits one frame. */
+const PART_BYTES = 256 * 1024
+/** Half a gigabyte of state: what a newcomer can be made to hold before it can check the root. */
+export const MAX_SNAPSHOT_PARTS = 2048
+
+interface SnapshotRecord {
+  readonly path: string
+  readonly bytes: Uint8Array
+}
+
+/** What a stored snapshot is: the state after `tip`, in `parts` parts. Written last, so its presence says it is whole. */
+export interface SnapshotMeta {
+  readonly height: number
+  readonly parts: number
+  readonly root: Uint8Array
+  readonly tip: CertifiedHeader
+}
+
+export const snapshotMetaCodec: Codec<SnapshotMeta> = codec(
+  'snapshot',
+  64 * 1024,
+  struct<SnapshotMeta>({
+    height: integer(1),
+    parts: integer(1, MAX_SNAPSHOT_PARTS),
+    root: hash32,
+    tip: struct<CertifiedHeader>({ header: headerSchema, certificate: certificateSchema }),
+  }),
+)
+
+/** One part: records ascending by path, canonical bytes each. */
+const partCodec: Codec<readonly SnapshotRecord[]> = codec(
+  'snapshot-part',
+  MAX_FRAME_BYTES,
+  list(
+    struct<SnapshotRecord>({ path: textUpTo(1024), bytes: bytesUpTo(MAX_LEDGER_RECORD_BYTES) }),
+    PART_BYTES,
+  ),
+)
+
+/** A snapshot being written, one part a tick, so that no step takes long; the state is immutable meanwhile. */
+export interface SnapshotJob {
+  readonly state: LedgerState
+  readonly tip: CertifiedHeader
+  readonly records: Generator<SnapshotRecord>
+  readonly part: number
+  /** Read but not written yet; undefined before the first and after the last. */
+  readonly carried: SnapshotRecord | undefined
+}
+
+export function startSnapshot(state: LedgerState, tip: CertifiedHeader): SnapshotJob {
+  return { state, tip, records: state.records.encoded(), part: 0, carried: undefined }
+}
+
+export type SnapshotProgress =
+  | { readonly job: SnapshotJob; readonly writes: Write[] }
+  | { readonly job: null; readonly writes: Write[]; readonly meta: SnapshotMeta }
+
+/** Writes the next part. */
+export function continueSnapshot(job: SnapshotJob): SnapshotProgress {
+  const { state, tip } = job
+  const { height } = state.chain
+  const records: SnapshotRecord[] = job.carried === undefined ? [] : [job.carried]
+  let sizeBytes = job.carried?.bytes.length ?? 0
+  let carried: SnapshotRecord | undefined
+  let isDone = false
+  for (;;) {
+    const next = job.records.next()
+    if (next.done) {
+      isDone = true
+      break
+    }
+    sizeBytes += next.value.bytes.length + next.value.path.length + 16
+    if (sizeBytes > PART_BYTES && records.length > 0) {
+      carried = next.value
+      break
+    }
+    records.push(next.value)
+  }
+  const writes = [{ key: snapshotPartKey(height, job.part), value: partCodec.encode(records) }]
+  const part = job.part + 1
+  if (!isDone) return { job: { ...job, part, carried }, writes }
+  const meta: SnapshotMeta = { height, parts: part, root: state.records.root(), tip }
+  return { job: null, writes: [...writes, metaWrite(meta)], meta }
+}
+
+export function metaWrite(meta: SnapshotMeta): Write {
+  return { key: snapshotKey(meta.height), value: snapshotMetaCodec.encode(meta) }
+}
+
+/** The deletions that a complete snapshot at `height` allows: whole blocks up to it, and an older snapshot. */
+export function pruningWrites(lowest: number, height: number, old: SnapshotMeta | null): Write[] {
+  const writes: Write[] = []
+  for (let number = lowest; number <= height; number++) writes.push({ key: blockKey(number), value: null })
+  if (old !== null && old.height !== height) {
+    writes.push({ key: snapshotKey(old.height), value: null })
+    for (let part = 0; part < old.parts; part++) {
+      writes.push({ key: snapshotPartKey(old.height, part), value: null })
+    }
+  }
+  return writes
+}
+
+/** The records in a snapshot's parts. Errors: `malformed`, `too_large`. */
+export function joinParts(parts: readonly Uint8Array[]): MerkleMap {
+  let records = MerkleMap.empty
+  let before = ''
+  for (const bytes of parts) {
+    for (const record of partCodec.decode(bytes)) {
+      if (record.path <= before) throw new OstrakaError('malformed', 'snapshot records are not ascending')
+      before = record.path
+      records = records.setBytes(record.path, record.bytes)
+    }
+  }
+  return records
+}
+
+type Entries = ReadonlyArray<{ readonly key: string; readonly value: Uint8Array }>
+
+export interface StoredSnapshot {
+  readonly meta: SnapshotMeta
+  readonly records: MerkleMap
+}
+
+/** The newest whole snapshot among stored entries, and the keys of what is left over. Errors: `storage_corrupt`. */
+export function readSnapshots(entries: Entries): { newest: StoredSnapshot | null; litter: string[] } {
+  const stored = new Map(
+    entries.filter(({ key }) => key.startsWith(SNAPSHOT_PREFIX)).map(e => [e.key, e.value]),
+  )
+  let meta: SnapshotMeta | null = null
+  try {
+    for (const [key, value] of stored) {
+      if (!key.endsWith('/meta')) continue
+      const found = snapshotMetaCodec.decode(value)
+      if (meta === null || found.height > meta.height) meta = found
+    }
+    if (meta === null) return { newest: null, litter: [...stored.keys()] }
+    const parts: Uint8Array[] = []
+    for (let part = 0; part < meta.parts; part++) parts.push(stored.get(snapshotPartKey(meta.height, part))!)
+    const own = new Set([
+      snapshotKey(meta.height),
+      ...parts.map((_, part) => snapshotPartKey(meta!.height, part)),
+    ])
+    const litter = [...stored.keys()].filter(key => !own.has(key))
+    return { newest: { meta, records: joinParts(parts) }, litter }
+  } catch {
+    throw new OstrakaError('storage_corrupt', 'a snapshot is damaged', { height: meta?.height ?? 0 })
+  }
+}

@@ -1,0 +1,46 @@
+import { type PeerId, randomBelow } from '../base/index.ts'
+import { isValidator, peerOf, type Run, send, sendToValidators, statusMs } from './log-state.ts'
+import { MEMBER_PREFIX } from './records.ts'
+import { expireSubmissions } from './submissions.ts'
+import { keepUp } from './sync.ts'
+
+const TIMER = 'control/status'
+/** Members that do not vote are told by a few validators each time, so that none is forgotten for long. */
+const RANDOM_MEMBERS = 3
+
+/** Says how far this node is, so that laggards notice, and that it is alive. */
+export function sayStatus(run: Run): void {
+  const { log, nowMs, rng } = run
+  const message = { type: 'status', height: log.ledger.chain.height } as const
+  sendToValidators(run, message)
+  if (isValidator(log)) {
+    const voting = new Set(log.ledger.validators.map(({ peerId }) => peerId))
+    const others = [...log.ledger.records.entries(MEMBER_PREFIX)]
+      .map(({ path }) => path.slice(MEMBER_PREFIX.length))
+      .filter(peerId => !voting.has(peerId))
+    for (let count = 0; count < RANDOM_MEMBERS && others.length > 0; count++) {
+      const [peerId] = others.splice(randomBelow(rng, others.length), 1)
+      send(run, peerId!, message)
+    }
+  }
+  expireSubmissions(run)
+  keepUp(run)
+  run.effects.push({ type: 'timer', id: TIMER, atMs: nowMs + statusMs(log) })
+}
+
+/**
+ * `peer` has shown that it is at work on `height`, which is decided here: it gets that block if it lacks only this one,
+ * else the news that it is behind. Not too often, and not for a vote that is merely late.
+ */
+export function helpBehind(run: Run, peer: PeerId, height: number): void {
+  const { log, nowMs } = run
+  const pauseMs = log.options.genesis.timing.voteMs / 2
+  const record = peerOf(log, peer)
+  const own = log.ledger.chain.height
+  const cached = log.cache.get(height)
+  if (nowMs - record.helpedMs < pauseMs) return
+  if (cached !== undefined && nowMs - cached.atMs < pauseMs) return
+  record.helpedMs = nowMs
+  if (cached !== undefined && height === own) send(run, peer, { type: 'block', certified: cached.certified })
+  else send(run, peer, { type: 'status', height: own })
+}

@@ -1,0 +1,34 @@
+/**
+ * Where the log lies in the node's store:
+ *   log/block/<height>            CertifiedBlock, above the newest snapshot
+ *   log/header/<height>           CertifiedHeader, for good
+ *   log/snapshot/<height>/meta    SnapshotMeta, written last
+ *   log/snapshot/<height>/<part>  records
+ *   log/wal/votes, log/wal/block/<id>   see wal.ts
+ */
+export const BLOCK_PREFIX = 'log/block/'
+export const HEADER_PREFIX = 'log/header/'
+export const SNAPSHOT_PREFIX = 'log/snapshot/'
+
+/** Twelve digits: keys sort by number. */
+function padded(number: number): string {
+  return String(number).padStart(12, '0')
+}
+
+/** The store key of the certified block at `height`. */
+export function blockKey(height: number): string {
+  return BLOCK_PREFIX + padded(height)
+}
+
+/** The store key of the certified header at `height`. */
+export function headerKey(height: number): string {
+  return HEADER_PREFIX + padded(height)
+}
+
+export function snapshotKey(height: number): string {
+  return `${SNAPSHOT_PREFIX}${padded(height)}/meta`
+}
+
+export function snapshotPartKey(height: number, part: number): string {
+  return `${SNAPSHOT_PREFIX}${padded(height)}/${padded(part)}`
+}
