@@ -1,0 +1,70 @@
+import { OstrakaError, type PeerId } from '../../base/index.ts'
+import { canonicalBytes, type Partial, type PartialRequest, type Signed } from '../../wire/index.ts'
+import { count, type Desk, note } from './desk.ts'
+import { judgeBadPartial } from './evidence.ts'
+import type { Call, Run } from './run.ts'
+
+/** The wire's cap for each half of the evidence. */
+const MAX_EVIDENCE_BYTES: number = 128 * 1024
+
+/** One report per culprit in this time: the log hears it until the report is in or void. */
+const ACCUSE_AGAIN_MS = 60_000
+
+/**
+ * A holder's answer was wrong: it is out of this run and asked last from now on; and if it signed what it sent, the
+ * control log gets the proof. An answer that it did not sign properly proves nothing, and is only held against it here.
+ */
+export function accuse(desk: Desk, run: Run, call: Call, answer: Signed<Partial>): void {
+  const { to } = call
+  dismissCheat(desk, run, to)
+  const isProven = call.request !== undefined && report(desk, run, to, call.request, answer)
+  count(desk, 'operation_bad_partials')
+  count(desk, `operation_bad_partials/${to}`)
+  note(desk, 'warn', 'a holder sent a wrong partial', {
+    culprit: to,
+    key: run.checked.key.name,
+    version: run.material.record.version,
+    slots: call.slots,
+    isProven,
+  })
+}
+
+/** A holder handed out commitments that are no group elements: nothing it signed, so nothing to report. */
+export function dismissBadCommitments(desk: Desk, run: Run, culprit: PeerId): void {
+  dismissCheat(desk, run, culprit)
+  count(desk, 'operation_bad_commitments')
+  note(desk, 'warn', 'a holder handed out malformed nonce commitments', {
+    culprit,
+    key: run.checked.key.name,
+  })
+}
+
+function dismissCheat(desk: Desk, run: Run, culprit: PeerId): void {
+  run.answered.delete(culprit)
+  run.excluded.set(culprit, {
+    error: new OstrakaError('bad_partial', 'a wrong partial', { culprits: [culprit] }),
+    againAtMs: null,
+  })
+  desk.gateway.standings.cheated(culprit, desk.nowMs)
+}
+
+/** Hands the proof in; false when there is none, or it is too large for a transaction. */
+function report(
+  desk: Desk,
+  run: Run,
+  holder: PeerId,
+  asked: PartialRequest,
+  answer: Signed<Partial>,
+): boolean {
+  const { world, accusedMs } = desk.gateway
+  const request = canonicalBytes(asked)
+  const partial = canonicalBytes(answer)
+  if (request.length > MAX_EVIDENCE_BYTES || partial.length > MAX_EVIDENCE_BYTES) return false
+  const { kind, record: version } = run.material
+  if (!judgeBadPartial({ networkId: world.networkId, version, kind, holder, request, partial })) return false
+  if (desk.nowMs < (accusedMs.get(holder) ?? Number.NEGATIVE_INFINITY) + ACCUSE_AGAIN_MS) return true
+  accusedMs.set(holder, desk.nowMs)
+  const evidence = { type: 'bad-partial', holder, request, partial } as const
+  desk.effects.push({ type: 'submit', transaction: { type: 'report-evidence', evidence } })
+  return true
+}
