@@ -8,8 +8,7 @@ import {
   type SigningKey,
   scalarFromSeed,
 } from '../crypto/index.ts'
-import { dealingContext } from '../keys/context.ts'
-import { makeDealing, suiteOf } from '../keys/index.ts'
+import { dealingContext, makeDealing, suiteOf } from '../keys/index.ts'
 import { type KeyKind, transactionCodec } from '../wire/index.ts'
 import type { PlanJson } from './json.ts'
 import type { DealingJson, SignedDealingJson } from './routes-import.ts'

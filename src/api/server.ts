@@ -34,14 +34,18 @@ export interface ServerOptions {
   readonly onInternalError: (error: unknown) => void
 }
 
-/** The HTTP interface of one node, not yet listening. */
-export function buildServer(options: ServerOptions): FastifyInstance {
+/** The HTTP interface of one node, not yet listening. `onRoute` is told of each route that the framework serves. */
+export function buildServer(
+  options: ServerOptions,
+  onRoute: (route: { readonly method: unknown; readonly url: string }) => void = () => {},
+): FastifyInstance {
   const server = Fastify({
     bodyLimit: MAX_BODY_BYTES,
     logger: false,
     forceCloseConnections: true,
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
   })
+  server.addHook('onRoute', onRoute)
   const metrics = createMetrics(options.port, options.counters)
   const routes = [...networkRoutes, ...keyRoutes, ...operationRoutes, ...importRoutes]
   routes.push(metricsRoute(metrics))
@@ -49,6 +53,8 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   routes.push(openApiRoute(document))
 
   refuseOversized(server)
+  // fastify's own text parser would hand handlers a body that no schema has seen
+  server.removeContentTypeParser('text/plain')
   server.addContentTypeParser(CBOR, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   server.setErrorHandler((error, _request, reply) => sendProblem(reply, error, options.onInternalError))
   server.setNotFoundHandler((request, reply) => {
@@ -173,7 +179,9 @@ function sendProblem(
   const retryAfterMs = Number(error.details.retryAfterMs ?? 0)
   if (retryAfterMs > 0) reply.header('retry-after', Math.ceil(retryAfterMs / 1000))
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
-  reply.code(problem.status).type(PROBLEM_MEDIA_TYPE).send(JSON.stringify(problem))
+  // as bytes: to a text fastify would add a charset, which this media type does not have
+  const document = Buffer.from(JSON.stringify(problem))
+  reply.code(problem.status).header('content-type', PROBLEM_MEDIA_TYPE).send(document)
 }
 
 /** Fastify's own refusals in our words: bodies that are too long, unparsable or not of the route's schema. */

@@ -53,7 +53,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     counters: () => ({ ...node.port.counters(), ...io.counters.snapshot() }),
     onInternalError: (error: unknown) => logger.error({ err: error }, 'a request failed unforeseen'),
   }
-  const api = await startApi(server, options.api)
+  const api = await startApi(server, options.api).catch(async error => {
+    await node.stop()
+    await io.stop()
+    throw error
+  })
   const addresses = io.addresses()
   logger.info({ peerId: io.peerId, networkId, api: api.url, addresses }, 'started')
   return {
@@ -91,21 +95,25 @@ async function startCore(
     judgeRecord: record => node?.judgeRecord(record) ?? false,
     logger,
   })
-  if (!members.has(io.peerId)) {
+  try {
+    if (!members.has(io.peerId)) {
+      throw new OstrakaError('stranger', 'this node is no member of that network', { peerId: io.peerId })
+    }
+    node = await startNode({
+      genesis,
+      identity: secrets.identity,
+      sealingKeys: secrets.sealingKeys,
+      storageKey: secrets.storageKey,
+      software: SOFTWARE,
+      beaconIntervalMs: Math.min(BEACON_INTERVAL_MS, genesis.timing.epochMs),
+      ports: io,
+      logger,
+      measureLoad: measureLoad(),
+    })
+  } catch (error) {
     await io.stop()
-    throw new OstrakaError('stranger', 'this node is no member of that network', { peerId: io.peerId })
+    throw error
   }
-  node = await startNode({
-    genesis,
-    identity: secrets.identity,
-    sealingKeys: secrets.sealingKeys,
-    storageKey: secrets.storageKey,
-    software: SOFTWARE,
-    beaconIntervalMs: Math.min(BEACON_INTERVAL_MS, genesis.timing.epochMs),
-    ports: io,
-    logger,
-    measureLoad: measureLoad(),
-  })
   return { io, node }
 }
 
