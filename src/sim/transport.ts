@@ -25,6 +25,7 @@ export class SimTransport implements Transport {
   readonly #pending = new Map<number, Pending>()
   #handlers: TransportHandlers | undefined
   #nextId = 1
+  #isDead = false
 
   constructor(network: SimNetwork, peerId: PeerId) {
     this.#network = network
@@ -32,6 +33,7 @@ export class SimTransport implements Transport {
   }
 
   async start(handlers: TransportHandlers): Promise<void> {
+    if (this.#isDead) return
     this.#handlers = handlers
     this.#network.attach(this)
   }
@@ -65,6 +67,7 @@ export class SimTransport implements Transport {
 
   /** The process is gone: it hears and says nothing more, and what it awaited never comes. */
   kill(): void {
+    this.#isDead = true
     this.#handlers = undefined
     this.#network.detach(this)
   }

@@ -96,15 +96,19 @@ describe('the simulated wires', () => {
   })
 
   it('lose what is under way to a process that dies, though another takes its place', async () => {
+    const later: number[] = []
     const { heard } = await hundred({ minDelayMs: 10, maxDelayMs: 10 }, network => {
       network.context.time.schedule(50, () => {
         network.endpoint('b')!.kill()
-        void network
-          .open('b')
-          .start({ message: () => heard.push(-1), request: async () => new Uint8Array(0), peer() {} })
+        void network.open('b').start({
+          message: (_, frame) => later.push(frame[0]!),
+          request: async () => new Uint8Array(0),
+          peer() {},
+        })
       })
     })
     ok(heard.length < 60)
+    ok(later.length > 0 && later[0]! > heard.at(-1)! + 1)
   })
 
   it('leave the same trace for the same seed, and another for another', async () => {

@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto'
+import * as dagCbor from '@ipld/dag-cbor'
+import { equalBytes, type PeerId, randomUnit } from '../base/index.ts'
+import { signValue } from '../crypto/index.ts'
+import {
+  type Deal,
+  type PartialAnswer,
+  type PeerMessage,
+  peerAnswerCodec,
+  peerMessageCodec,
+  sealedDealingCodec,
+  type TransactionsMessage,
+  type VoteMessage,
+} from '../wire/index.ts'
+import type { SimHost } from './host.ts'
+import type { Frame } from './network.ts'
+import type { Misdeed } from './plan.ts'
+import type { RecordMesh } from './records.ts'
+
+/** How often a liar lies when it could. */
+const LIE_RATE = 0.5
+
+const digest = (bytes: Uint8Array): Uint8Array => new Uint8Array(createHash('sha256').update(bytes).digest())
+
+/** The hands of Byzantine hosts on their own frames. What they send is always well-formed and properly signed. */
+export class Byzantine {
+  readonly #liars: ReadonlyMap<PeerId, { readonly host: SimHost; readonly misdeed: Misdeed }>
+  readonly #networkId: Uint8Array
+  readonly #records: RecordMesh
+
+  constructor(liars: readonly (readonly [SimHost, Misdeed])[], networkId: Uint8Array, records: RecordMesh) {
+    this.#liars = new Map(liars.map(([host, misdeed]) => [host.peerId, { host, misdeed }]))
+    this.#networkId = networkId
+    this.#records = records
+  }
+
+  isHonest(peerId: PeerId): boolean {
+    return !this.#liars.has(peerId)
+  }
+
+  tamper(frame: Frame): Uint8Array {
+    const liar = this.#liars.get(frame.from)
+    if (liar === undefined || randomUnit(this.#records.network.context.rng) >= LIE_RATE) return frame.bytes
+    const { host, misdeed } = liar
+    if (misdeed === 'bad-partial')
+      return frame.kind === 'answer' ? this.#spoilPartial(host, frame) : frame.bytes
+    if (frame.kind !== 'message') return frame.bytes
+    const message = dagCbor.decode<PeerMessage>(frame.bytes)
+    if (misdeed === 'equivocation' && message.type === 'vote') return this.#equivocate(host, frame, message)
+    if (misdeed === 'bad-dealing' && message.type === 'transactions') return this.#spoilDeals(host, message)
+    return frame.bytes
+  }
+
+  /** Tells one half of its peers that it voted for something else. */
+  #equivocate(host: SimHost, frame: Frame, { step, vote }: VoteMessage): Uint8Array {
+    const isOwn = equalBytes(vote.signer, host.identity.publicKey)
+    if (!isOwn || digest(Buffer.from(frame.to))[0]! % 2 === 0) return frame.bytes
+    const blockId = vote.value.blockId.length === 0 ? digest(frame.bytes) : new Uint8Array(0)
+    this.#count('equivocation')
+    const other = signValue(host.identity, step, this.#networkId, { ...vote.value, blockId })
+    return peerMessageCodec.encode({ type: 'vote', step, vote: other })
+  }
+
+  #spoilPartial(host: SimHost, frame: Frame): Uint8Array {
+    const answer = dagCbor.decode<PartialAnswer>(frame.bytes)
+    if (answer.type !== 'partial') return frame.bytes
+    const partials = answer.partial.value.partials.map(each => ({
+      ...each,
+      values: each.values.map(value => value.map((byte, index) => (index === 1 ? byte ^ 1 : byte))),
+    }))
+    this.#count('bad-partial')
+    const value = { ...answer.partial.value, partials }
+    return peerAnswerCodec.encode({
+      ...answer,
+      partial: signValue(host.identity, 'partial', this.#networkId, value),
+    })
+  }
+
+  /** Deals so that one recipient's sealed share cannot be opened, consistently in the record and in its hash. */
+  #spoilDeals(host: SimHost, message: TransactionsMessage): Uint8Array {
+    const transactions = message.transactions.map(transaction => {
+      const { value, signer } = transaction
+      if (value.type !== 'deal' || !equalBytes(signer, host.identity.publicKey)) return transaction
+      const recordHash = this.#spoilRecord(host, value)
+      if (recordHash === undefined) return transaction
+      this.#count('bad-dealing')
+      return signValue(host.identity, 'transaction', this.#networkId, { ...value, recordHash })
+    })
+    return peerMessageCodec.encode({ ...message, transactions })
+  }
+
+  #spoilRecord(host: SimHost, { recordHash }: Deal): Uint8Array | undefined {
+    const record = this.#records.shelf(host.peerId).get(Buffer.from(recordHash).toString('hex'))
+    if (record === undefined) return undefined
+    const { value } = sealedDealingCodec.decode(record)
+    const shares = value.shares.map((share, index) => {
+      if (index !== 0) return share
+      return { ...share, sealed: share.sealed.map((byte, at) => (at === 40 ? byte ^ 1 : byte)) }
+    })
+    const signed = signValue(host.identity, 'sealed-dealing', this.#networkId, { ...value, shares })
+    const spoilt = sealedDealingCodec.encode(signed)
+    const hash = digest(spoilt)
+    const key = Buffer.from(hash).toString('hex')
+    if (!this.#records.shelf(host.peerId).has(key)) {
+      this.#records.shelf(host.peerId).set(key, spoilt)
+      for (const peer of this.#records.network.connectedTo(host.peerId)) {
+        this.#records.offer(host.peerId, peer, key, spoilt)
+      }
+    }
+    return hash
+  }
+
+  #count(misdeed: Misdeed): void {
+    this.#records.network.context.faults.add(misdeed)
+  }
+}

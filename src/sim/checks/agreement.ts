@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto'
+import * as dagCbor from '@ipld/dag-cbor'
+import { type PeerId, publicKeyOf, toHex } from '../../base/index.ts'
+import type { CertifiedBlock } from '../../wire/index.ts'
+import type { Findings } from './findings.ts'
+import { verifyEd25519 } from './single-key.ts'
+
+const hash = (value: unknown): string => createHash('sha256').update(dagCbor.encode(value)).digest('hex')
+
+/**
+ * One block per height, for ever and everywhere, and every certificate valid: counted, hashed and verified here from
+ * the bytes, with the checker's own quorum.
+ */
+export class AgreementCheck {
+  readonly #findings: Findings
+  readonly #networkId: Uint8Array
+  readonly #members: ReadonlySet<string>
+  readonly #blockIds = new Map<number, string>()
+  readonly #times = new Map<number, number>()
+  #certificates = 0
+
+  constructor(findings: Findings, networkId: Uint8Array, members: readonly PeerId[]) {
+    this.#findings = findings
+    this.#networkId = networkId
+    this.#members = new Set(members.map(peerId => toHex(publicKeyOf(peerId))))
+  }
+
+  /** The highest height that anyone has shown. */
+  get height(): number {
+    return this.#blockIds.size
+  }
+
+  get certificates(): number {
+    return this.#certificates
+  }
+
+  /** A node has applied this block. */
+  see(peerId: PeerId, { block, certificate }: CertifiedBlock): void {
+    const { header, transactions } = block
+    const { height } = header
+    const id = hash(header)
+    const known = this.#blockIds.get(height)
+    if (known !== undefined && known !== id) {
+      this.#fail(`${peerId} has block ${id} at height ${height}, others have ${known}`)
+    }
+    if (toHex(certificate.blockId) !== id || certificate.height !== height) {
+      this.#fail(`${peerId} shows a certificate of another block at height ${height}`)
+    }
+    this.#checkCertificate(peerId, certificate)
+    if (known !== undefined) return
+    this.#blockIds.set(height, id)
+    this.#times.set(height, header.timeMs)
+    if (toHex(header.transactionsHash) !== hash(transactions)) {
+      this.#fail(`the transactions of block ${height} are not those of its header`)
+    }
+    const before = height === 1 ? toHex(this.#networkId) : this.#blockIds.get(height - 1)
+    if (before !== undefined && toHex(header.previous) !== before) {
+      this.#fail(`block ${height} does not follow block ${height - 1}`)
+    }
+    if (header.timeMs <= (this.#times.get(height - 1) ?? 0))
+      this.#fail(`time stands still at height ${height}`)
+  }
+
+  #checkCertificate(
+    peerId: PeerId,
+    { height, round, blockId, signatures }: CertifiedBlock['certificate'],
+  ): void {
+    this.#certificates++
+    const members = this.#members.size
+    const faulty = Math.floor((members - 1) / 3)
+    const signers = new Set(signatures.map(each => toHex(each.signer)))
+    const domain = Buffer.from('ostraka/1/precommit\0')
+    const signed = Buffer.concat([domain, this.#networkId, dagCbor.encode({ height, round, blockId })])
+    const why =
+      signers.size !== signatures.length
+        ? 'counts a signer twice'
+        : // two quorums share an honest validator exactly when 2q - n > f
+          2 * signers.size - members <= faulty
+          ? `has ${signers.size} of ${members} signatures`
+          : [...signers].some(signer => !this.#members.has(signer))
+            ? 'is signed by a stranger'
+            : signatures.some(each => !verifyEd25519(each.signer, signed, each.signature))
+              ? 'has a signature that does not verify'
+              : undefined
+    if (why !== undefined) this.#fail(`the certificate of height ${height} that ${peerId} shows ${why}`)
+  }
+
+  #fail(what: string): void {
+    this.#findings.add('one certified block per height', what)
+  }
+}

@@ -1,0 +1,99 @@
+import { toHex } from '../../base/index.ts'
+import type { KeyKind } from '../../wire/index.ts'
+import type { Frame } from '../network.ts'
+import { interpolate, orderOf, publicKeyOf, scalarOf } from './arithmetic.ts'
+import type { Findings } from './findings.ts'
+import type { WholeKey } from './single-key.ts'
+
+/** A key's current version as its network shows it. */
+export interface KeyClaim {
+  readonly name: string
+  readonly kind: KeyKind
+  readonly keyId: string
+  readonly version: number
+  readonly threshold: number
+  readonly publicKey: Uint8Array
+}
+
+/** Shares that lie, opened, in one node's vault: path and scalar. */
+export type VaultReader = (prefix: string) => ReadonlyMap<string, Uint8Array>
+
+/**
+ * What only an omniscient checker can do: put the shares of all nodes together. Any t of them give one secret, the
+ * published key is that secret's, and no node alone has t.
+ */
+export class SecretCheck {
+  readonly #findings: Findings
+  readonly #vaults: () => Iterable<readonly [string, VaultReader]>
+  /** Eight-byte beginnings of every 32-byte string that has crossed a wire. */
+  readonly #onTheWire = new Set<string>()
+  readonly #whole = new Map<string, WholeKey>()
+
+  constructor(findings: Findings, vaults: () => Iterable<readonly [string, VaultReader]>) {
+    this.#findings = findings
+    this.#vaults = vaults
+  }
+
+  /** Remembers every CBOR byte string of 32 bytes (0x58 0x20 …), at any depth, also inside byte strings. */
+  see({ bytes }: Frame): void {
+    const frame = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    for (let at = frame.indexOf('5820', 0, 'hex'); at >= 0; at = frame.indexOf('5820', at + 1, 'hex')) {
+      if (at + 34 <= frame.length) this.#onTheWire.add(frame.toString('latin1', at + 2, at + 10))
+    }
+  }
+
+  /** The whole key, or undefined with a finding when the shares do not make one. */
+  assemble(claim: KeyClaim): WholeKey | undefined {
+    const name = `${claim.keyId}/${claim.version}`
+    const known = this.#whole.get(name)
+    if (known !== undefined) return known
+    const { kind, threshold } = claim
+    const points = this.#collect(claim)
+    if (points.size < threshold) return this.#fail(claim, `only ${points.size} of ${threshold} shares exist`)
+    const slots = [...points].sort(([a], [b]) => a - b)
+    const order = orderOf(kind)
+    const secret = interpolate(new Map(slots.slice(0, threshold)), order)
+    const again = interpolate(new Map(slots.slice(-threshold)), order)
+    if (secret !== again) return this.#fail(claim, 'two sets of shares give two secrets')
+    const publicKey = publicKeyOf(kind, secret)
+    if (toHex(publicKey) !== toHex(claim.publicKey)) {
+      return this.#fail(claim, 'the shares belong to another public key')
+    }
+    const whole = { kind, secret, publicKey }
+    this.#whole.set(name, whole)
+    return whole
+  }
+
+  /** Shares never travel unsealed. The toy group's elements are their own logarithms: there it says nothing. */
+  checkWires(claims: Iterable<KeyClaim>): void {
+    for (const claim of claims) {
+      if (claim.kind === 'toy') continue
+      for (const [peerId, read] of this.#vaults()) {
+        for (const [path, share] of read(`keys/share/${claim.keyId}/`)) {
+          if (this.#onTheWire.has(Buffer.from(share.subarray(0, 8)).toString('latin1'))) {
+            this.#findings.add('no unsealed share', `${path} of ${peerId} was seen on the wire`)
+          }
+        }
+      }
+    }
+  }
+
+  #collect(claim: KeyClaim): Map<number, bigint> {
+    const points = new Map<number, bigint>()
+    for (const [peerId, read] of this.#vaults()) {
+      const shares = read(`keys/share/${claim.keyId}/${claim.version}/`)
+      if (shares.size >= claim.threshold && claim.threshold > 1) {
+        this.#fail(claim, `${peerId} alone holds ${shares.size} shares of a threshold of ${claim.threshold}`)
+      }
+      for (const [path, share] of shares) {
+        const slot = Number(path.slice(path.lastIndexOf('/') + 1))
+        points.set(slot, scalarOf(claim.kind, share))
+      }
+    }
+    return points
+  }
+
+  #fail(claim: KeyClaim, what: string): undefined {
+    this.#findings.add('one secret, held by t together', `${claim.name} (${claim.kind}): ${what}`)
+  }
+}

@@ -1,0 +1,139 @@
+import { peerIdOf, Secret, SeededRng } from '../base/index.ts'
+import { generateSealingKey, type SealingKeyPair, SigningKey } from '../crypto/index.ts'
+import { Vault } from '../keys/index.ts'
+import { type Logger, type NodePort, type RunningNode, startNode } from '../node/index.ts'
+import { type Genesis, sealedDealingCodec } from '../wire/index.ts'
+import type { GossipMesh, SimGossip } from './gossip.ts'
+import type { SimNetwork } from './network.ts'
+import type { RecordMesh, SimRecordStore } from './records.ts'
+import { SimDisk, type SimStore } from './store.ts'
+import { VirtualClock } from './time.ts'
+import type { SimTransport } from './transport.ts'
+
+/** The world that all hosts share. */
+export interface HostContext {
+  readonly seed: string
+  readonly network: SimNetwork
+  readonly gossip: GossipMesh
+  readonly records: RecordMesh
+  /** Whatever a node logs; the simulation looks for bugs there. */
+  log(host: SimHost, level: string, text: string, details: object): void
+  /** A node runs, after a start or a restart. */
+  started(host: SimHost, port: NodePort): void
+  /** A node could not start. */
+  failed(host: SimHost, error: unknown): void
+}
+
+interface Process {
+  readonly transport: SimTransport
+  readonly gossip: SimGossip
+  readonly records: SimRecordStore
+  readonly store: SimStore
+  readonly clock: VirtualClock
+}
+
+const BEACON_INTERVAL_MS = 5000
+
+/** One machine: an identity, a disk and a clock that outlive the processes which run on it, one at a time. */
+export class SimHost {
+  readonly name: string
+  readonly identity: SigningKey
+  readonly sealingKeys: SealingKeyPair
+  readonly peerId: string
+  readonly disk: SimDisk
+  clockOffsetMs = 0
+  readonly #context: HostContext
+  readonly #storageKey: Uint8Array
+  #process: Process | undefined
+  #port: NodePort | undefined
+  #starts = 0
+
+  constructor(name: string, context: HostContext) {
+    this.name = name
+    this.#context = context
+    const rng = new SeededRng(`${context.seed}/${name}/keys`)
+    this.identity = new SigningKey(new Secret(rng.bytes(32)))
+    this.sealingKeys = generateSealingKey(rng)
+    this.#storageKey = rng.bytes(32)
+    this.peerId = peerIdOf(this.identity.publicKey)
+    this.disk = new SimDisk(context.network.context)
+  }
+
+  /** The running node; undefined while it is down or starting. */
+  get port(): NodePort | undefined {
+    return this.#port
+  }
+
+  get isUp(): boolean {
+    return this.#process !== undefined
+  }
+
+  async start(genesis: Genesis): Promise<void> {
+    const { network, gossip, records, seed } = this.#context
+    const { peerId } = this
+    let node: RunningNode | undefined
+    const process: Process = {
+      transport: network.open(peerId),
+      gossip: gossip.open(peerId),
+      records: records.open(peerId, record => node?.judgeRecord(record) ?? isSealedDealing(record)),
+      store: this.disk.open(),
+      clock: new VirtualClock(network.context.time, () => this.clockOffsetMs),
+    }
+    this.#process = process
+    const rng = new SeededRng(`${seed}/${this.name}/process/${this.#starts++}`)
+    try {
+      node = await startNode({
+        genesis,
+        identity: this.identity,
+        sealingKeys: this.sealingKeys,
+        storageKey: new Secret(new Uint8Array(this.#storageKey)),
+        software: 'ostraka-sim',
+        beaconIntervalMs: BEACON_INTERVAL_MS,
+        ports: { ...process, rng },
+        logger: this.#logger(),
+        measureLoad: () => ({ cpu: 0, memoryBytes: 0 }),
+      })
+    } catch (error) {
+      if (this.#process === process) this.#context.failed(this, error)
+      return
+    }
+    if (this.#process !== process) return
+    this.#port = node.port
+    this.#context.started(this, node.port)
+  }
+
+  /** The power fails: nothing that was not synced survives, and nothing that ran is heard of again. */
+  crash(): void {
+    const process = this.#process
+    if (process === undefined) return
+    this.#process = undefined
+    this.#port = undefined
+    for (const part of [process.clock, process.store, process.transport, process.gossip, process.records])
+      part.kill()
+    this.disk.crash()
+  }
+
+  /** The opened shares under a prefix of the vault, as they would survive a crash now. */
+  shares(prefix: string): ReadonlyMap<string, Uint8Array> {
+    const vault = new Vault(new Secret(new Uint8Array(this.#storageKey)))
+    return new Map(
+      this.disk.keys(prefix).map(path => [path, vault.unlock(path, this.disk.read(path)!).expose()] as const),
+    )
+  }
+
+  #logger(): Logger {
+    const at = (level: string) => (details: object, text: string) =>
+      this.#context.log(this, level, text, details)
+    return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+  }
+}
+
+/** A node that is still starting keeps what might be of use. */
+function isSealedDealing(record: Uint8Array): boolean {
+  try {
+    sealedDealingCodec.decode(record)
+    return true
+  } catch {
+    return false
+  }
+}

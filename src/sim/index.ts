@@ -1,0 +1,1 @@
+export { runSim, type SimOptions } from './batch.ts'

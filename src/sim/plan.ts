@@ -1,0 +1,67 @@
+import { randomBelow, randomUnit, SeededRng } from '../base/index.ts'
+import type { KeyKind } from '../wire/index.ts'
+import type { FaultKind } from './fault-counts.ts'
+import { CALM, type Conditions } from './network.ts'
+
+/** What a Byzantine host does beside following the protocol. */
+export type Misdeed = Extract<FaultKind, 'bad-partial' | 'bad-dealing' | 'equivocation'>
+
+/** Everything that a seed decides before the first event. */
+export interface Plan {
+  readonly kinds: readonly KeyKind[]
+  readonly conditions: Conditions
+  /** Mean pause between two faults of each kind; undefined: this seed has none of them. */
+  readonly partitionEveryMs: number | undefined
+  readonly crashEveryMs: number | undefined
+  readonly clockJumpEveryMs: number | undefined
+  readonly outageAtMs: number | undefined
+  readonly recordMissRate: number
+  readonly byzantine: ReadonlyMap<number, Misdeed>
+}
+
+/** One seed in so many runs the real groups, which cost a hundred times the toy. */
+const REAL_EVERY = 8
+
+const MISDEEDS: readonly Misdeed[] = ['bad-partial', 'bad-dealing', 'equivocation']
+
+/** The most faulty validators that n can bear. */
+export function mostFaulty(nodes: number): number {
+  return Math.floor((nodes - 1) / 3)
+}
+
+/**
+ * Draws a seed's plan. Each kind of fault is there in some seeds and not in others: faults that mask each other's
+ * effects are found apart (Groce et al., "Swarm testing", ISSTA 2012).
+ */
+export function drawPlan(seed: number, nodes: number, spanMs: number): Plan {
+  const rng = new SeededRng(`plan/${seed}`)
+  const chance = (rate: number): boolean => randomUnit(rng) < rate
+  const between = (low: number, high: number): number => low + randomUnit(rng) * (high - low)
+  const maybe = <T>(rate: number, value: () => T): T | undefined => (chance(rate) ? value() : undefined)
+  const conditions: Conditions = {
+    lossRate: maybe(0.6, () => between(0.005, 0.1)) ?? 0,
+    duplicateRate: maybe(0.5, () => between(0.01, 0.2)) ?? 0,
+    reorderRate: maybe(0.5, () => between(0.05, 0.5)) ?? 0,
+    slowRate: maybe(0.5, () => between(0.01, 0.1)) ?? 0,
+    slowMs: between(50, 1500),
+    minDelayMs: CALM.minDelayMs,
+    maxDelayMs: between(5, 80),
+  }
+  const byzantine = new Map<number, Misdeed>()
+  if (chance(0.3)) {
+    const count = 1 + randomBelow(rng, Math.max(1, mostFaulty(nodes)))
+    while (byzantine.size < Math.min(count, mostFaulty(nodes))) {
+      byzantine.set(randomBelow(rng, nodes), MISDEEDS[randomBelow(rng, MISDEEDS.length)]!)
+    }
+  }
+  return {
+    kinds: seed % REAL_EVERY === 0 ? ['ed25519', 'secp256k1', 'ristretto255', 'x25519', 'toy'] : ['toy'],
+    conditions,
+    partitionEveryMs: maybe(0.5, () => between(3000, 15_000)),
+    crashEveryMs: maybe(0.6, () => between(3000, 15_000)),
+    clockJumpEveryMs: maybe(0.4, () => between(5000, 20_000)),
+    outageAtMs: maybe(0.2, () => between(0.2, 0.8) * spanMs),
+    recordMissRate: maybe(0.4, () => between(0.05, 0.5)) ?? 0,
+    byzantine,
+  }
+}

@@ -1,0 +1,341 @@
+import { isOstrakaError, randomBelow, randomUnit, Secret, SeededRng, toOstrakaError } from '../base/index.ts'
+import { networkIdOf } from '../control/index.ts'
+import { cryptoReady, SigningKey } from '../crypto/index.ts'
+import type { Genesis } from '../wire/index.ts'
+import { Byzantine } from './byzantine.ts'
+import { Calls } from './calls.ts'
+import { AgreementCheck } from './checks/agreement.ts'
+import { Findings } from './checks/findings.ts'
+import { NonceCheck } from './checks/nonces.ts'
+import { SecretCheck } from './checks/secrets.ts'
+import { VoteCheck } from './checks/votes.ts'
+import { Clients } from './clients.ts'
+import { FaultCounts, type FaultKind } from './fault-counts.ts'
+import { GossipMesh } from './gossip.ts'
+import { type HostContext, SimHost } from './host.ts'
+import { SimNetwork } from './network.ts'
+import { drawPlan, mostFaulty, type Plan } from './plan.ts'
+import { RecordMesh } from './records.ts'
+import { Storm } from './storm.ts'
+import { VirtualTime } from './time.ts'
+import { Trace } from './trace.ts'
+
+export interface SimulationOptions {
+  readonly seed: number
+  readonly nodes: number
+  readonly ops: number
+  /** Changes to what the seed has drawn, for tests that want one fault alone. */
+  readonly plan?: Partial<Plan>
+  /** Every event and every log line, as it happens. */
+  readonly onEvent?: (line: string) => void
+}
+
+export interface SimulationReport {
+  readonly seed: number
+  readonly traceHash: string
+  readonly events: number
+  readonly virtualMs: number
+  readonly faults: Readonly<Record<FaultKind, number>>
+  /** How much was seen of what the checkers check: nothing seen is nothing proven. */
+  readonly seen: Readonly<
+    Record<'blocks' | 'certificates' | 'votes' | 'partials' | 'keys' | 'results' | 'refusals', number>
+  >
+  readonly outcomes: Readonly<Record<string, number>>
+  readonly findings: readonly string[]
+}
+
+const START_MS = 1_800_000_000_000
+/** Mean pause between two deeds of the clients. */
+const DEED_PAUSE_MS = 250
+const MAX_IN_FLIGHT = 12
+/** Time that the healed network gets to agree on one height before its liveness is tested. */
+const CONVERGE_MS = 40_000
+const ATTEMPTS = 4
+const ATTEMPT_PAUSE_MS = 2500
+/** No seed comes near it; one that does is going round in circles. */
+const MAX_VIRTUAL_MS = 3_600_000
+
+/** A whole network of real nodes in one process: a stormy safety phase, then a calm liveness phase. */
+export async function simulate(options: SimulationOptions): Promise<SimulationReport> {
+  await cryptoReady
+  const simulation = new Simulation(options)
+  await simulation.run()
+  return simulation.report()
+}
+
+class Simulation {
+  readonly #options: SimulationOptions
+  readonly #time = new VirtualTime(START_MS)
+  readonly #faults = new FaultCounts()
+  readonly #trace: Trace
+  readonly #findings = new Findings(() => this.#time.stop())
+  readonly #plan: Plan
+  readonly #rng: SeededRng
+  readonly #network: SimNetwork
+  readonly #records: RecordMesh
+  readonly #hosts: readonly SimHost[]
+  readonly #genesis: Genesis
+  readonly #byzantine: Byzantine
+  readonly #agreement: AgreementCheck
+  readonly #votes: VoteCheck
+  readonly #nonces: NonceCheck
+  readonly #secrets: SecretCheck
+  readonly #calls: Calls
+  readonly #clients: Clients
+  #isDone = false
+
+  constructor(options: SimulationOptions) {
+    this.#options = options
+    const { seed, nodes, ops } = options
+    this.#rng = new SeededRng(`simulation/${seed}`)
+    this.#trace = new Trace(options.onEvent)
+    this.#plan = { ...drawPlan(seed, nodes, ops * DEED_PAUSE_MS), ...options.plan }
+    const context = {
+      time: this.#time,
+      rng: this.#rng.fork('network'),
+      faults: this.#faults,
+      trace: this.#trace,
+    }
+    this.#network = new SimNetwork(context)
+    this.#records = new RecordMesh(this.#network)
+    const hostContext = this.#hostContext(String(seed))
+    this.#hosts = Array.from({ length: nodes }, (_, index) => new SimHost(`node-${index + 1}`, hostContext))
+    const [owner, guest, stranger] = ['owner', 'guest', 'stranger'].map(
+      name => new SigningKey(new Secret(this.#rng.fork(name).bytes(32))),
+    ) as [SigningKey, SigningKey, SigningKey]
+    this.#genesis = makeGenesis(seed, this.#hosts, owner)
+    const networkId = networkIdOf(this.#genesis)
+    const liars = [...this.#plan.byzantine].map(([index, misdeed]) => [this.#hosts[index]!, misdeed] as const)
+    this.#byzantine = new Byzantine(liars, networkId, this.#records)
+    const isHonest = (peerId: string): boolean => this.#byzantine.isHonest(peerId)
+    const peerIds = this.#hosts.map(host => host.peerId)
+    this.#agreement = new AgreementCheck(this.#findings, networkId, peerIds)
+    this.#votes = new VoteCheck(this.#findings, networkId, isHonest)
+    this.#nonces = new NonceCheck(this.#findings, isHonest)
+    this.#secrets = new SecretCheck(this.#findings, () =>
+      this.#honest().map(host => [host.peerId, prefix => host.shares(prefix)] as const),
+    )
+    this.#network.tamper = frame => this.#byzantine.tamper(frame)
+    this.#network.observe = frame => {
+      this.#votes.see(frame)
+      this.#nonces.see(frame)
+      this.#secrets.see(frame)
+    }
+    const base = { time: this.#time, trace: this.#trace, findings: this.#findings }
+    this.#calls = new Calls(base)
+    this.#clients = new Clients({
+      ...base,
+      ...{ networkId, owner, guest, stranger, calls: this.#calls, secrets: this.#secrets },
+      ...{ hosts: this.#hosts, kinds: this.#plan.kinds, rng: this.#rng.fork('clients') },
+    })
+  }
+
+  async run(): Promise<void> {
+    this.#script().then(
+      () => this.#finish(),
+      error => {
+        this.#findings.add('the simulation runs', error instanceof Error ? `${error.stack}` : String(error))
+        this.#finish()
+      },
+    )
+    try {
+      await this.#time.run(START_MS + MAX_VIRTUAL_MS)
+    } catch (error) {
+      this.#findings.add('no node throws', error instanceof Error ? `${error.stack}` : String(error))
+    }
+    if (!this.#isDone && this.#findings.list.length === 0) {
+      this.#findings.add('the simulation ends', 'it was still waiting after an hour')
+    }
+    for (const host of this.#hosts) host.crash()
+  }
+
+  report(): SimulationReport {
+    return {
+      seed: this.#options.seed,
+      traceHash: this.#trace.digest(),
+      events: this.#trace.events,
+      virtualMs: Math.round(this.#time.nowMs - START_MS),
+      faults: this.#faults.counts,
+      seen: {
+        blocks: this.#agreement.height,
+        certificates: this.#agreement.certificates,
+        votes: this.#votes.votes,
+        partials: this.#nonces.partials,
+        keys: this.#clients.known.size,
+        results: this.#clients.results,
+        refusals: this.#clients.refusals,
+      },
+      outcomes: Object.fromEntries([...this.#calls.outcomes].sort()),
+      findings: this.#findings.list,
+    }
+  }
+
+  #finish(): void {
+    this.#isDone = true
+    this.#time.stop()
+  }
+
+  async #script(): Promise<void> {
+    for (const host of this.#hosts) void host.start(this.#genesis)
+    await this.#calls.sleep(1000)
+    // something to use while the storm rages
+    for (const kind of this.#plan.kinds) await this.#clients.create(kind, this.#anyHost())
+    const storm = new Storm({
+      plan: this.#plan,
+      rng: this.#rng.fork('storm'),
+      faults: this.#faults,
+      hosts: this.#hosts,
+      network: this.#network,
+      records: this.#records,
+      mayBeDown: mostFaulty(this.#hosts.length) - this.#plan.byzantine.size,
+      isHonest: peerId => this.#byzantine.isHonest(peerId),
+      start: host => void host.start(this.#genesis),
+    })
+    storm.begin()
+    await this.#work()
+    storm.end()
+    await this.#converge()
+    await this.#proveLiveness()
+    await this.#inspect()
+  }
+
+  /** The safety phase: whatever fails may fail, but nothing may go wrong. */
+  async #work(): Promise<void> {
+    const inFlight = new Set<Promise<unknown>>()
+    for (let deed = 0; deed < this.#options.ops; deed++) {
+      await this.#calls.sleep(2 * DEED_PAUSE_MS * randomUnit(this.#rng))
+      if (inFlight.size >= MAX_IN_FLIGHT) await Promise.race(inFlight)
+      const work: Promise<unknown> = this.#deed().finally(() => inFlight.delete(work))
+      inFlight.add(work)
+    }
+    await Promise.all(inFlight)
+  }
+
+  async #deed(): Promise<unknown> {
+    const host = this.#anyHost()
+    const kind = this.#pick(this.#plan.kinds)
+    const keys = [...this.#clients.known.values()]
+    const roll = randomUnit(this.#rng)
+    if (keys.length === 0 || roll < 0.06) return this.#clients.create(kind, host)
+    if (roll < 0.08) return this.#clients.import(kind, host)
+    const key = this.#pick(keys)
+    if (roll < 0.14) return this.#clients.changePolicy(key, host)
+    if (roll < 0.2) return this.#clients.intrude(key, host)
+    if (roll < 0.25) return this.#clients.replay(key, host)
+    return this.#clients.use(key, host)
+  }
+
+  /** Every honest node comes to the same height, and the log goes on. */
+  async #converge(): Promise<void> {
+    const limitMs = this.#time.nowMs + CONVERGE_MS
+    const startHeight = this.#agreement.height
+    for (;;) {
+      const heights = this.#honest().map(host => host.port?.status().height ?? -1)
+      if (new Set(heights).size === 1 && heights[0]! > startHeight) return
+      if (this.#time.nowMs > limitMs) {
+        this.#findings.add('a healed network agrees', `heights ${heights.join(', ')} after ${CONVERGE_MS} ms`)
+        return
+      }
+      await this.#calls.sleep(250)
+    }
+  }
+
+  async #proveLiveness(): Promise<void> {
+    for (const kind of this.#plan.kinds) {
+      await this.#must(`a healed network creates ${kind} keys`, host => this.#clients.create(kind, host))
+    }
+    for (const key of this.#clients.known.values()) {
+      await this.#must(`${key.name} was acknowledged and is usable`, host => this.#clients.use(key, host))
+      await this.#must(`the policy of ${key.name} holds`, host => this.#clients.guestVisit(key, host))
+    }
+  }
+
+  async #must(what: string, attempt: (host: SimHost) => Promise<boolean>): Promise<void> {
+    for (let count = 0; count < ATTEMPTS; count++) {
+      if (await attempt(this.#pick(this.#honest()))) return
+      await this.#calls.sleep(ATTEMPT_PAUSE_MS)
+    }
+    this.#findings.add('liveness', `not so: ${what}`)
+  }
+
+  /** What is on the disks and in the ledgers at the end. */
+  async #inspect(): Promise<void> {
+    for (const host of this.#honest()) {
+      const { port } = host
+      if (port === undefined) continue
+      for (const { peerId, reason } of port.status().convictions) {
+        if (this.#byzantine.isHonest(peerId)) {
+          this.#findings.add('no honest node is convicted', `${peerId} of ${reason}`)
+        }
+      }
+      const blocks = await port.blocks(1, 100_000).catch(error => {
+        if (isOstrakaError(error, 'not_found')) return []
+        throw error
+      })
+      for (const block of blocks) this.#agreement.see(host.peerId, block)
+    }
+    const keys = [...this.#clients.known.values()]
+    for (const key of keys) this.#secrets.assemble(key)
+    this.#secrets.checkWires(keys)
+  }
+
+  #hostContext(seed: string): HostContext {
+    return {
+      seed,
+      network: this.#network,
+      gossip: new GossipMesh(this.#network),
+      records: this.#records,
+      log: (host, level, text, details) => {
+        this.#options.onEvent?.(
+          `${(this.#time.nowMs - START_MS).toFixed(0)} ${host.name} ${level}: ${text} ${JSON.stringify(details)}\n`,
+        )
+        if ((details as { readonly code?: string }).code === 'internal') {
+          this.#findings.add('no node throws', `${host.name}: ${text} ${JSON.stringify(details)}`)
+        }
+      },
+      started: (host, port) => {
+        port.onBlock(block => this.#agreement.see(host.peerId, block))
+      },
+      failed: (host, error) => {
+        const { code, message, stack } = toOstrakaError(error)
+        const trail = error instanceof Error ? error.stack : stack
+        this.#findings.add('a node restarts from its disk', `${host.name}: ${code} ${message}\n${trail}`)
+      },
+    }
+  }
+
+  #honest(): SimHost[] {
+    return this.#hosts.filter(host => this.#byzantine.isHonest(host.peerId))
+  }
+
+  #anyHost(): SimHost {
+    return this.#pick(this.#hosts)
+  }
+
+  #pick<T>(from: readonly T[]): T {
+    return from[randomBelow(this.#rng, from.length)]!
+  }
+}
+
+function makeGenesis(seed: number, hosts: readonly SimHost[], owner: SigningKey): Genesis {
+  return {
+    name: `sim ${seed}`,
+    createdMs: START_MS,
+    operators: [owner.publicKey],
+    approvals: 1,
+    members: hosts.map(({ peerId, sealingKeys }, index) => ({
+      peerId,
+      sealingKey: sealingKeys.publicKey.bytes,
+      location: { region: 'sim', latitude: (index * 17) % 90, longitude: (index * 31) % 180 },
+    })),
+    creators: [owner.publicKey],
+    timing: {
+      epochMs: 5000,
+      proposeMs: 600,
+      voteMs: 300,
+      roundDeltaMs: 200,
+      dealMs: 4000,
+      acknowledgeMs: 4000,
+    },
+  }
+}

@@ -1,0 +1,132 @@
+import { type Rng, randomBelow, randomUnit } from '../base/index.ts'
+import type { FaultCounts } from './fault-counts.ts'
+import type { SimHost } from './host.ts'
+import { CALM, type SimNetwork } from './network.ts'
+import type { Plan } from './plan.ts'
+import type { RecordMesh } from './records.ts'
+
+export interface StormContext {
+  readonly plan: Plan
+  readonly rng: Rng
+  readonly faults: FaultCounts
+  readonly hosts: readonly SimHost[]
+  readonly network: SimNetwork
+  readonly records: RecordMesh
+  /** How many honest hosts may be down at once. */
+  readonly mayBeDown: number
+  isHonest(peerId: string): boolean
+  start(host: SimHost): void
+}
+
+const PARTITION_MS: Range = [500, 12_000]
+const DOWN_MS: Range = [200, 8000]
+const OUTAGE_MS: Range = [500, 2500]
+/** Beyond what time daemons leave; a request's skew allowance is 5 s. */
+const CLOCK_JUMP_MS = 4000
+
+type Cut = readonly [from: SimHost, to: SimHost]
+type Range = readonly [low: number, high: number]
+
+/** The faults of the safety phase. Each kind goes on by itself until `end`, which heals everything. */
+export class Storm {
+  readonly #context: StormContext
+  readonly #healing: (() => void)[] = []
+  #isOver = false
+
+  constructor(context: StormContext) {
+    this.#context = context
+  }
+
+  begin(): void {
+    const { plan, network, records } = this.#context
+    network.conditions = plan.conditions
+    records.missRate = plan.recordMissRate
+    this.#every(plan.partitionEveryMs, () => this.#partition())
+    this.#every(plan.crashEveryMs, () => this.#crash())
+    this.#every(plan.clockJumpEveryMs, () => this.#jump())
+    if (plan.outageAtMs !== undefined) this.#later(plan.outageAtMs, () => this.#outage())
+  }
+
+  /** The weather clears: wires mend, clocks are right, every host runs. */
+  end(): void {
+    this.#isOver = true
+    const { network, records, hosts, start } = this.#context
+    network.conditions = CALM
+    records.missRate = 0
+    for (const heal of this.#healing) heal()
+    for (const host of hosts) {
+      host.clockOffsetMs = 0
+      if (!host.isUp) start(host)
+    }
+  }
+
+  #every(meanMs: number | undefined, strike: () => void): void {
+    if (meanMs === undefined) return
+    const next = (): void => {
+      this.#later(meanMs * 2 * randomUnit(this.#context.rng), () => {
+        strike()
+        next()
+      })
+    }
+    next()
+  }
+
+  #later(delayMs: number, task: () => void): void {
+    this.#context.network.context.time.schedule(delayMs, () => {
+      if (!this.#isOver) task()
+    })
+  }
+
+  /** One direction between two hosts, or everything that one host says, or hears. */
+  #partition(): void {
+    const { rng, hosts, network } = this.#context
+    const one = this.#pick(hosts)
+    const others = hosts.filter(host => host !== one)
+    const targets = randomBelow(rng, 3) === 0 ? others : [this.#pick(others)]
+    const isDeaf = randomBelow(rng, 2) === 0
+    const cuts = targets.map((other): Cut => (isDeaf ? [other, one] : [one, other]))
+    for (const [from, to] of cuts) network.block(from.peerId, to.peerId)
+    const heal = (): void => {
+      for (const [from, to] of cuts) network.unblock(from.peerId, to.peerId)
+    }
+    this.#healing.push(heal)
+    this.#later(this.#between(PARTITION_MS), heal)
+  }
+
+  #crash(): void {
+    const { hosts, mayBeDown, faults, isHonest } = this.#context
+    const honest = hosts.filter(host => isHonest(host.peerId))
+    if (honest.filter(host => !host.isUp).length >= mayBeDown) return
+    const up = honest.filter(host => host.isUp)
+    if (up.length === 0) return
+    faults.add('crash')
+    this.#takeDown(this.#pick(up), DOWN_MS)
+  }
+
+  /** The power of the whole site. */
+  #outage(): void {
+    this.#context.faults.add('outage')
+    for (const host of this.#context.hosts) if (host.isUp) this.#takeDown(host, OUTAGE_MS)
+  }
+
+  #takeDown(host: SimHost, range: Range): void {
+    host.crash()
+    this.#later(this.#between(range), () => {
+      if (!host.isUp) this.#context.start(host)
+    })
+  }
+
+  #jump(): void {
+    const { hosts, rng, faults } = this.#context
+    this.#pick(hosts).clockOffsetMs = Math.round((2 * randomUnit(rng) - 1) * CLOCK_JUMP_MS)
+    faults.add('clock-jump')
+  }
+
+  #pick<T>(from: readonly T[]): T {
+    return from[randomBelow(this.#context.rng, from.length)]!
+  }
+
+  #between([low, high]: Range): number {
+    return low + randomUnit(this.#context.rng) * (high - low)
+  }
+}
