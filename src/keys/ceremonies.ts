@@ -144,6 +144,9 @@ export function step(
     case 'loaded':
       onLoaded(work, event.token, event.entries)
       break
+    case 'failed':
+      onLoaded(work, event.token, [])
+      break
     case 'timer':
       onTimer(work, event.id)
   }

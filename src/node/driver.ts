@@ -202,10 +202,10 @@ export class Driver {
         return
       case 'load': {
         const { token, prefix, from, limit } = effect
-        const loaded = store
-          .scan(prefix, { from, limit })
-          .catch(error => this.#failed('read from disk', error, []))
-        void loaded.then(entries => this.dispatch({ type: 'loaded', token, entries: [...entries] }))
+        store.scan(prefix, { from, limit }).then(
+          entries => this.dispatch({ type: 'loaded', token, entries }),
+          error => this.dispatch({ type: 'failed', token, error: toOstrakaError(error) }),
+        )
         return
       }
       case 'dht-put': {

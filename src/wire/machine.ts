@@ -57,7 +57,7 @@ export interface TimerEffect {
   readonly atMs: number | null
 }
 
-/** Exactly one `answered` event with this token follows, at the deadline at the latest. */
+/** Exactly one `answered` event with this token follows, `deadlineMs` from now at the latest. */
 export interface RequestEffect {
   readonly type: 'request'
   readonly token: Token
