@@ -39,7 +39,8 @@ export interface Submission {
   readonly id: string
   readonly transaction: SignedTransaction
   readonly atMs: number
-  readonly deadlineMs: number | null
+  /** By the local clock; null for what never gives up. */
+  readonly untilMs: number | null
 }
 
 /** The control machine's state. The node reads it through `viewLog` alone. Changed in place by `stepLog`. */

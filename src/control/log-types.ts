@@ -50,8 +50,8 @@ export type LogEvent =
 
 /**
  * Hands a transaction to the network. Exactly one `included` or `not-included` effect with this token follows.
- * With a deadline it fails then at the latest, and at once with `no_quorum` while too few validators are heard of;
- * with null it is offered again and again until it is in a block or void.
+ * `deadlineMs`, counted from the event: after so long it fails at the latest, and at once with `no_quorum` while too few
+ * validators are heard of. With null it is offered again and again until it is in a block or void.
  */
 export interface SubmitEvent {
   readonly type: 'submit'

@@ -53,7 +53,8 @@ export function submit(run: Run, event: SubmitEvent): void {
     fail(run, token, added.error)
     return
   }
-  log.submissions.set(token, { token, id, transaction, atMs: nowMs, deadlineMs })
+  const untilMs = deadlineMs === null ? null : nowMs + deadlineMs
+  log.submissions.set(token, { token, id, transaction, atMs: nowMs, untilMs })
   sendToValidators(run, { type: 'transactions', transactions: [transaction] })
   scheduleSubmissions(run)
 }
@@ -117,10 +118,10 @@ export function expireSubmissions(run: Run): void {
   const { log, nowMs } = run
   const isLost = log.submissions.size > 0 && isQuorumLost(run)
   for (const submission of [...log.submissions.values()]) {
-    const { token, id, deadlineMs, atMs } = submission
-    if (deadlineMs === null) continue
+    const { token, id, untilMs, atMs } = submission
+    if (untilMs === null) continue
     const isHopeless = isLost && nowMs - atMs > heardWindowMs(log)
-    if (nowMs < deadlineMs && !isHopeless) continue
+    if (nowMs < untilMs && !isHopeless) continue
     log.submissions.delete(token)
     if (![...log.submissions.values()].some(other => other.id === id)) log.mempool.drop(id)
     const late = new OstrakaError('deadline_exceeded', 'no block took the transaction in time')
@@ -168,8 +169,8 @@ export function scheduleSubmissions(run: Run): void {
   const { log, nowMs } = run
   if (log.submissions.size === 0 && log.mempool.size === 0) return
   let atMs = nowMs + 2 * log.options.genesis.timing.voteMs
-  for (const { deadlineMs } of log.submissions.values()) {
-    if (deadlineMs !== null) atMs = Math.min(atMs, Math.max(deadlineMs, nowMs))
+  for (const { untilMs } of log.submissions.values()) {
+    if (untilMs !== null) atMs = Math.min(atMs, Math.max(untilMs, nowMs))
   }
   run.effects.push({ type: 'timer', id: TIMER, atMs })
 }

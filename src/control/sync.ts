@@ -82,7 +82,7 @@ export function keepUp(run: Run): void {
 
 function ask(run: Run, to: PeerId, request: PeerRequest): string {
   const token = nextToken(run.log, 'sync')
-  run.effects.push({ type: 'request', token, to, request, deadlineMs: run.nowMs + ANSWER_MS })
+  run.effects.push({ type: 'request', token, to, request, deadlineMs: ANSWER_MS })
   return token
 }
 

@@ -1,0 +1,94 @@
+import { OstrakaError, peerIdOf, Secret, SeededRng, utf8 } from '../../src/base/index.ts'
+import { networkIdOf, type Reducer } from '../../src/control/index.ts'
+import { SigningKey, sha256, signValue } from '../../src/crypto/index.ts'
+import type { CreateKey, Genesis, SignedTransaction, Timing, Transaction } from '../../src/wire/index.ts'
+
+export const START_MS = 1_700_000_000_000
+
+export const TIMING: Timing = {
+  epochMs: 10_000,
+  proposeMs: 400,
+  voteMs: 200,
+  roundDeltaMs: 100,
+  dealMs: 1000,
+  acknowledgeMs: 1000,
+}
+
+export function keyNamed(name: string): SigningKey {
+  return new SigningKey(new Secret(sha256(utf8(name))))
+}
+
+export const operator: SigningKey = keyNamed('operator')
+export const principal: SigningKey = keyNamed('principal')
+
+export function nodeKeys(count: number): SigningKey[] {
+  return Array.from({ length: count }, (_, index) => keyNamed(`node-${index}`))
+}
+
+export function makeGenesis(keys: readonly SigningKey[], timing: Partial<Timing> = {}): Genesis {
+  return {
+    name: 'sim-control',
+    createdMs: START_MS,
+    operators: [operator.publicKey],
+    approvals: 1,
+    members: keys.map(key => ({
+      peerId: peerIdOf(key.publicKey),
+      sealingKey: sha256(key.publicKey),
+      location: { region: 'eu', latitude: 50, longitude: 10 },
+    })),
+    creators: [principal.publicKey],
+    timing: { ...TIMING, ...timing },
+  }
+}
+
+/** A transaction of any type serves; the test reducer reads no more than its name. */
+export function createKey(name: string): CreateKey {
+  return {
+    type: 'create-key',
+    nonce: sha256(utf8(name)).slice(0, 16),
+    name,
+    kind: 'ed25519',
+    threshold: 2,
+    shares: 3,
+    rules: [],
+    isExportable: false,
+    entropy: 0,
+    origin: 'generate',
+  }
+}
+
+export function signed(
+  genesis: Genesis,
+  transaction: Transaction,
+  key: SigningKey = principal,
+): SignedTransaction {
+  return signValue(key, 'transaction', networkIdOf(genesis), transaction)
+}
+
+/** Keys are records that can be made once; names that begin with `bad` write and then fail. */
+export const testReducer: Reducer = {
+  transactions: {
+    'create-key': (ledger, transaction, context) => {
+      const path = `key/${transaction.name}`
+      if (ledger.get(path) !== undefined) throw new OstrakaError('name_taken', 'the name is taken')
+      ledger.put(path, { owner: context.signer, height: context.height })
+      if (transaction.name.startsWith('bad')) throw new OstrakaError('forbidden', 'refused after a write')
+      if (transaction.name.startsWith('later')) ledger.wakeAt(context.timeMs + 3000, transaction.name)
+    },
+    'report-evidence': (ledger, transaction) => {
+      if (transaction.evidence.type !== 'conflicting-votes') return
+      const path = `conviction/${peerIdOf(transaction.evidence.voter)}`
+      if (ledger.get(path) !== undefined) throw new OstrakaError('conflict', 'already convicted')
+      ledger.put(path, { height: transaction.evidence.height })
+    },
+  },
+  atBlock: [
+    (ledger, { due, height }) => {
+      for (const { subject } of due) ledger.put(`woken/${subject}`, { height })
+    },
+  ],
+}
+
+export function rngFor(name: string): SeededRng {
+  return new SeededRng(name)
+}
