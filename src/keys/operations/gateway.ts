@@ -151,7 +151,7 @@ function onTimer(desk: Desk, id: string): void {
     if (call.isLate || call.hedgeAtMs > desk.nowMs) continue
     call.isLate = true
     count(desk, 'operation_late_holders')
-    desk.gateway.standings.slow(call.to, desk.nowMs - call.sentMs)
+    desk.gateway.standings.slow(call.to, desk.nowMs - call.sentMs, desk.nowMs)
   }
   advance(desk, run)
 }
@@ -176,7 +176,7 @@ function conclude(desk: Desk, call: Call, result: OstrakaError | PeerAnswer): vo
     if (isTheirs && isPeerFault(error)) standings.failed(call.to, desk.nowMs)
   } else {
     const elapsedMs = desk.nowMs - call.sentMs
-    if (call.size <= MAX_SAMPLED_SIZE) standings.answered(call.to, elapsedMs)
+    if (call.size <= MAX_SAMPLED_SIZE) standings.answered(call.to, elapsedMs, desk.nowMs)
     stockAnswer(desk, call, answer.nonces)
     if (isCurrent) accept(desk, run, call, answer)
   }

@@ -4,9 +4,15 @@ import type { PeerId } from '../../base/index.ts'
 const MEAN_GAIN = 1 / 8
 const DEVIATION_GAIN = 1 / 4
 
-/** What is assumed of a holder that has never answered. */
+/** How patient to be with a holder that has never answered. */
 const UNKNOWN_LATENCY_MS = 50
 const UNKNOWN_DEVIATION_MS = 50
+
+/** In choosing, one is taken for near until it has shown otherwise, or it would never be known. */
+const HOPED_LATENCY_MS = 5
+
+/** And what was seen long ago counts for less, or who was slow once would never be asked again. */
+const MEMORY_HALF_LIFE_MS = 30_000
 
 /** A holder is slower than its usual beyond its mean and four deviations, but never before this. */
 const MIN_HEDGE_MS = 50
@@ -24,6 +30,7 @@ interface Standing {
   meanMs: number
   deviationMs: number
   isKnown: boolean
+  sampledMs: number
   failuresInARow: number
   backOffUntilMs: number
   distrustedUntilMs: number
@@ -49,8 +56,11 @@ export class Standings {
     return Math.max(backOffUntilMs, distrustedUntilMs) > nowMs
   }
 
-  latencyMs(peerId: PeerId): number {
-    return this.#of(peerId).meanMs
+  /** What to expect of it when choosing: its mean, fading with time. */
+  expectedMs(peerId: PeerId, nowMs: number): number {
+    const { isKnown, meanMs, sampledMs } = this.#of(peerId)
+    if (!isKnown) return HOPED_LATENCY_MS
+    return meanMs * 0.5 ** (Math.max(0, nowMs - sampledMs) / MEMORY_HALF_LIFE_MS)
   }
 
   inFlight(peerId: PeerId): number {
@@ -80,14 +90,14 @@ export class Standings {
     standing.inFlight = Math.max(0, standing.inFlight - 1)
   }
 
-  answered(peerId: PeerId, elapsedMs: number): void {
+  answered(peerId: PeerId, elapsedMs: number, nowMs: number): void {
     this.#of(peerId).failuresInARow = 0
-    this.#sample(peerId, elapsedMs)
+    this.#sample(peerId, elapsedMs, nowMs)
   }
 
   /** It has not answered within its usual time: that much is a sample already. */
-  slow(peerId: PeerId, elapsedMs: number): void {
-    this.#sample(peerId, Math.max(elapsedMs, this.#of(peerId).meanMs))
+  slow(peerId: PeerId, elapsedMs: number, nowMs: number): void {
+    this.#sample(peerId, Math.max(elapsedMs, this.#of(peerId).meanMs), nowMs)
   }
 
   failed(peerId: PeerId, nowMs: number): void {
@@ -101,8 +111,9 @@ export class Standings {
     this.#of(peerId).distrustedUntilMs = nowMs + DISTRUST_MS
   }
 
-  #sample(peerId: PeerId, elapsedMs: number): void {
+  #sample(peerId: PeerId, elapsedMs: number, nowMs: number): void {
     const standing = this.#of(peerId)
+    standing.sampledMs = nowMs
     if (!standing.isKnown) {
       standing.isKnown = true
       standing.meanMs = elapsedMs
@@ -121,6 +132,7 @@ export class Standings {
         meanMs: UNKNOWN_LATENCY_MS,
         deviationMs: UNKNOWN_DEVIATION_MS,
         isKnown: false,
+        sampledMs: 0,
         failuresInARow: 0,
         backOffUntilMs: 0,
         distrustedUntilMs: 0,
