@@ -3,12 +3,13 @@ import { exampleText } from '../connection.ts'
 import { integerFrom } from '../options.ts'
 import { print, shortPeer, tableLines } from '../output.ts'
 import { MAX_REGIONS } from '../testnet/places.ts'
-import { DEFAULT_DIR, findState, type TestnetState, testnetJson } from '../testnet/state.ts'
+import { DEFAULT_DIR, FIRST_API_PORT, findState, type TestnetState, testnetJson } from '../testnet/state.ts'
 
 interface UpCommandOptions {
   readonly nodes: number
   readonly regions: number
   readonly dir: string
+  readonly apiPort: number
   readonly detach?: boolean
   readonly fresh?: boolean
   readonly json?: boolean
@@ -32,6 +33,12 @@ export function registerTestnet(program: Command): void {
     .description('start daemon processes on loopback and wait until they serve; resumes a stopped testnet')
     .option('--nodes <n>', 'how many', integerFrom(1, MAX_NODES), 5)
     .option('--regions <n>', 'in how many regions they pretend to stand', integerFrom(1, MAX_REGIONS), 3)
+    .option(
+      '--api-port <n>',
+      'the first HTTP port; 0 takes any free ones',
+      integerFrom(0, 65_000),
+      FIRST_API_PORT,
+    )
     .option('--detach', 'return and leave them running; otherwise they stop with this command')
     .option('--fresh', 'throw away a stopped testnet in this directory, its keys included')
     .action(up)
@@ -71,11 +78,11 @@ function inDirectory(command: Command, examples: readonly string[]): Command {
 
 async function up(options: UpCommandOptions): Promise<void> {
   const { readState, stopNodes, testnetUp } = await import('../testnet/index.ts')
-  const { dir, nodes, regions } = options
+  const { dir, nodes, regions, apiPort } = options
   const isDetached = options.detach ?? false
   // from here on a signal stops what has been started, also half way
   const signal = isDetached ? undefined : nextSignal()
-  const starting = testnetUp({ dir, nodes, regions, isDetached, isFresh: options.fresh ?? false })
+  const starting = testnetUp({ dir, nodes, regions, apiPort, isDetached, isFresh: options.fresh ?? false })
   try {
     const state = await Promise.race([starting, ...(signal === undefined ? [] : [signal.came])])
     if (state !== undefined) printUp(state, options)

@@ -5,6 +5,7 @@ import { layOut } from './layout.ts'
 import { startNodes, stopNodes, waitUntilReady } from './processes.ts'
 import {
   DEFAULT_DIR,
+  FIRST_API_PORT,
   findState,
   isAlive,
   nodeNamed,
@@ -23,6 +24,8 @@ export interface UpOptions {
   readonly regions?: number
   /** False: the nodes end when this process does. */
   readonly isDetached?: boolean
+  /** The first HTTP port; 0 takes free ones anywhere. */
+  readonly apiPort?: number
   /** Throws away a testnet that stopped here before, keys and all. */
   readonly isFresh?: boolean
 }
@@ -32,7 +35,7 @@ export interface UpOptions {
  * where it was. Errors: `conflict` when one runs here, `not_ready`.
  */
 export async function testnetUp(options: UpOptions = {}): Promise<TestnetState> {
-  const { nodes = 5, regions = 3, isDetached = false, isFresh = false } = options
+  const { nodes = 5, regions = 3, isDetached = false, isFresh = false, apiPort = FIRST_API_PORT } = options
   // daemons and their control commands may have other working directories
   const dir = resolve(options.dir ?? DEFAULT_DIR)
   const old = findState(dir)
@@ -41,7 +44,7 @@ export async function testnetUp(options: UpOptions = {}): Promise<TestnetState> 
   }
   const canResume =
     !isFresh && old?.wasReady === true && old.nodes.length === nodes && old.regions === regions
-  const laidOut = canResume ? old : await layOut({ dir, nodes, regions })
+  const laidOut = canResume ? old : await layOut({ dir, nodes, regions, apiPort })
   const names = laidOut.nodes.map(node => node.name)
   const started = startNodes(laidOut, names, { isAttached: !isDetached })
   try {

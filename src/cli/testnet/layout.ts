@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -23,13 +24,16 @@ const TIMING: Timing = {
 /** Testnets are thrown away long before. */
 const TOKEN_TTL_MS = 365 * 24 * 3_600_000
 
-const FIRST_API_PORT = 7801
 const LAST_PORT = 65_535
+/** Where any port will do: below the range from which systems take the ports of outgoing connections. */
+const ANY_PORTS = { first: 20_000, count: 12_000 }
 
 export interface LayoutOptions {
   readonly dir: string
   readonly nodes: number
   readonly regions: number
+  /** The first HTTP port; 0 takes free ones anywhere. */
+  readonly apiPort: number
 }
 
 /**
@@ -61,7 +65,7 @@ export async function layOut(options: LayoutOptions): Promise<TestnetState> {
     creators: [principal.publicKey],
     timing: TIMING,
   }
-  const nodes = await addressed(dir, names, members)
+  const nodes = await addressed(options, names, members)
   for (const node of nodes) await furnish(node, nodes, genesis, passphraseFile, principal.seed, rng)
   principal.seed.wipe()
   operator.seed.wipe()
@@ -104,15 +108,15 @@ async function passphraseOf(file: string): Promise<Secret> {
 }
 
 async function addressed(
-  dir: string,
+  { dir, apiPort }: LayoutOptions,
   names: readonly string[],
   members: readonly Member[],
 ): Promise<readonly TestnetNode[]> {
   const taken = new Set<number>()
   const nodes: TestnetNode[] = []
   for (const [index, name] of names.entries()) {
-    const api = await freePort(FIRST_API_PORT + index, taken)
-    const p2p = await freePort(0, taken)
+    const api = apiPort === 0 ? await anyPort(taken) : await freePort(apiPort + index, taken)
+    const p2p = await anyPort(taken)
     const member = members[index]!
     nodes.push({
       name,
@@ -128,25 +132,26 @@ async function addressed(
   return nodes
 }
 
-/** The first free loopback port from `first` on, or any when `first` is 0. */
+/** A free loopback port that nobody else is likely to ask for at the same time. */
+function anyPort(taken: Set<number>): Promise<number> {
+  return freePort(ANY_PORTS.first + randomInt(ANY_PORTS.count), taken)
+}
+
+/** The first free loopback port from `first` on. */
 async function freePort(first: number, taken: Set<number>): Promise<number> {
-  for (let wanted = first; wanted <= LAST_PORT; wanted += first === 0 ? 0 : 1) {
-    const port = await tryPort(wanted)
-    if (port === undefined || taken.has(port)) continue
+  for (let port = first; port <= LAST_PORT; port++) {
+    if (taken.has(port) || !(await isFree(port))) continue
     taken.add(port)
     return port
   }
   throw new OstrakaError('conflict', 'no free port')
 }
 
-function tryPort(port: number): Promise<number | undefined> {
+function isFree(port: number): Promise<boolean> {
   return new Promise(resolve => {
     const server = createServer()
-    server.once('error', () => resolve(undefined))
-    server.listen(port, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : undefined))
-    })
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
   })
 }
 

@@ -5,6 +5,9 @@ import { OstrakaError } from '../../base/index.ts'
 /** The testnet that client commands fall back on. */
 export const DEFAULT_DIR = '.testnet'
 
+/** INTERFACES: the first node's HTTP interface, where it is free. */
+export const FIRST_API_PORT = 7801
+
 export interface TestnetNode {
   readonly name: string
   /** The newest process; it may have ended since. */

@@ -1,0 +1,108 @@
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { type Client, connect, readPrincipal } from '../../src/api/index.ts'
+import {
+  killNode,
+  restartNode,
+  stopNodes,
+  type TestnetNode,
+  type TestnetState,
+  testnetUp,
+} from '../../src/cli/testnet/index.ts'
+import { readState } from '../../src/cli/testnet/state.ts'
+import type { SigningKey } from '../../src/crypto/index.ts'
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+
+/** Five real daemon processes in a temporary directory, on free ports; they end with this process. */
+export class Testnet {
+  readonly state: TestnetState
+  readonly #clients: Client[] = []
+
+  private constructor(state: TestnetState) {
+    this.state = state
+  }
+
+  static async start(): Promise<Testnet> {
+    const dir = mkdtempSync(join(tmpdir(), 'ostraka-e2e-'))
+    return new Testnet(await testnetUp({ dir, nodes: 5, regions: 3, apiPort: 0 }))
+  }
+
+  node(name: string): TestnetNode {
+    return this.state.nodes.find(node => node.name === name)!
+  }
+
+  /** The principal that every node's token lends. */
+  get owner(): SigningKey {
+    return readPrincipal(this.state.principal)
+  }
+
+  /** By the node's own bearer token. */
+  client(name: string): Client {
+    return this.#open({ api: this.node(name).api, token: this.token(name) })
+  }
+
+  /** By requests that `principal` signs itself. */
+  clientAs(name: string, principal: SigningKey): Client {
+    return this.#open({ api: this.node(name).api, principal })
+  }
+
+  token(name: string): string {
+    return readFileSync(this.node(name).tokenFile, 'utf8').trim()
+  }
+
+  /** Where a test may put its files. */
+  file(name: string): string {
+    return join(this.state.dir, name)
+  }
+
+  async kill(...names: string[]): Promise<void> {
+    await Promise.all(names.map(name => killNode(this.state.dir, name)))
+  }
+
+  /** Starts nodes again, one after the other: the state file is theirs in turn. */
+  async restart(...names: string[]): Promise<void> {
+    for (const name of names) await restartNode(this.state.dir, name, { isAttached: true })
+  }
+
+  /** The command line, as a user would run it; with no name given, told nothing of any daemon. */
+  ostraka(name: string | undefined, ...args: string[]): SpawnSyncReturns<Buffer> {
+    const node = name === undefined ? undefined : this.node(name)
+    const env = { ...process.env, OSTRAKA_API: node?.api, OSTRAKA_TOKEN_FILE: node?.tokenFile }
+    return spawnSync(process.execPath, [MAIN, ...args], { env, cwd: this.state.dir })
+  }
+
+  async stop(): Promise<void> {
+    for (const client of this.#clients) client.close()
+    await stopNodes(readState(this.state.dir))
+    rmSync(this.state.dir, { recursive: true, force: true })
+  }
+
+  #open(options: Parameters<typeof connect>[0]): Client {
+    const client = connect(options)
+    this.#clients.push(client)
+    return client
+  }
+}
+
+/** Asks again until `condition` holds. */
+export async function eventually(
+  what: string,
+  condition: () => Promise<boolean>,
+  deadlineMs = 30_000,
+): Promise<void> {
+  const deadline = Date.now() + deadlineMs
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`not in time: ${what}`)
+    await sleep(100)
+  }
+}
+
+/** Whether a program can be run here; a test that needs it says so when it is skipped. */
+export function isInstalled(program: string, ...args: string[]): boolean {
+  return spawnSync(program, args).status === 0
+}
