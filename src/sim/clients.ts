@@ -14,7 +14,7 @@ import type { CreateKey, KeyKind, OperationRequest, PolicyRule, Signed, Transact
 import type { Calls } from './calls.ts'
 import { montgomeryLadder, toLittleEndian } from './checks/arithmetic.ts'
 import type { Findings } from './checks/findings.ts'
-import type { KeyClaim, SecretCheck } from './checks/secrets.ts'
+import type { SecretCheck } from './checks/secrets.ts'
 import { isSingleKeyResult } from './checks/single-key.ts'
 import type { SimHost } from './host.ts'
 import { mostFaulty } from './plan.ts'
@@ -57,6 +57,11 @@ export class Clients {
   results = 0
   refusals = 0
   readonly #context: ClientContext
+  readonly #late: {
+    readonly key: KnownKey
+    readonly inputs: readonly Uint8Array[]
+    readonly result: OperationResult
+  }[] = []
   #names = 0
 
   constructor(context: ClientContext) {
@@ -180,22 +185,32 @@ export class Clients {
   }
 
   async #ceremonyEnd(name: string, kind: KeyKind, host: SimHost): Promise<boolean> {
-    const { calls, secrets } = this.#context
+    const { calls } = this.#context
     const end = await calls.make(`ceremony ${name}`, host, CEREMONY_PATIENCE_MS, port =>
       port.ceremonyEnd(name),
     )
     if (!end.ok) return false
     const { keyId, threshold, publicKey, version }: KeyView = end.value
     this.known.set(name, { name, kind, keyId, threshold, publicKey, version, isGuestWelcome: false })
-    return secrets.assemble({ name, kind, keyId, threshold, publicKey, version }) !== undefined
+    return true
+  }
+
+  /** Results that came before their holders' shares were on disk, for the end. */
+  checkLateResults(): void {
+    for (const { key, inputs, result } of this.#late.splice(0)) {
+      this.#context.secrets.demand({ ...key, version: result.version, publicKey: result.publicKey })
+      this.#checkResult(key, inputs, result)
+    }
   }
 
   #checkResult(key: KnownKey, inputs: readonly Uint8Array[], result: OperationResult): void {
     const { findings, secrets } = this.#context
-    const claim: KeyClaim = { ...key, version: result.version, publicKey: result.publicKey }
-    const whole = secrets.assemble(claim)
-    if (whole === undefined) return
-    const { outputs } = result
+    const { version, publicKey, outputs } = result
+    const whole = secrets.assemble({ ...key, version, publicKey })
+    if (whole === undefined) {
+      this.#late.push({ key, inputs, result })
+      return
+    }
     const isRight =
       outputs.length === inputs.length &&
       outputs.every((output, index) => isSingleKeyResult(whole, inputs[index]!, output))
@@ -207,10 +222,11 @@ export class Clients {
   #newKey(kind: KeyKind, origin: CreateKey['origin']): CreateKey {
     const { rng, hosts } = this.#context
     const nodes = hosts.length
-    const shares = nodes < 3 ? nodes : 3 + randomBelow(rng, nodes - 2)
     // as many honest holders are left as the threshold needs, whoever lies or is down
-    const spare = shares - mostFaulty(nodes)
-    const threshold = nodes === 1 ? 1 : Math.min(shares, 2 + randomBelow(rng, Math.max(1, spare - 1)))
+    const faulty = mostFaulty(nodes)
+    const fewest = Math.min(nodes, faulty + 2)
+    const shares = fewest + randomBelow(rng, nodes - fewest + 1)
+    const threshold = nodes === 1 ? 1 : 2 + randomBelow(rng, Math.max(1, shares - faulty - 1))
     const name = `${origin}-${kind}-${++this.#names}`
     const nonce = rng.bytes(16)
     const rules: PolicyRule[] = []

@@ -275,7 +275,8 @@ class Simulation {
       for (const block of blocks) this.#agreement.see(host.peerId, block)
     }
     const keys = [...this.#clients.known.values()]
-    for (const key of keys) this.#secrets.assemble(key)
+    for (const key of keys) this.#secrets.demand(key)
+    this.#clients.checkLateResults()
     this.#secrets.checkWires(keys)
   }
 

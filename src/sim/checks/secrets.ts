@@ -42,14 +42,21 @@ export class SecretCheck {
     }
   }
 
-  /** The whole key, or undefined with a finding when the shares do not make one. */
+  /** The whole key; a finding when its holders do not have it between them, now that all is quiet. */
+  demand(claim: KeyClaim): WholeKey | undefined {
+    const whole = this.assemble(claim)
+    if (whole === undefined) this.#fail(claim, `fewer than ${claim.threshold} shares exist`)
+    return whole
+  }
+
+  /** The whole key, once t holders have added up their shares of it; a finding when those do not fit together. */
   assemble(claim: KeyClaim): WholeKey | undefined {
     const name = `${claim.keyId}/${claim.version}`
     const known = this.#whole.get(name)
     if (known !== undefined) return known
     const { kind, threshold } = claim
     const points = this.#collect(claim)
-    if (points.size < threshold) return this.#fail(claim, `only ${points.size} of ${threshold} shares exist`)
+    if (points.size < threshold) return undefined
     const slots = [...points].sort(([a], [b]) => a - b)
     const order = orderOf(kind)
     const secret = interpolate(new Map(slots.slice(0, threshold)), order)
