@@ -1,17 +1,7 @@
 import type { Command } from 'commander'
+import type { SimOptions } from '../../sim/index.ts'
 import { exampleText } from '../connection.ts'
 import { integerFrom } from '../options.ts'
-
-interface SimOptions {
-  readonly seed?: number
-  readonly seeds?: number
-  readonly nodes: number
-  readonly ops: number
-  readonly json?: boolean
-}
-
-/** Loaded only here: a simulation brings a whole network with it. */
-const SIM = '../../sim/index.ts'
 
 const MAX_SEED = 2 ** 32
 
@@ -26,7 +16,8 @@ export function registerSim(program: Command): void {
     .option('--json', 'print JSON')
     .addHelpText('after', exampleText(['ostraka sim --seed 42', 'ostraka sim --seeds 200 --nodes 5']))
     .action(async (options: SimOptions) => {
-      const { runSim } = (await import(SIM)) as { runSim(options: SimOptions): Promise<number> }
+      // loaded only here: a simulation brings a whole network with it
+      const { runSim } = await import('../../sim/index.ts')
       process.exitCode = await runSim(options)
     })
 }
