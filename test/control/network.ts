@@ -68,6 +68,8 @@ export interface SimNode {
   life: number
   persists: number
   crash: CrashPlan | null
+  /** Whether a crash takes the write-ahead log with it. */
+  isAmnesiac: boolean
   isHonest: boolean
   /** What this node was told of its own submissions. */
   readonly outcomes: Map<string, IncludedEffect | NotIncludedEffect>
@@ -77,6 +79,9 @@ export interface SimNode {
   readonly notes: string[]
   timers: Map<string, number>
 }
+
+/** How long a node is down after a crash. */
+const RESTART_MS = 30
 
 interface Task {
   readonly atMs: number
@@ -119,6 +124,7 @@ export class Network {
       life: 0,
       persists: 0,
       crash: null,
+      isAmnesiac: false,
       isHonest: true,
       outcomes: new Map(),
       applied: new Map(),
@@ -160,6 +166,11 @@ export class Network {
   view(node: SimNode): LogView {
     assert.ok(node.log, `node ${node.index} is down`)
     return viewLog(node.log, this.#clock(node))
+  }
+
+  /** 0 while it is down. */
+  heightOf(node: SimNode): number {
+    return node.log === null ? 0 : this.view(node).height
   }
 
   state(node: SimNode): LedgerState {
@@ -244,11 +255,19 @@ export class Network {
       } else if (left-- > 0) {
         this.#perform(node, effect)
       }
-      if (left <= 0 && effects.length > 0 && node.crash !== null && node.crash.persist === node.persists) {
-        this.stop(node)
+      if (left <= 0 && node.crash?.persist === node.persists) {
+        this.#crash(node)
         return
       }
     }
+  }
+
+  #crash(node: SimNode): void {
+    this.stop(node)
+    node.crash = null
+    if (node.isAmnesiac)
+      for (const key of node.store.keys()) if (key.startsWith('log/wal/')) node.store.delete(key)
+    this.#at(this.nowMs + RESTART_MS, () => this.start(node))
   }
 
   /** Makes writes durable, unless the power goes before; says how it goes at this write. */
