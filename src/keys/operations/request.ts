@@ -25,7 +25,7 @@ import type { KeyRecord, VersionRecord } from '../records.ts'
 import type { KeyDirectory } from './world.ts'
 
 /** The longest life of a request: as long must everyone remember its nonce, and a capture of it is of use. */
-export const MAX_REQUEST_LIFE_MS: number = 5 * 60_000
+const MAX_REQUEST_LIFE_MS = 5 * 60_000
 
 /** How far a client's clock may run ahead of a holder's. */
 const CLOCK_SKEW_MS = 5_000

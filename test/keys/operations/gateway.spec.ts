@@ -279,6 +279,59 @@ describe('a gateway', () => {
     refuses(denying(1), denying(1).request(denying(1).keys[0]!, [utf8('x')], {}, friend), 'forbidden')
   })
 
+  it('cannot be failed by one holder, whatever it refuses with', () => {
+    const codes = [
+      'not_found',
+      'conflict',
+      'malformed',
+      'unknown_version',
+      'not_ready',
+      'replayed',
+      'internal',
+    ]
+    for (const kind of ['ed25519', 'ristretto255'] as const) {
+      for (const code of codes as ErrorCode[]) {
+        const network = new TestNetwork()
+        const key = network.addKey(kind)
+        // on the gateway's own node, so that it is among the first chosen
+        network.tampers.set(network.peerIds[0]!, answer => {
+          if (answer.type !== 'partial') return answer
+          throw new OstrakaError(code, 'a lie')
+        })
+        for (let round = 0; round < 3; round++) {
+          const { outcome, elapsedMs } = network.outcomeOf(network.request(key, [utf8(`${round}`)]))
+          ok(outcome.ok, `${code}: ${outcome.ok || outcome.error.code}`)
+          ok(elapsedMs < 20, `${code}: ${elapsedMs} ms`)
+        }
+        equal(network.submitted.length, 0)
+      }
+    }
+  })
+
+  it('does without a holder that hands out no nonces, or others than it was asked for', () => {
+    for (const slots of [[], [9]]) {
+      const network = new TestNetwork()
+      const key = network.addKey('ed25519')
+      network.tampers.set(network.peerIds[0]!, answer => {
+        if (answer.type !== 'nonces') return answer
+        return {
+          ...answer,
+          nonces: slots.map(slot => ({ slot, commitments: answer.nonces[0]!.commitments })),
+        }
+      })
+      network.operate(network.request(key, [utf8('x')]))
+    }
+  })
+
+  it('keeps to the bound on attempts that holders set, so that none of its own is refused', () => {
+    const network = new TestNetwork(9)
+    const key = network.addKey('ed25519', 4)
+    for (const peerId of network.peerIds.slice(1, 6)) network.tampers.set(peerId, lying)
+    network.operate(network.request(key, [utf8('x')]))
+    const asked = network.askedHolders().filter(peerId => peerId === network.peerIds[0])
+    ok(asked.length >= 2 && asked.length <= 6)
+  })
+
   it('waits for holders that have not applied the newest block yet', () => {
     const friend = signingKey('friend')
     const rules = [{ principal: friend.publicKey, operations: ['sign'] as const }]
