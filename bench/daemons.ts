@@ -1,0 +1,36 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Client, connect } from '../src/api/index.ts'
+import { stopNodes, type TestnetNode, testnetUp } from '../src/cli/testnet/index.ts'
+import { cpuMsOf } from './processes.ts'
+
+/** A testnet of real processes and a client for each. */
+export interface Daemons {
+  readonly nodes: readonly TestnetNode[]
+  readonly clients: readonly Client[]
+  /** CPU milliseconds of all daemons together since they started. */
+  cpuMs(): number
+}
+
+/** Starts five daemons in a temporary directory, on free ports, and ends them when `use` has ended, however it ends. */
+export async function withDaemons(use: (daemons: Daemons) => Promise<void>): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), 'ostraka-bench-'))
+  try {
+    // attached: should this process be killed, they end too
+    const state = await testnetUp({ dir, nodes: 5, regions: 3, apiPort: 0 })
+    const { nodes } = state
+    const clients = nodes.map(({ api, tokenFile }) =>
+      connect({ api, token: readFileSync(tokenFile, 'utf8').trim() }),
+    )
+    try {
+      const cpuMs = (): number => nodes.reduce((sum, node) => sum + cpuMsOf(node.pid), 0)
+      await use({ nodes, clients, cpuMs })
+    } finally {
+      for (const client of clients) client.close()
+      await stopNodes(state)
+    }
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
