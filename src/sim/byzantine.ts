@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import * as dagCbor from '@ipld/dag-cbor'
 import { equalBytes, type PeerId, randomUnit } from '../base/index.ts'
 import { signValue } from '../crypto/index.ts'
+import { vaultPaths } from '../keys/index.ts'
 import {
   type Deal,
   type PartialAnswer,
@@ -90,7 +91,7 @@ export class Byzantine {
   }
 
   #spoilRecord(host: SimHost, { recordHash }: Deal): Uint8Array | undefined {
-    const record = this.#records.shelf(host.peerId).get(Buffer.from(recordHash).toString('hex'))
+    const record = host.disk.read(vaultPaths.record(recordHash))
     if (record === undefined) return undefined
     const { value } = sealedDealingCodec.decode(record)
     const shares = value.shares.map((share, index) => {

@@ -72,6 +72,8 @@ export class Calls {
         (error): Outcome<T> => ({ ok: false, error: this.#typed(error) }),
       ),
       this.sleep(patienceMs).then(() => gone),
+      // the connection is reset
+      host.death.then(() => gone),
     ])
   }
 

@@ -62,6 +62,7 @@ export class Clients {
     readonly inputs: readonly Uint8Array[]
     readonly result: OperationResult
   }[] = []
+  readonly #changing = new Set<string>()
   #names = 0
 
   constructor(context: ClientContext) {
@@ -128,7 +129,9 @@ export class Clients {
   async changePolicy(key: KnownKey, host: SimHost): Promise<void> {
     const { guest, calls } = this.#context
     const view = host.port?.key(key.name)
-    if (view === undefined) return
+    // of two changes at once either may come last
+    if (view === undefined || this.#changing.has(key.name)) return
+    this.#changing.add(key.name)
     const isWelcome = !view.rules.some(rule => toHex(rule.principal) === toHex(guest.publicKey))
     const rules: PolicyRule[] = isWelcome
       ? [{ principal: guest.publicKey, operations: [suiteOf(key.kind).operation], ratePerMinute: 100_000 }]
@@ -137,6 +140,7 @@ export class Clients {
     const { name } = key
     const change: Transaction = { type: 'set-policy', name, revision: view.policyRevision, rules }
     const outcome = await this.#submit(`policy ${name}`, host, change)
+    this.#changing.delete(key.name)
     if (outcome.ok) key.isGuestWelcome = isWelcome
     // others see it once they have applied the block
     await calls.sleep(100)

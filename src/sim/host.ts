@@ -25,6 +25,8 @@ export interface HostContext {
 }
 
 interface Process {
+  /** Resolves when the process is no more. */
+  readonly end: PromiseWithResolvers<void>
   readonly transport: SimTransport
   readonly gossip: SimGossip
   readonly records: SimRecordStore
@@ -68,11 +70,17 @@ export class SimHost {
     return this.#process !== undefined
   }
 
+  /** Resolves when the process that runs now is no more. */
+  get death(): Promise<void> {
+    return this.#process?.end.promise ?? Promise.resolve()
+  }
+
   async start(genesis: Genesis): Promise<void> {
     const { network, gossip, records, seed } = this.#context
     const { peerId } = this
     let node: RunningNode | undefined
     const process: Process = {
+      end: Promise.withResolvers(),
       transport: network.open(peerId),
       gossip: gossip.open(peerId),
       records: records.open(peerId, record => node?.judgeRecord(record) ?? isSealedDealing(record)),
@@ -111,6 +119,7 @@ export class SimHost {
     for (const part of [process.clock, process.store, process.transport, process.gossip, process.records])
       part.kill()
     this.disk.crash()
+    process.end.resolve()
   }
 
   /** The opened shares under a prefix of the vault, as they would survive a crash now. */

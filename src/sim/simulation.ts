@@ -41,6 +41,8 @@ export interface SimulationReport {
     Record<'blocks' | 'certificates' | 'votes' | 'partials' | 'keys' | 'results' | 'refusals', number>
   >
   readonly outcomes: Readonly<Record<string, number>>
+  /** Whom the control log names in the end, and what of. */
+  readonly convictions: readonly { readonly name: string; readonly reason: string }[]
   readonly findings: readonly string[]
 }
 
@@ -82,6 +84,7 @@ class Simulation {
   readonly #secrets: SecretCheck
   readonly #calls: Calls
   readonly #clients: Clients
+  readonly #convictions = new Map<string, string>()
   #isDone = false
 
   constructor(options: SimulationOptions) {
@@ -166,6 +169,7 @@ class Simulation {
         refusals: this.#clients.refusals,
       },
       outcomes: Object.fromEntries([...this.#calls.outcomes].sort()),
+      convictions: [...this.#convictions].map(([name, reason]) => ({ name, reason })),
       findings: this.#findings.list,
     }
   }
@@ -264,6 +268,7 @@ class Simulation {
       const { port } = host
       if (port === undefined) continue
       for (const { peerId, reason } of port.status().convictions) {
+        this.#convictions.set(this.#hosts.find(each => each.peerId === peerId)!.name, reason)
         if (this.#byzantine.isHonest(peerId)) {
           this.#findings.add('no honest node is convicted', `${peerId} of ${reason}`)
         }
