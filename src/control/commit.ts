@@ -21,6 +21,7 @@ import { continueSnapshot, pruningWrites, startSnapshot } from './snapshots.ts'
 import { blockKey, headerKey } from './store-keys.ts'
 import { resolveIncluded, resolveVoid } from './submissions.ts'
 import { walErasure } from './wal.ts'
+import { accuseBy, witnessCertificate } from './witness.ts'
 
 /**
  * Those who do not lead give the leader this long to open an epoch or meet a deadline by its own clock, before they
@@ -52,6 +53,8 @@ export function commit(run: Run, certified: CertifiedBlock): void {
   const { block, certificate } = certified
   const { header } = block
   const before = { state: log.ledger, tip: log.tip }
+  if (block.previousCertificate !== null) witnessCertificate(run, block.previousCertificate)
+  witnessCertificate(run, certificate)
   const { state, results, faults } = applyBlock(log.ledger, block, reducerOf(log))
   const bytes = remember(log, certified, nowMs)
   const tip = { header, certificate }
@@ -115,6 +118,7 @@ export function advanceSnapshot(run: Run): void {
 export function beginHeight(run: Run): void {
   const { log } = run
   const early = log.early.splice(0)
+  log.last = log.consensus
   log.consensus = isValidator(log) ? newHeight(hooksOf(log)) : null
   want(run)
   for (const { message } of early) {
@@ -137,7 +141,7 @@ export function drive(run: Run, event: ConsensusEvent): void {
         send(run, effect.to, effect.message)
         break
       case 'evidence':
-        run.effects.push({ type: 'submit', transaction: effect.report })
+        accuseBy(run, effect)
         break
       case 'suspect':
         warn(run, 'a proposal is not valid', {

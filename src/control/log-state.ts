@@ -52,6 +52,9 @@ export interface LogState {
   tip: CertifiedHeader | null
   /** The running height, at a validator. */
   consensus: ConsensusState | null
+  /** The height before it, for votes that come late or contradict others. */
+  last: ConsensusState | null
+  sharedHeight: number
   /** Messages of the next height, which faster validators have begun. */
   readonly early: { readonly from: PeerId; readonly message: ConsensusMessage }[]
   readonly mempool: Mempool

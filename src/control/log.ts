@@ -1,4 +1,12 @@
-import { type GossipVerdict, type PeerId, type Rng, toOstrakaError, type Write } from '../base/index.ts'
+import {
+  equalBytes,
+  type GossipVerdict,
+  type PeerId,
+  publicKeyOf,
+  type Rng,
+  toOstrakaError,
+  type Write,
+} from '../base/index.ts'
 import { type CertifiedBlock, certifiedBlockCodec, type PeerMessage, type Step } from '../wire/index.ts'
 import { checkCertified, checkCertifiedHeader } from './blocks.ts'
 import { advanceSnapshot, commit, drive, want } from './commit.ts'
@@ -9,6 +17,7 @@ import { failLoad, finishLoad, serve } from './serve.ts'
 import { helpBehind, sayStatus } from './status.ts'
 import { receiveTransactions, resubmit, submit } from './submissions.ts'
 import { keepUp, noteHeight, receiveAnswer } from './sync.ts'
+import { witnessLate } from './witness.ts'
 
 /** Messages of the next height that are kept from one peer until this node gets there. */
 const MAX_EARLY = 8
@@ -136,7 +145,10 @@ function onConsensus(run: Run, from: PeerId, message: ConsensusMessage, height: 
   const { log } = run
   const current = log.ledger.chain.height + 1
   if (height < current) {
-    helpBehind(run, from, height)
+    if (message.type === 'vote') witnessLate(run, message)
+    // others' votes are shown, its own show where it stands
+    const { signer } = message.type === 'vote' ? message.vote : message.proposal
+    if (equalBytes(signer, publicKeyOf(from))) helpBehind(run, from, height)
     return
   }
   if (height === current) {

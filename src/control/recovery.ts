@@ -54,6 +54,8 @@ function freshLog(options: LogOptions): LogState {
     ledger: initialState(options.genesis),
     tip: null,
     consensus: null,
+    last: null,
+    sharedHeight: 0,
     early: [],
     mempool: new Mempool(limits, options.reducer),
     submissions: new Map(),

@@ -21,7 +21,7 @@ export function resend(state: ConsensusState, scope: 'own' | 'all'): ConsensusEf
   return effects
 }
 
-function votesIn(round: Round): VoteMessage[] {
+export function votesIn(round: Round): VoteMessage[] {
   return [
     ...round.prevotes.all().map(vote => ({ type: 'vote', step: 'prevote', vote }) as const),
     ...round.precommits.all().map(vote => ({ type: 'vote', step: 'precommit', vote }) as const),

@@ -3,6 +3,7 @@ import { isValidator, peerOf, type Run, send, sendToValidators, statusMs } from 
 import { MEMBER_PREFIX } from './records.ts'
 import { expireSubmissions } from './submissions.ts'
 import { keepUp } from './sync.ts'
+import { shareVotes } from './witness.ts'
 
 const TIMER = 'control/status'
 /** Members that do not vote are told by a few validators each time, so that none is forgotten for long. */
@@ -23,6 +24,7 @@ export function sayStatus(run: Run): void {
       send(run, peerId!, message)
     }
   }
+  shareVotes(run)
   expireSubmissions(run)
   keepUp(run)
   run.effects.push({ type: 'timer', id: TIMER, atMs: nowMs + statusMs(log) })
