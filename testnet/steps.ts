@@ -5,7 +5,7 @@ import { type Client, connect, type KeyJson } from '../src/api/index.ts'
 import { OstrakaError, toHex, utf8 } from '../src/base/index.ts'
 import { decryptStream, encryptStream } from '../src/cli/age.ts'
 import { openInput, writeStream } from '../src/cli/file-streams.ts'
-import { killNode, nodeNamed, type TestnetNode, type TestnetState } from '../src/cli/testnet/index.ts'
+import { killNodes, type TestnetNode, type TestnetState } from '../src/cli/testnet/index.ts'
 import type { KeyKind } from '../src/wire/index.ts'
 import { verifyWithNoble, verifyWithOpenSsl, verifyWithPlatform } from './verification.ts'
 
@@ -67,7 +67,7 @@ export class World {
 
   async kill(peerId: string): Promise<TestnetNode> {
     const node = this.state.nodes.find(other => other.peerId === peerId)!
-    await killNode(this.state.dir, nodeNamed(this.state, node.name).name)
+    await killNodes(this.state.dir, [node.name])
     this.#dead.add(node.name)
     return node
   }

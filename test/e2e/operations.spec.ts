@@ -150,10 +150,15 @@ describe('five daemons at work', function () {
     const stranger = new SigningKey(new Secret(new Uint8Array(randomBytes(32))))
     const rng = new SystemRng()
 
-    const request = (signer: SigningKey, key = 'ed25519', nowMs = Date.now()): Uint8Array => {
+    const request = (
+      signer: SigningKey,
+      { key = 'ed25519', nowMs = Date.now(), input = 'x', nonce = rng.bytes(16) } = {},
+    ): Uint8Array => {
       const networkId = new Uint8Array(Buffer.from(net.state.networkId, 'hex'))
-      const call = { key, operation: 'sign', inputs: [utf8('x')] } as const
-      return signedOperationCodec.encode(signOperation(signer, networkId, call, nowMs, rng))
+      const call = { key, operation: 'sign', inputs: [utf8(input)] } as const
+      return signedOperationCodec.encode(
+        signOperation(signer, networkId, call, nowMs, { bytes: () => nonce }),
+      )
     }
 
     const send = async (name: string, body: Uint8Array, key = 'ed25519') => {
@@ -172,17 +177,19 @@ describe('five daemons at work', function () {
       await assert.rejects(creation, { code: 'forbidden' })
     })
 
-    it('a replayed nonce, also through another gateway', async () => {
-      const body = request(net.owner)
+    it('a replayed nonce, at its gateway and at the holders', async () => {
+      const nonce = rng.bytes(16)
+      const body = request(net.owner, { nonce })
       assert.equal((await send('node-1', body)).code, 'done')
       assert.equal((await send('node-1', body)).code, 'replayed')
-      // three of five holders have seen it: no other three are left
-      assert.equal((await send('node-2', body)).code, 'replayed')
+      // another request under that nonce, through a gateway that has not seen it: three of five holders have
+      const other = request(net.owner, { nonce, input: 'another message' })
+      assert.equal((await send('node-2', other)).code, 'replayed')
     })
 
     it('an expired request', async () => {
       assert.equal(
-        (await send('node-1', request(net.owner, 'ed25519', Date.now() - 3_600_000))).code,
+        (await send('node-1', request(net.owner, { nowMs: Date.now() - 3_600_000 }))).code,
         'expired',
       )
     })
@@ -194,7 +201,7 @@ describe('five daemons at work', function () {
     })
 
     it('an unknown key', async () => {
-      assert.equal((await send('node-1', request(net.owner, 'none'), 'none')).code, 'unknown_key')
+      assert.equal((await send('node-1', request(net.owner, { key: 'none' }), 'none')).code, 'unknown_key')
       await assert.rejects(net.client('node-1').key('none'), { code: 'unknown_key' })
     })
 

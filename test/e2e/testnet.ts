@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type Client, connect, readPrincipal } from '../../src/api/index.ts'
 import {
-  killNode,
-  restartNode,
+  killNodes,
+  restartNodes,
   stopNodes,
   type TestnetNode,
   type TestnetState,
@@ -61,12 +61,12 @@ export class Testnet {
   }
 
   async kill(...names: string[]): Promise<void> {
-    await Promise.all(names.map(name => killNode(this.state.dir, name)))
+    await killNodes(this.state.dir, names)
   }
 
-  /** Starts nodes again, one after the other: the state file is theirs in turn. */
+  /** Starts nodes again and waits until they serve. */
   async restart(...names: string[]): Promise<void> {
-    for (const name of names) await restartNode(this.state.dir, name, { isAttached: true })
+    await restartNodes(this.state.dir, names, { isAttached: true })
   }
 
   /** The command line, as a user would run it; with no name given, told nothing of any daemon. */

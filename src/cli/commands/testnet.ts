@@ -53,20 +53,37 @@ export function registerTestnet(program: Command): void {
       await stopNodes(state)
       print({ stopped: state.nodes.map(node => node.name) }, options.json, () => [])
     })
-  inDirectory(testnet.command('kill <name>'), ['ostraka testnet kill node-3'])
-    .description('end a node with SIGKILL, as a power cut would')
-    .action(async (name: string, options: DirOptions) => {
-      const { killNode } = await import('../testnet/index.ts')
-      await killNode(options.dir, name)
-      print({ killed: name }, options.json, () => [])
+  inDirectory(testnet.command('kill <names...>'), [
+    'ostraka testnet kill node-3',
+    'ostraka testnet kill node-4 node-5',
+  ])
+    .description('end nodes with SIGKILL, as a power cut would')
+    .action(async (names: string[], options: DirOptions) => {
+      const { killNodes } = await import('../testnet/index.ts')
+      await killNodes(options.dir, names)
+      print({ killed: names }, options.json, () => [])
     })
-  inDirectory(testnet.command('start <name>'), ['ostraka testnet start node-3'])
-    .description('start a stopped node again on its old ports and wait until it serves')
-    .action(async (name: string, options: DirOptions) => {
-      const { restartNode } = await import('../testnet/index.ts')
-      const { pid, peerId, api } = await restartNode(options.dir, name)
-      print({ name, pid, peerId, api }, options.json, () => [`${name} serves ${api}`])
-    })
+  inDirectory(testnet.command('start <names...>'), ['ostraka testnet start node-3'])
+    .description('start stopped nodes again on their old ports and wait until they serve')
+    .action(startAgain)
+}
+
+async function startAgain(names: string[], options: DirOptions): Promise<void> {
+  const { restartNodes } = await import('../testnet/index.ts')
+  const nodes = (await restartNodes(options.dir, names)).map(({ node, reasons }) => ({
+    name: node.name,
+    pid: node.pid,
+    peerId: node.peerId,
+    api: node.api,
+    reasons,
+  }))
+  print({ nodes }, options.json, () =>
+    nodes.map(({ name, api, reasons }) =>
+      reasons.length === 0
+        ? `${name} serves ${api}`
+        : `${name} runs, but cannot serve yet: ${reasons.join('; ')}`,
+    ),
+  )
 }
 
 function inDirectory(command: Command, examples: readonly string[]): Command {

@@ -8,15 +8,14 @@ import {
   FIRST_API_PORT,
   findState,
   isAlive,
-  nodeNamed,
   readState,
   type TestnetNode,
   type TestnetState,
   writeState,
 } from './state.ts'
 
-export { killNode, restartNode, stopNodes } from './processes.ts'
-export { DEFAULT_DIR, nodeNamed, readState, type TestnetNode, type TestnetState }
+export { killNodes, type Restarted, restartNodes, stopNodes } from './processes.ts'
+export { DEFAULT_DIR, readState, type TestnetNode, type TestnetState }
 
 export interface UpOptions {
   readonly dir?: string

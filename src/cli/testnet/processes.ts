@@ -19,6 +19,8 @@ const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
 const POLL_MS = 100
 /** Five nodes on two busy cores start within a few seconds. */
 const READY_DEADLINE_MS = 60_000
+/** A node that the others have waited for serves sooner; without a quorum it cannot at all. */
+const RESTART_DEADLINE_MS = 12_000
 /** Above the daemon's own deadline for a graceful stop. */
 const STOP_DEADLINE_MS = 12_000
 
@@ -64,27 +66,29 @@ export function startNodes(
   return started
 }
 
-/** Resolves when each named node serves and has applied the log's first blocks. Errors: `not_ready` with its last words. */
-export async function waitUntilReady(
-  state: TestnetState,
-  names: readonly string[] = state.nodes.map(node => node.name),
-): Promise<void> {
-  await Promise.all(names.map(name => nodeReady(nodeNamed(state, name))))
+/** Resolves when every node serves. Errors: `not_ready` with the last words of one that does not. */
+export async function waitUntilReady(state: TestnetState): Promise<void> {
+  const waits = state.nodes.map(async node => {
+    const reasons = await reasonsNotToServe(node, READY_DEADLINE_MS)
+    if (reasons.length > 0) throw notReady(node, reasons)
+  })
+  await Promise.all(waits)
 }
 
-async function nodeReady(node: TestnetNode): Promise<void> {
+/** Waits until the node serves; what it says it lacks when it still does not at the deadline. */
+async function reasonsNotToServe(node: TestnetNode, deadlineMs: number): Promise<readonly string[]> {
   const client = connect({ api: node.api })
-  const deadline = Date.now() + READY_DEADLINE_MS
+  const deadline = Date.now() + deadlineMs
   let reasons: readonly string[] = ['it does not answer']
   try {
     while (Date.now() < deadline) {
       if (!isAlive(node)) throw notReady(node, ['its process has ended'])
       const health = await client.health().catch(() => undefined)
-      if (health?.status === 'ok') return
+      if (health?.status === 'ok') return []
       reasons = health?.reasons ?? reasons
       await sleep(POLL_MS)
     }
-    throw notReady(node, reasons)
+    return reasons
   } finally {
     client.close()
   }
@@ -96,23 +100,35 @@ function notReady(node: TestnetNode, reasons: readonly string[]): OstrakaError {
   return new OstrakaError('not_ready', `${node.name}: ${reasons.join('; ')}`, { log, lines })
 }
 
-/** SIGKILL, as a power cut would; resolves when the process is gone. Errors: `not_found`, `conflict` when it is down. */
-export async function killNode(dir: string, name: string): Promise<void> {
-  const node = nodeNamed(readState(dir), name)
-  if (!isAlive(node)) throw new OstrakaError('conflict', `${name} is down already`)
-  process.kill(node.pid, 'SIGKILL')
-  await untilGone(node)
+/** SIGKILL, as a power cut would; resolves when the processes are gone. Errors: `not_found`, `conflict` when one is down. */
+export async function killNodes(dir: string, names: readonly string[]): Promise<void> {
+  const state = readState(dir)
+  const nodes = names.map(name => nodeNamed(state, name))
+  const down = nodes.find(node => !isAlive(node))
+  if (down !== undefined) throw new OstrakaError('conflict', `${down.name} is down already`)
+  for (const node of nodes) process.kill(node.pid, 'SIGKILL')
+  await Promise.all(nodes.map(node => untilGone(node)))
 }
 
-/** Starts a node again on its old ports and waits until it serves. */
-export async function restartNode(
+export interface Restarted {
+  readonly node: TestnetNode
+  /** What it lacks: too few others may be up for a quorum, which is not for this node to mend. */
+  readonly reasons: readonly string[]
+}
+
+/** Starts nodes again on their old ports and waits until they serve, or say what they lack. */
+export async function restartNodes(
   dir: string,
-  name: string,
+  names: readonly string[],
   options: StartOptions = { isAttached: false },
-): Promise<TestnetNode> {
-  const state = startNodes(readState(dir), [name], options)
-  await waitUntilReady(state, [name])
-  return nodeNamed(state, name)
+): Promise<readonly Restarted[]> {
+  const state = startNodes(readState(dir), names, options)
+  return Promise.all(
+    names.map(async name => {
+      const node = nodeNamed(state, name)
+      return { node, reasons: await reasonsNotToServe(node, RESTART_DEADLINE_MS) }
+    }),
+  )
 }
 
 /** Ends every node, gracefully where it answers. */
