@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict'
+import { createKey, operator, principal, signed } from './fixture.ts'
+import { codeOf, Network, type SimNode } from './network.ts'
+
+function started(nodes = 4, epochMs = 60_000): { network: Network; node: SimNode } {
+  const network = new Network({ nodes, seed: 'submissions', timing: { epochMs } })
+  network.startAll()
+  network.run(20)
+  return { network, node: network.nodes[0]! }
+}
+
+describe('submissions', () => {
+  it('many wait for one block, none waits for a timer', () => {
+    const { network, node } = started()
+    for (let number = 0; number < 500; number++) {
+      network.submit(node, `t${number}`, signed(network.genesis, createKey(`k${number}`)))
+    }
+    const startMs = network.nowMs
+    network.runUntil(() => node.outcomes.size === 500, 3000, 'inclusion')
+    assert.ok(network.nowMs - startMs < 300, `${network.nowMs - startMs} ms`)
+    assert.ok(network.view(node).height <= 4, `${network.view(node).height} blocks`)
+  })
+
+  it('what the reducer would refuse is refused at once, with its code, and is in no block', () => {
+    const { network, node } = started()
+    network.submit(node, 'bad', signed(network.genesis, createKey('bad')))
+    assert.equal(codeOf(node.outcomes.get('bad')), 'forbidden')
+    network.submit(
+      node,
+      'revision',
+      signed(
+        network.genesis,
+        {
+          type: 'grant-create',
+          principal: principal.publicKey,
+          revision: 7,
+          isAllowed: false,
+        },
+        operator,
+      ),
+    )
+    assert.equal(codeOf(node.outcomes.get('revision')), 'conflict')
+    network.submit(
+      node,
+      'nobody',
+      signed(network.genesis, {
+        type: 'grant-create',
+        principal: principal.publicKey,
+        revision: 0,
+        isAllowed: false,
+      }),
+    )
+    assert.equal(codeOf(node.outcomes.get('nobody')), 'unauthorized')
+    const good = signed(network.genesis, createKey('k'))
+    network.submit(node, 'forged', { ...good, value: createKey('l') })
+    assert.equal(codeOf(node.outcomes.get('forged')), 'bad_signature')
+    network.run(3000)
+    assert.equal(network.view(node).height, 0)
+  })
+
+  it('of two that exclude each other one succeeds, and both submitters learn which', () => {
+    const { network } = started()
+    const [a, b] = network.nodes as [SimNode, SimNode]
+    network.submit(a, 't', signed(network.genesis, { ...createKey('same'), shares: 3 }))
+    network.submit(b, 't', signed(network.genesis, { ...createKey('same'), shares: 4 }))
+    network.runUntil(() => a.outcomes.has('t') && b.outcomes.has('t'), 3000, 'outcomes')
+    assert.deepEqual([codeOf(a.outcomes.get('t')), codeOf(b.outcomes.get('t'))].sort(), ['name_taken', 'ok'])
+    network.run(3000)
+    for (const node of network.nodes) assert.equal(network.view(node).pending, 0)
+  })
+
+  it('the same one twice is one transaction with two answers', () => {
+    const { network, node } = started()
+    const transaction = signed(network.genesis, createKey('k'))
+    network.submit(node, 'one', transaction)
+    network.submit(node, 'two', transaction)
+    network.runUntil(() => node.outcomes.size === 2, 3000, 'outcomes')
+    network.submit(node, 'three', transaction)
+    for (const token of ['one', 'two', 'three']) assert.equal(codeOf(node.outcomes.get(token)), 'ok')
+    network.run(2000)
+    assert.equal(network.view(node).height, 1)
+  })
+
+  it('without a quorum they fail with no_quorum, which says how many were needed and how many answered', () => {
+    const { network, node } = started(5)
+    network.run(15_000)
+    network.stop(network.nodes[3]!)
+    network.stop(network.nodes[4]!)
+    network.run(500)
+    network.submit(node, 'soon', signed(network.genesis, createKey('k')), 3000)
+    network.runUntil(() => node.outcomes.has('soon'), 3100, 'an answer by the deadline')
+    network.run(12_000)
+    network.submit(node, 'late', signed(network.genesis, createKey('l')), 10_000)
+    const outcome = node.outcomes.get('late')
+    assert.ok(outcome?.type === 'not-included', 'known by now, and said at once')
+    assert.equal(outcome.outcome.error.code, 'no_quorum')
+    assert.deepEqual(outcome.outcome.error.details, { needed: 4, answered: 3 })
+    network.start(network.nodes[3]!)
+    network.runUntil(() => network.view(node).answering === 4, 5000, 'a quorum')
+    network.submit(node, 'again', signed(network.genesis, createKey('m')), 5000)
+    network.runUntil(() => node.outcomes.has('again'), 5000, 'inclusion')
+    assert.equal(codeOf(node.outcomes.get('again')), 'ok')
+  })
+
+  it('without a deadline they wait for the quorum to come back', () => {
+    const { network, node } = started(4)
+    network.stop(network.nodes[2]!)
+    network.stop(network.nodes[3]!)
+    network.submit(node, 't', signed(network.genesis, createKey('k')))
+    network.run(30_000)
+    assert.equal(node.outcomes.size, 0)
+    network.start(network.nodes[2]!)
+    network.runUntil(() => node.outcomes.has('t'), 10_000, 'inclusion')
+    assert.equal(codeOf(node.outcomes.get('t')), 'ok')
+  })
+
+  it('more than a node can keep are refused with overloaded', () => {
+    const network = new Network({ nodes: 4, seed: 'full', limits: { mempoolCount: 8 } })
+    const node = network.nodes[0]!
+    network.start(node)
+    // alone it makes no block, and one signer gets a quarter of the room
+    for (let number = 0; number < 3; number++) {
+      network.submit(node, `t${number}`, signed(network.genesis, createKey(`k${number}`)))
+    }
+    assert.equal(codeOf(node.outcomes.get('t2')), 'overloaded')
+    assert.equal(network.view(node).pending, 2)
+  })
+
+  it('a transaction that only one validator has still gets into a block, through whoever leads', () => {
+    const { network, node } = started()
+    const leader = network.view(node).coordinator.peerId
+    const other = network.nodes.find(one => one.peerId !== leader)!
+    // its messages to the leader are lost; a third node's are not
+    network.meddle = (from, to, message) =>
+      from === other && to.peerId === leader && message.type === 'transactions' ? [] : [message]
+    network.submit(other, 't', signed(network.genesis, createKey('k')))
+    network.runUntil(() => other.outcomes.has('t'), 5000, 'inclusion')
+  })
+})
+
+describe('when blocks are made', () => {
+  it('idle validators make one block an epoch and send next to nothing between', () => {
+    const { network, node } = started(4, 10_000)
+    network.run(10_500)
+    const before = { height: network.view(node).height, messages: network.messages }
+    network.run(50_000)
+    const { height, epoch } = network.view(node)
+    assert.equal(height - before.height, 5)
+    assert.equal(epoch, height)
+    // votes and proposal: 4 * 3 * 2 + 3; status: 12 every 3 s; votes compared: at most 28
+    assert.ok(
+      network.messages - before.messages < 5 * (27 + 28) + 17 * 12 + 20,
+      `${network.messages - before.messages}`,
+    )
+  })
+
+  it('a deadline that the ledger holds gets a block once block time passes it, and its hook is told which', () => {
+    const { network, node } = started()
+    network.submit(node, 't', signed(network.genesis, createKey('later')))
+    network.runUntil(() => node.outcomes.has('t'), 1000, 'inclusion')
+    const madeMs = network.state(node).chain.timeMs
+    assert.equal(network.state(node).wakeAtMs, madeMs + 3000)
+    network.run(2900)
+    assert.equal(network.view(node).height, 1)
+    network.run(700)
+    assert.equal(network.view(node).height, 2)
+    assert.deepEqual(network.state(node).records.get('woken/later'), { height: 2 })
+    assert.equal(network.state(node).wakeAtMs, null)
+    network.run(20_000)
+    assert.equal(network.view(node).height, 2)
+  })
+})
