@@ -1,0 +1,164 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these strings are samples of code
+/** One deliberate bug: where `find` stands exactly once, `replace` takes its place, and one of `specs` must then fail. */
+export interface Mutant {
+  /** The check that it breaks. */
+  readonly name: string
+  readonly file: string
+  readonly find: string
+  readonly replace: string
+  readonly specs: readonly string[]
+}
+
+const CONTROL = ['test/control/*.spec.ts']
+const SIMULATION = ['test/sim/simulation.spec.ts', 'test/sim/durability.spec.ts']
+const OPERATIONS = ['test/keys/operations/*.spec.ts']
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'vote persistence: votes are sent and never written',
+    file: 'src/control/consensus.ts',
+    find: "return [{ type: 'persist', writes: walWrites(this.#state) }, ...this.#effects]",
+    replace: 'return this.#effects',
+    specs: CONTROL,
+  },
+  {
+    name: 'vote persistence: votes are sent before they are written',
+    file: 'src/node/driver.ts',
+    find: 'if (writes.length > 0) await this.#write(writes)',
+    replace: 'if (writes.length > 0) void this.#write(writes)',
+    specs: SIMULATION,
+  },
+  {
+    name: 'lock rule: line 29 accepts what contradicts the lock',
+    file: 'src/control/consensus.ts',
+    find: 'const isFree = state.lockedRound <= validRound || this.#isLocked(proposal.blockId)',
+    replace: 'const isFree = true',
+    specs: CONTROL,
+  },
+  {
+    name: 'lock rule: line 23 accepts what contradicts the lock',
+    file: 'src/control/consensus.ts',
+    find: 'const isFree = state.lockedRound === -1 || this.#isLocked(proposal.blockId)',
+    replace: 'const isFree = true',
+    specs: CONTROL,
+  },
+  {
+    name: 'certificate check: any number of signatures will do',
+    file: 'src/control/certificates.ts',
+    find: "if (signatures.length < quorumOf(validators.length)) refuse('too few signatures', certificate)",
+    replace: '',
+    specs: CONTROL,
+  },
+  {
+    name: 'certificate check: signatures are not verified',
+    file: 'src/control/certificates.ts',
+    find: "if (!verifySigned('precommit', networkId, { value, signer, signature })) {",
+    replace: 'if (false) {',
+    specs: CONTROL,
+  },
+  {
+    name: 'certificate check: one signer counts many times',
+    file: 'src/control/certificates.ts',
+    find: 'if (before !== undefined && compareBytes(before.signer, signer) >= 0) {',
+    replace: 'if (false) {',
+    specs: CONTROL,
+  },
+  {
+    name: 'DLEQ check: every proof holds',
+    file: 'src/crypto/dleq.ts',
+    find: 'return group.isZeroScalar(group.scalarSubtract(expected, challenge))',
+    replace: 'return true',
+    specs: ['test/crypto/*.spec.ts'],
+  },
+  {
+    name: 'dealing check: a share need not fit the commitments',
+    file: 'src/crypto/dealing.ts',
+    find: 'if (checkShare(dealt.group, dealt.commitments, dealt.slot, opened)) return opened',
+    replace: 'return opened',
+    specs: ['test/crypto/dealing.spec.ts', 'test/keys/ceremonies.spec.ts'],
+  },
+  {
+    name: 'dealing check: a dealer need not know its secret',
+    file: 'src/crypto/dealing.ts',
+    find: 'if (!verifyPossession(group, elements[0]!, context, possession)) {',
+    replace: 'if (false) {',
+    specs: ['test/crypto/dealing.spec.ts', 'test/keys/ceremonies.spec.ts'],
+  },
+  {
+    name: 'replay check: a request is served again and again',
+    file: 'src/keys/operations/replay-window.ts',
+    find: 'if (seen.uses >= this.#maxUses) {',
+    replace: 'if (false) {',
+    specs: OPERATIONS,
+  },
+  {
+    name: 'replay check: another request may use the same nonce',
+    file: 'src/keys/operations/replay-window.ts',
+    find: 'if (!equalBytes(seen.digest, request.digest)) {',
+    replace: 'if (false) {',
+    specs: OPERATIONS,
+  },
+  {
+    name: 'policy check: whoever asks is served',
+    file: 'src/keys/operations/request.ts',
+    find: 'if (rules.length === 0) {',
+    replace: 'if (false) {',
+    specs: OPERATIONS,
+  },
+  {
+    name: "policy check: the principal's signature is not verified",
+    file: 'src/keys/operations/request.ts',
+    find: "if (!verifyEd25519(signed.signer, signingBytes('operation', networkId, bytes), signed.signature)) {",
+    replace: 'if (false) {',
+    specs: OPERATIONS,
+  },
+  {
+    name: 'policy check: a holder trusts its gateway',
+    file: 'src/keys/operations/holder.ts',
+    find: 'state.limits.admit(checked, nowMs)',
+    replace: '',
+    specs: OPERATIONS,
+  },
+  {
+    name: 'nonce consumption: nonces sign twice',
+    file: 'src/crypto/frost-nonces.ts',
+    find: "if (this.#isSpent) throw new OstrakaError('replayed', 'these signing nonces are spent')",
+    replace: '',
+    specs: ['test/crypto/frost-nonces.spec.ts'],
+  },
+  {
+    name: 'nonce consumption: nonces stay in the pool and are never spent',
+    file: 'src/keys/operations/nonces.ts',
+    find: 'pool.delete(key)',
+    replace: '',
+    specs: OPERATIONS,
+  },
+  {
+    name: 'canonical-bytes check: a value may have two encodings',
+    file: 'src/wire/schema.ts',
+    find: 'if (!equalBytes(again, bytes)) throw new OstrakaError(',
+    replace: 'if (false) throw new OstrakaError(',
+    specs: ['test/wire/*.spec.ts'],
+  },
+  {
+    name: 'canonical-bytes check: unknown fields are let through',
+    file: 'src/wire/schema.ts',
+    find: 'if (!known.has(name)) refuse(path, `unknown field ${name}`)',
+    replace: '',
+    specs: ['test/wire/*.spec.ts'],
+  },
+  {
+    name: 'share-store sync: what is acknowledged is not yet on the disk',
+    file: 'src/node/driver.ts',
+    find: 'await this.#ports.store.write(writes, { sync: true })',
+    replace: 'await this.#ports.store.write(writes, { sync: false })',
+    specs: SIMULATION,
+  },
+  {
+    name: 'share-store sync: shares are acknowledged and never written',
+    file: 'src/keys/receiving.ts',
+    find: 'writes.push(keys.vault.lock(path, share, rng))',
+    replace: '',
+    specs: ['test/keys/ceremonies.spec.ts', ...SIMULATION],
+  },
+]
