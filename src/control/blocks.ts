@@ -7,8 +7,10 @@ import {
   type CertifiedHeader,
   type Header,
   MAX_BLOCK_BYTES,
+  type Signed,
   type SignedTransaction,
   transactionListCodec,
+  type Vote,
 } from '../wire/index.ts'
 import { verifyCertificate } from './certificates.ts'
 import { blockIdOf, certificateHashOf, transactionIdOf } from './ids.ts'
@@ -66,29 +68,34 @@ export function checkHeader(state: LedgerState, block: Block): void {
   if (!equalBytes(header.transactionsHash, sha256(bytes))) refuse('carries other transactions', header)
 }
 
+/** Signatures that this node has checked before. */
+export interface Verified {
+  /** By transaction id, which covers the signature. */
+  transaction(id: string): boolean
+  precommit(vote: Signed<Vote>): boolean
+}
+
+const NOTHING_VERIFIED: Verified = { transaction: () => false, precommit: () => false }
+
 /**
- * valid(v) of the paper: whether `block` may follow `state`. `isVerified` spares signatures that this node has checked
- * before (by transaction id, which covers the signature). Errors: `bad_block`, `bad_certificate`.
+ * valid(v) of the paper: whether `block` may follow `state`. What is `verified` is spared, and nothing else depends on
+ * it. Errors: `bad_block`, `bad_certificate`.
  */
-export function checkBlock(
-  state: LedgerState,
-  block: Block,
-  isVerified: (transactionId: string) => boolean = () => false,
-): void {
+export function checkBlock(state: LedgerState, block: Block, verified: Verified = NOTHING_VERIFIED): void {
   const { header, previousCertificate: certificate } = block
   checkHeader(state, block)
   if (certificate !== null) {
     if (certificate.height !== state.chain.height || !equalBytes(certificate.blockId, state.chain.blockId)) {
       refuse('carries a certificate of another block', header)
     }
-    verifyCertificate(state.networkId, state.previousValidators, certificate)
+    verifyCertificate(state.networkId, state.previousValidators, certificate, verified.precommit)
   }
   const seen = new Set<string>()
   for (const transaction of block.transactions) {
     const id = toHex(transactionIdOf(transaction))
     if (seen.has(id)) refuse('holds a transaction twice', header)
     seen.add(id)
-    if (!isVerified(id) && !verifySigned('transaction', state.networkId, transaction)) {
+    if (!verified.transaction(id) && !verifySigned('transaction', state.networkId, transaction)) {
       refuse('a transaction is not signed by its signer', header)
     }
   }

@@ -28,12 +28,13 @@ function refuse(why: string, certificate: Certificate): never {
 
 /**
  * Checks that at least q distinct validators precommitted this block; the signers stand in ascending order, so that
- * distinctness needs no set. Errors: `bad_certificate`.
+ * distinctness needs no set. `isVerified` spares signatures that this node has checked before. Errors: `bad_certificate`.
  */
 export function verifyCertificate(
   networkId: Uint8Array,
   validators: readonly Validator[],
   certificate: Certificate,
+  isVerified: (precommit: Signed<Vote>) => boolean = () => false,
 ): void {
   const { height, round, blockId, signatures } = certificate
   if (signatures.length < quorumOf(validators.length)) refuse('too few signatures', certificate)
@@ -46,7 +47,8 @@ export function verifyCertificate(
     if (!validators.some(validator => equalBytes(validator.publicKey, signer))) {
       refuse('a signer is no validator', certificate)
     }
-    if (!verifySigned('precommit', networkId, { value, signer, signature })) {
+    const precommit = { value, signer, signature }
+    if (!isVerified(precommit) && !verifySigned('precommit', networkId, precommit)) {
       refuse('a signature does not verify', certificate)
     }
   }

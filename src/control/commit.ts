@@ -1,12 +1,19 @@
 import type { Write } from '../base/index.ts'
 import { equalBytes } from '../base/index.ts'
-import { type CertifiedBlock, certifiedBlockCodec, certifiedHeaderCodec } from '../wire/index.ts'
+import {
+  type CertifiedBlock,
+  certifiedBlockCodec,
+  certifiedHeaderCodec,
+  type Signed,
+  type Vote,
+} from '../wire/index.ts'
 import { applyBlock } from './apply.ts'
 import { checkBlock, makeBlock } from './blocks.ts'
 import { stepConsensus } from './consensus.ts'
 import { type ConsensusEvent, type HeightHooks, newHeight } from './consensus-state.ts'
 import { coordinatorOf, epochStartMs, proposerOf } from './ledger.ts'
 import {
+  isCatchingUp,
   isValidator,
   type LogState,
   type Run,
@@ -43,8 +50,18 @@ export function hooksOf(log: LogState): HeightHooks {
     proposerOf: round => proposerOf(ledger, round),
     makeBlock: (round, nowMs) =>
       makeBlock(ledger, log.tip?.certificate ?? null, log.mempool.take(), round, nowMs),
-    checkBlock: block => checkBlock(ledger, block, id => log.mempool.isVerified(id)),
+    checkBlock: block =>
+      checkBlock(ledger, block, {
+        transaction: id => log.mempool.isVerified(id),
+        precommit: vote => hasPrecommit(log, vote),
+      }),
   }
+}
+
+/** Whether this precommit is among those that came straight, each verified then. */
+function hasPrecommit({ last }: LogState, vote: Signed<Vote>): boolean {
+  if (last === null || last.hooks.height !== vote.value.height) return false
+  return last.rounds.get(vote.value.round)?.precommits.has(vote) ?? false
 }
 
 /** Applies a block that the network has decided on top of this node's state, and begins the next height. */
@@ -176,9 +193,8 @@ function decide(run: Run, certified: CertifiedBlock): void {
 export function want(run: Run): void {
   const { log, nowMs } = run
   if (log.consensus === null || log.consensus.round >= 0) return
-  // heights that are being caught up with are decided: certified blocks came just now, and more are asked for
-  const isCatchingUp = log.sync !== null && nowMs - log.syncedMs < GRACE_MS
-  const atMs = isCatchingUp ? nowMs + GRACE_MS : wantedAtMs(log)
+  // the heights in between are decided: no use in starting them
+  const atMs = isCatchingUp(log, nowMs) ? nowMs + GRACE_MS : wantedAtMs(log)
   if (atMs <= nowMs) drive(run, { type: 'wanted' })
   else run.effects.push({ type: 'timer', id: WANTED_TIMER, atMs })
 }

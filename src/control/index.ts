@@ -12,18 +12,14 @@ export {
 } from './apply.ts'
 export { quorumOf, verifyCertificate } from './certificates.ts'
 export { mayCreate } from './grants.ts'
-export { blockIdOf, networkIdOf, transactionIdOf } from './ids.ts'
+export { blockIdOf, networkIdOf } from './ids.ts'
 export {
   type BlockContext,
   coordinatorOf,
-  epochOf,
-  epochStartMs,
   initialState,
   type Ledger,
-  LedgerDraft,
   type LedgerReader,
   type LedgerState,
-  openState,
 } from './ledger.ts'
 export { judgeBlock, stepLog } from './log.ts'
 export { type LogState, viewLog } from './log-state.ts'
@@ -44,11 +40,10 @@ export { type MerkleProof, verifyAbsence, verifyInclusion } from './merkle-trie.
 export {
   type ChainRecord,
   type CreatorRecord,
-  creatorPath,
   type DeadlineRecord,
   type MemberRecord,
   memberPath,
 } from './records.ts'
 export { LOG_PREFIXES, recoverLog } from './recovery.ts'
-export { type Ranking, rank, type Validator } from './rotation.ts'
+export type { Ranking, Validator } from './rotation.ts'
 export { blockKey } from './store-keys.ts'

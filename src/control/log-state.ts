@@ -143,6 +143,9 @@ export function remember(log: LogState, certified: CertifiedBlock, nowMs: number
   return bytes
 }
 
+/** A laggard whose helper falls silent for this long takes part as it is. */
+const CATCHING_UP_MS = 500
+
 /** How often nodes say how far they are: often enough to notice a silent one within an epoch, and no more. */
 export function statusMs(log: LogState): number {
   return Math.min(3000, Math.max(250, log.options.genesis.timing.epochMs / 3))
@@ -158,6 +161,11 @@ export function answeringCount(log: LogState, nowMs: number): number {
   return log.ledger.validators.filter(
     ({ peerId }) => peerId === log.self || (log.peers.get(peerId)?.heardMs ?? 0) > since,
   ).length
+}
+
+/** Verified blocks or snapshot parts came just now, and more are asked for: the state here is an old one. */
+export function isCatchingUp(log: LogState, nowMs: number): boolean {
+  return log.sync !== null && nowMs - log.syncedMs < CATCHING_UP_MS
 }
 
 /** What the node may read of the log at any time. */

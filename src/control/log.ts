@@ -143,6 +143,7 @@ function onMessage(run: Run, from: PeerId, message: PeerMessage): void {
 
 function onConsensus(run: Run, from: PeerId, message: ConsensusMessage, height: number): void {
   const { log } = run
+  if (!log.ledger.validators.some(({ peerId }) => peerId === from)) return
   const current = log.ledger.chain.height + 1
   if (height < current) {
     if (message.type === 'vote') witnessLate(run, message)
@@ -155,11 +156,17 @@ function onConsensus(run: Run, from: PeerId, message: ConsensusMessage, height: 
     drive(run, { type: 'message', message })
     return
   }
-  if (height === current + 1 && log.early.filter(entry => entry.from === from).length < MAX_EARLY) {
-    log.early.push({ from, message })
-  }
+  if (height === current + 1) keepEarly(log, from, message)
   // whoever votes on a height has applied the one below it
   noteHeight(run, from, height - 1)
+}
+
+function keepEarly(log: LogState, from: PeerId, message: ConsensusMessage): void {
+  const known = log.early.filter(entry => entry.from === from)
+  if (known.length >= MAX_EARLY) return
+  // blocks are large: one from each is enough
+  if (message.type === 'proposal' && known.some(entry => entry.message.type === 'proposal')) return
+  log.early.push({ from, message })
 }
 
 function onBlock(run: Run, from: PeerId, certified: CertifiedBlock): void {

@@ -7,6 +7,7 @@ import { coordinatorOf } from './ledger.ts'
 import {
   answeringCount,
   heardWindowMs,
+  isCatchingUp,
   isMember,
   type Run,
   reducerOf,
@@ -42,6 +43,10 @@ export function submit(run: Run, event: SubmitEvent): void {
   }
   if (deadlineMs !== null && isQuorumLost(run)) {
     fail(run, token, noQuorum(run))
+    return
+  }
+  if (deadlineMs !== null && isCatchingUp(log, nowMs)) {
+    fail(run, token, new OstrakaError('not_ready', 'this node is still catching up with the log'))
     return
   }
   if (log.submissions.size >= MAX_SUBMISSIONS) {

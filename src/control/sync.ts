@@ -196,6 +196,7 @@ function takeHeaders(run: Run, sync: Snapshotting, headers: readonly CertifiedHe
     last = certified
   }
   run.effects.push({ type: 'persist', writes })
+  run.log.syncedMs = run.nowMs
   const next = { ...sync, last, tip }
   if (last !== null && last.header.height === sync.height + 1) proceed(run, next)
   else askHeaders(run, next)

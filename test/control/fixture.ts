@@ -1,7 +1,10 @@
 import { OstrakaError, peerIdOf, Secret, SeededRng, utf8 } from '../../src/base/index.ts'
 import { networkIdOf, type Reducer } from '../../src/control/index.ts'
-import { SigningKey, sha256, signValue } from '../../src/crypto/index.ts'
+import { cryptoReady, SigningKey, sha256, signValue } from '../../src/crypto/index.ts'
 import type { CreateKey, Genesis, SignedTransaction, Timing, Transaction } from '../../src/wire/index.ts'
+
+// every specification here verifies signatures
+await cryptoReady
 
 export const START_MS = 1_700_000_000_000
 
