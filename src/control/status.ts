@@ -1,4 +1,4 @@
-import { type PeerId, randomBelow } from '../base/index.ts'
+import type { PeerId } from '../base/index.ts'
 import { isValidator, peerOf, type Run, send, sendToValidators, statusMs } from './log-state.ts'
 import { MEMBER_PREFIX } from './records.ts'
 import { expireSubmissions } from './submissions.ts'
@@ -6,23 +6,21 @@ import { keepUp } from './sync.ts'
 import { shareVotes } from './witness.ts'
 
 const TIMER = 'control/status'
-/** Members that do not vote are told by a few validators each time, so that none is forgotten for long. */
-const RANDOM_MEMBERS = 3
+/** A validator tells the members that do not vote in so many turns: each within the window of `heardWindowMs`. */
+const TURNS = 3
 
 /** Says how far this node is, so that laggards notice, and that it is alive. */
 export function sayStatus(run: Run): void {
-  const { log, nowMs, rng } = run
+  const { log, nowMs } = run
   const message = { type: 'status', height: log.ledger.chain.height } as const
   sendToValidators(run, message)
   if (isValidator(log)) {
     const voting = new Set(log.ledger.validators.map(({ peerId }) => peerId))
+    const turn = Math.floor(nowMs / statusMs(log)) % TURNS
     const others = [...log.ledger.records.entries(MEMBER_PREFIX)]
       .map(({ path }) => path.slice(MEMBER_PREFIX.length))
       .filter(peerId => !voting.has(peerId))
-    for (let count = 0; count < RANDOM_MEMBERS && others.length > 0; count++) {
-      const [peerId] = others.splice(randomBelow(rng, others.length), 1)
-      send(run, peerId!, message)
-    }
+    for (const [index, peerId] of others.entries()) if (index % TURNS === turn) send(run, peerId, message)
   }
   shareVotes(run)
   expireSubmissions(run)

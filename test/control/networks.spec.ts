@@ -25,4 +25,27 @@ describe('networks of every size', () => {
       assert.deepEqual(network.contradictions, [])
     })
   }
+
+  it('members that do not vote hear of a quorum at all times, and take submissions', () => {
+    const network = new Network({ nodes: 31, seed: 'size-31' })
+    network.startAll()
+    network.run(15_000)
+    const idle = network.nodes.filter(node => !network.view(node).isValidator)
+    assert.equal(idle.length, 15)
+    for (let second = 0; second < 20; second++) {
+      network.run(1000)
+      for (const node of network.nodes) {
+        const { answering, needed } = network.view(node)
+        assert.ok(
+          answering >= needed,
+          `node ${node.index} hears of ${answering} validators of ${needed} needed`,
+        )
+      }
+    }
+    for (const node of idle) {
+      network.submit(node, 'one', signed(network.genesis, createKey(`k${node.index}`)), 5000)
+    }
+    network.runUntil(() => idle.every(node => node.outcomes.has('one')), 2000, 'inclusion')
+    for (const node of idle) assert.equal(codeOf(node.outcomes.get('one')), 'ok')
+  })
 })
