@@ -16,6 +16,8 @@ export interface Plan {
   readonly clockJumpEveryMs: number | undefined
   readonly outageAtMs: number | undefined
   readonly recordMissRate: number
+  /** How long a disk takes to make a write durable. */
+  readonly syncMs: number
   readonly byzantine: ReadonlyMap<number, Misdeed>
 }
 
@@ -62,6 +64,7 @@ export function drawPlan(seed: number, nodes: number, spanMs: number): Plan {
     clockJumpEveryMs: maybe(0.4, () => between(5000, 20_000)),
     outageAtMs: maybe(0.2, () => between(0.2, 0.8) * spanMs),
     recordMissRate: maybe(0.4, () => between(0.05, 0.5)) ?? 0,
+    syncMs: between(1, 40),
     byzantine,
   }
 }

@@ -4,6 +4,7 @@ import { cryptoReady, SigningKey } from '../crypto/index.ts'
 import type { Genesis } from '../wire/index.ts'
 import { Byzantine } from './byzantine.ts'
 import { Calls } from './calls.ts'
+import { AcknowledgementCheck } from './checks/acknowledgements.ts'
 import { AgreementCheck } from './checks/agreement.ts'
 import { Findings } from './checks/findings.ts'
 import { NonceCheck } from './checks/nonces.ts'
@@ -48,7 +49,7 @@ export interface SimulationReport {
 
 const START_MS = 1_800_000_000_000
 /** Mean pause between two deeds of the clients. */
-const DEED_PAUSE_MS = 250
+const DEED_PAUSE_MS = 200
 const MAX_IN_FLIGHT = 12
 /** Time that the healed network gets to agree on one height before its liveness is tested. */
 const CONVERGE_MS = 40_000
@@ -103,6 +104,7 @@ class Simulation {
     this.#records = new RecordMesh(this.#network)
     const hostContext = this.#hostContext(String(seed))
     this.#hosts = Array.from({ length: nodes }, (_, index) => new SimHost(`node-${index + 1}`, hostContext))
+    for (const host of this.#hosts) host.disk.meanSyncMs = this.#plan.syncMs
     const [owner, guest, stranger] = ['owner', 'guest', 'stranger'].map(
       name => new SigningKey(new Secret(this.#rng.fork(name).bytes(32))),
     ) as [SigningKey, SigningKey, SigningKey]
@@ -118,11 +120,15 @@ class Simulation {
     this.#secrets = new SecretCheck(this.#findings, () =>
       this.#honest().map(host => [host.peerId, prefix => host.shares(prefix)] as const),
     )
+    const acknowledgements = new AcknowledgementCheck(this.#findings, isHonest, (peerId, prefix) =>
+      this.#hosts.find(host => host.peerId === peerId)!.disk.unsyncedKeys(prefix),
+    )
     this.#network.tamper = frame => this.#byzantine.tamper(frame)
     this.#network.observe = frame => {
       this.#votes.see(frame)
       this.#nonces.see(frame)
       this.#secrets.see(frame)
+      acknowledgements.see(frame)
     }
     const base = { time: this.#time, trace: this.#trace, findings: this.#findings }
     this.#calls = new Calls(base)
@@ -220,12 +226,12 @@ class Simulation {
     const kind = this.#pick(this.#plan.kinds)
     const keys = [...this.#clients.known.values()]
     const roll = randomUnit(this.#rng)
-    if (keys.length === 0 || roll < 0.06) return this.#clients.create(kind, host)
-    if (roll < 0.08) return this.#clients.import(kind, host)
+    if (keys.length === 0 || roll < 0.04) return this.#clients.create(kind, host)
+    if (roll < 0.055) return this.#clients.import(kind, host)
     const key = this.#pick(keys)
-    if (roll < 0.14) return this.#clients.changePolicy(key, host)
-    if (roll < 0.2) return this.#clients.intrude(key, host)
-    if (roll < 0.25) return this.#clients.replay(key, host)
+    if (roll < 0.09) return this.#clients.changePolicy(key, host)
+    if (roll < 0.15) return this.#clients.intrude(key, host)
+    if (roll < 0.2) return this.#clients.replay(key, host)
     return this.#clients.use(key, host)
   }
 

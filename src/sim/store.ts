@@ -10,7 +10,7 @@ import {
 import type { FaultCounts } from './fault-counts.ts'
 import type { VirtualTime } from './time.ts'
 
-/** A solid-state disk's flush; long enough that crashes fall between a write and its durability. */
+/** A solid-state disk's flush. */
 const SYNC_MS = 4
 
 export interface DiskContext {
@@ -24,6 +24,8 @@ export interface DiskContext {
  * keeps what was durable and, as a real log would, any prefix of the rest.
  */
 export class SimDisk {
+  /** How long a flush takes, on average: the slower, the more crashes fall between a write and its durability. */
+  meanSyncMs: number = SYNC_MS
   readonly #context: DiskContext
   #durable = new Map<string, Uint8Array>()
   #unsynced: (readonly Write[])[] = []
@@ -32,6 +34,7 @@ export class SimDisk {
   #sortedKeys: string[] | undefined
   readonly #corrupt = new Set<string>()
   #isFull = false
+  #onNextWrite: (() => void) | undefined
 
   constructor(context: DiskContext) {
     this.#context = context
@@ -70,6 +73,11 @@ export class SimDisk {
     this.#isFull = isFull
   }
 
+  /** Calls `strike` while the next write is under way, before a flush can have made it durable. */
+  atNextWrite(strike: () => void): void {
+    this.#onNextWrite = strike
+  }
+
   read(key: string): Uint8Array | undefined {
     if (this.#corrupt.has(key)) throw new OstrakaError('storage_corrupt', 'a checksum does not fit', { key })
     const value = this.#visible.get(key)
@@ -82,11 +90,19 @@ export class SimDisk {
     return this.#sortedKeys.filter(key => key.startsWith(prefix))
   }
 
+  /** Keys that begin with `prefix` and that a crash at this moment could lose. */
+  unsyncedKeys(prefix: string): string[] {
+    return this.keys(prefix).filter(key => !this.#durable.has(key))
+  }
+
   write(batch: readonly Write[]): void {
     if (this.#isFull) throw new OstrakaError('storage_full', 'no space is left')
     const copy = batch.map(({ key, value }) => ({ key, value: value && new Uint8Array(value) }))
     for (const { key } of copy) this.#corrupt.delete(key)
     this.#unsynced.push(copy)
+    const strike = this.#onNextWrite
+    this.#onNextWrite = undefined
+    if (strike) this.#context.time.schedule((this.meanSyncMs / 2) * randomUnit(this.#context.rng), strike)
     apply(this.#visible, copy)
     this.#sortedKeys = undefined
   }
@@ -98,7 +114,7 @@ export class SimDisk {
   }
 
   syncMs(): number {
-    return SYNC_MS * (0.5 + randomUnit(this.#context.rng))
+    return this.meanSyncMs * (0.5 + randomUnit(this.#context.rng))
   }
 }
 

@@ -19,7 +19,7 @@ export interface StormContext {
 }
 
 const PARTITION_MS: Range = [500, 12_000]
-const DOWN_MS: Range = [200, 8000]
+const DOWN_MS: Range = [200, 5000]
 const OUTAGE_MS: Range = [500, 2500]
 /** Beyond what time daemons leave; a request's skew allowance is 5 s. */
 const CLOCK_JUMP_MS = 4000
@@ -94,13 +94,20 @@ export class Storm {
   }
 
   #crash(): void {
-    const { hosts, mayBeDown, faults, isHonest } = this.#context
+    const { hosts, mayBeDown, faults, isHonest, rng } = this.#context
     const honest = hosts.filter(host => isHonest(host.peerId))
     if (honest.filter(host => !host.isUp).length >= mayBeDown) return
     const up = honest.filter(host => host.isUp)
     if (up.length === 0) return
-    faults.add('crash')
-    this.#takeDown(this.#pick(up), DOWN_MS)
+    const host = this.#pick(up)
+    const strike = (): void => {
+      if (this.#isOver || !host.isUp || honest.filter(each => !each.isUp).length >= mayBeDown) return
+      faults.add('crash')
+      this.#takeDown(host, DOWN_MS)
+    }
+    // the worst moment is between a write and its durability
+    if (randomBelow(rng, 2) === 0) strike()
+    else host.disk.atNextWrite(strike)
   }
 
   /** The power of the whole site. */

@@ -14,6 +14,7 @@ const CALM_PLAN: Plan = {
   clockJumpEveryMs: undefined,
   outageAtMs: undefined,
   recordMissRate: 0,
+  syncMs: 4,
   byzantine: new Map(),
 }
 
