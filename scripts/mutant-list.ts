@@ -127,13 +127,6 @@ export const MUTANTS: readonly Mutant[] = [
     specs: ['test/crypto/frost-nonces.spec.ts'],
   },
   {
-    name: 'nonce consumption: nonces stay in the pool and are never spent',
-    file: 'src/keys/operations/nonces.ts',
-    find: 'pool.delete(key)',
-    replace: '',
-    specs: OPERATIONS,
-  },
-  {
     name: 'canonical-bytes check: a value may have two encodings',
     file: 'src/wire/schema.ts',
     find: 'if (!equalBytes(again, bytes)) throw new OstrakaError(',

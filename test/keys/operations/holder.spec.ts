@@ -177,10 +177,12 @@ describe('a holder', () => {
   it("answers one request only a few times, and no other request under that request's nonce", () => {
     const { network, key, node, gateway } = setUp('ristretto255')
     const request = network.request(key, [utf8('x')])
-    for (let attempt = 0; attempt < 6; attempt++) ask(network, node, gateway, callFor(request))
-    refuses('replayed', () => ask(network, node, network.peerIds[3]!, callFor(request)))
+    ask(network, node, gateway, callFor(request))
+    // while this request may still come again, another in its place may not
     const other = network.request(key, [utf8('y')], { nonce: request.value.nonce })
     refuses('replayed', () => ask(network, node, gateway, callFor(other)))
+    for (let attempt = 1; attempt < 6; attempt++) ask(network, node, gateway, callFor(request))
+    refuses('replayed', () => ask(network, node, network.peerIds[3]!, callFor(request)))
     // another principal's nonces are its own
     key.key = { ...key.key, rules: [{ principal: friend.publicKey, operations: ['derive'] }] }
     const theirs = network.request(key, [utf8('y')], { nonce: request.value.nonce }, friend)
