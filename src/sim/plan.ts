@@ -19,6 +19,8 @@ export interface Plan {
   /** How long a disk takes to make a write durable. */
   readonly syncMs: number
   readonly byzantine: ReadonlyMap<number, Misdeed>
+  /** A host that stays away until the storm is over; what happened meanwhile must reach it afterwards. */
+  readonly absent: number | undefined
 }
 
 /** One seed in so many runs the real groups, which cost a hundred times the toy. */
@@ -56,6 +58,8 @@ export function drawPlan(seed: number, nodes: number, spanMs: number): Plan {
       byzantine.set(randomBelow(rng, nodes), MISDEEDS[randomBelow(rng, MISDEEDS.length)]!)
     }
   }
+  const isSpare = mostFaulty(nodes) > byzantine.size
+  const absent = maybe(0.15, () => randomBelow(rng, nodes))
   return {
     kinds: seed % REAL_EVERY === 0 ? ['ed25519', 'secp256k1', 'ristretto255', 'x25519', 'toy'] : ['toy'],
     conditions,
@@ -66,5 +70,6 @@ export function drawPlan(seed: number, nodes: number, spanMs: number): Plan {
     recordMissRate: maybe(0.4, () => between(0.05, 0.5)) ?? 0,
     syncMs: between(1, 40),
     byzantine,
+    absent: isSpare && absent !== undefined && !byzantine.has(absent) ? absent : undefined,
   }
 }

@@ -53,6 +53,8 @@ const DEED_PAUSE_MS = 200
 const MAX_IN_FLIGHT = 12
 /** Time that the healed network gets to agree on one height before its liveness is tested. */
 const CONVERGE_MS = 40_000
+/** Time that a holder gets to recover the shares that it missed. */
+const COMPLETE_MS = 90_000
 const ATTEMPTS = 4
 const ATTEMPT_PAUSE_MS = 2500
 /** No seed comes near it; one that does is going round in circles. */
@@ -186,7 +188,8 @@ class Simulation {
   }
 
   async #script(): Promise<void> {
-    for (const host of this.#hosts) void host.start(this.#genesis)
+    const absent = this.#plan.absent === undefined ? undefined : this.#hosts[this.#plan.absent]
+    for (const host of this.#hosts) if (host !== absent) void host.start(this.#genesis)
     await this.#calls.sleep(1000)
     // something to use while the storm rages
     for (const kind of this.#plan.kinds) await this.#clients.create(kind, this.#anyHost())
@@ -206,6 +209,7 @@ class Simulation {
     storm.end()
     await this.#converge()
     await this.#proveLiveness()
+    await this.#complete()
     await this.#inspect()
   }
 
@@ -266,6 +270,28 @@ class Simulation {
       await this.#calls.sleep(ATTEMPT_PAUSE_MS)
     }
     this.#findings.add('liveness', `not so: ${what}`)
+  }
+
+  /** Every honest holder comes to hold what the versions say that it holds, whatever it missed. */
+  async #complete(): Promise<void> {
+    const limitMs = this.#time.nowMs + COMPLETE_MS
+    for (;;) {
+      const missing = this.#honest().flatMap(host => this.#missingShares(host))
+      if (missing.length === 0) return
+      if (this.#time.nowMs > limitMs) {
+        this.#findings.add('every holder has its shares in the end', `missing ${missing.join(', ')}`)
+        return
+      }
+      await this.#calls.sleep(500)
+    }
+  }
+
+  #missingShares(host: SimHost): string[] {
+    return [...this.#clients.known.values()].flatMap(({ name, keyId, version }) => {
+      const slots = host.port?.key(name)?.holders.filter(({ peerId }) => peerId === host.peerId) ?? []
+      const shares = host.shares(`keys/share/${keyId}/${version}/`)
+      return slots.length > shares.size ? [`${host.name} lacks ${name}`] : []
+    })
   }
 
   /** What is on the disks and in the ledgers at the end. */

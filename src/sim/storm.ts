@@ -99,7 +99,8 @@ export class Storm {
     if (honest.filter(host => !host.isUp).length >= mayBeDown) return
     const up = honest.filter(host => host.isUp)
     if (up.length === 0) return
-    const host = this.#pick(up)
+    const coordinator = up.find(host => host.port?.status().coordinator === host.peerId)
+    const host = coordinator !== undefined && randomBelow(rng, 3) === 0 ? coordinator : this.#pick(up)
     const strike = (): void => {
       if (this.#isOver || !host.isUp || honest.filter(each => !each.isUp).length >= mayBeDown) return
       faults.add('crash')

@@ -13,6 +13,7 @@ const PLAN: Plan = {
   recordMissRate: 0,
   syncMs: 40,
   byzantine: new Map(),
+  absent: undefined,
 }
 
 describe('what a node has said', function () {

@@ -16,6 +16,7 @@ const CALM_PLAN: Plan = {
   recordMissRate: 0,
   syncMs: 4,
   byzantine: new Map(),
+  absent: undefined,
 }
 
 async function passes(
@@ -49,7 +50,7 @@ describe('a simulated network', function () {
 
   it('makes keys of every kind, whose results are those of a whole key', async () => {
     const kinds = ['ed25519', 'secp256k1', 'ristretto255', 'x25519'] as const
-    const { outcomes } = await passes({ kinds }, { nodes: 4, ops: 40 })
+    const { outcomes } = await passes({ kinds }, { nodes: 4, ops: 12 })
     for (const operation of ['sign', 'derive', 'decrypt']) ok(outcomes[`${operation} ok`]! > 0, operation)
   })
 
@@ -75,6 +76,12 @@ describe('a simulated network', function () {
   it('loses its coordinator and other nodes to crashes, and gets them back', async () => {
     const { faults } = await passes({ crashEveryMs: 1500 }, { seed: 5, ops: 80 })
     ok(faults.crash > 2)
+  })
+
+  it('makes keys while a dealer is away, who has its shares of them afterwards', async () => {
+    const { seen, outcomes } = await passes({ absent: 1 }, { seed: 9 })
+    ok(seen.keys >= 2)
+    equal(outcomes['ceremony ceremony_aborted'], undefined)
   })
 
   it('keeps all that it has acknowledged through a power cut of the whole site', async () => {
