@@ -1,18 +1,32 @@
+import { ageRecipient, publicKeyOfRecipient } from '../src/api/json.ts'
 import {
   concat,
   equalBytes,
   fromBase64,
   fromHex,
   fromUtf8,
+  OstrakaError,
   peerIdOf,
   publicKeyOf,
+  Secret,
   SeededRng,
   toBase64,
   toHex,
   utf8,
 } from '../src/base/index.ts'
-import { edwards25519, type Group, ristretto255, secp256k1, toy } from '../src/crypto/index.ts'
-import { encodeFrames, FrameDecoder } from '../src/io/frames.ts'
+import {
+  edwards25519,
+  type Group,
+  generateSealingKey,
+  open,
+  ristretto255,
+  SigningKey,
+  seal,
+  secp256k1,
+  toy,
+  verifyEd25519,
+} from '../src/crypto/index.ts'
+import { decodeError, encodeError, encodeFrames, FrameDecoder } from '../src/io/frames.ts'
 import { SAMPLED } from '../test/wire/samples.ts'
 
 /** One decoder: what it should read, and what it gives back; `read` throws OstrakaError or answers the bytes it stands for. */
@@ -23,6 +37,8 @@ export interface FuzzTarget {
   read(bytes: Uint8Array): Uint8Array
   /** Most decoders give back the very bytes; a stream's gives back the whole frames at its start. */
   readonly isStream?: boolean
+  /** What is read is not written again: only that nothing foreign is thrown counts. */
+  readonly isOneWay?: boolean
 }
 
 function groupTargets(group: Group): FuzzTarget[] {
@@ -72,6 +88,45 @@ const frames: FuzzTarget = {
   },
 }
 
+/** Readers that answer yes or no, or undefined, to anything that a stranger may send. */
+function oneWayTargets(): FuzzTarget[] {
+  const rng = new SeededRng('fuzz corpus one-way')
+  const key = new SigningKey(new Secret(rng.bytes(32)))
+  const message = utf8('message')
+  const sealing = generateSealingKey(rng)
+  const nothing = new Uint8Array(0)
+  const sealed = seal(sealing.publicKey, message, nothing, new Secret(rng.bytes(32)), rng)
+  const refuse = (): never => {
+    throw new OstrakaError('malformed', 'refused')
+  }
+  const oneWay = (
+    name: string,
+    corpus: readonly Uint8Array[],
+    accepts: (bytes: Uint8Array) => boolean,
+  ): FuzzTarget => ({
+    name,
+    corpus,
+    isOneWay: true,
+    read: bytes => (accepts(bytes) ? bytes : refuse()),
+  })
+  return [
+    oneWay('Ed25519 key and signature', [concat(key.publicKey, key.sign(message))], bytes =>
+      verifyEd25519(bytes.subarray(0, 32), message, bytes.subarray(32)),
+    ),
+    oneWay('sealed share', [sealed], bytes => open(sealing, message, nothing, bytes) !== undefined),
+    oneWay(
+      'error frame',
+      [encodeError(new OstrakaError('insufficient_shares', '2 of 3', { needed: 3, answered: 2 }))],
+      bytes => decodeError(bytes).code !== 'malformed',
+    ),
+    oneWay(
+      'age recipient',
+      [utf8(ageRecipient(new Uint8Array(32).fill(9)))],
+      bytes => publicKeyOfRecipient(fromUtf8(bytes)) !== undefined,
+    ),
+  ]
+}
+
 /** Every decoder that bytes from outside reach. `cryptoReady` must have resolved. */
 export function fuzzTargets(): FuzzTarget[] {
   const wire = Object.entries(SAMPLED).map(
@@ -85,6 +140,7 @@ export function fuzzTargets(): FuzzTarget[] {
     ...wire,
     ...[edwards25519, ristretto255, secp256k1, toy].flatMap(groupTargets),
     frames,
+    ...oneWayTargets(),
     text('peer id', [peerIdOf(new Uint8Array(32).fill(7))], id => peerIdOf(publicKeyOf(id))),
     text('base64', ['AAAA', 'AA==', '/+8='], base64 => toBase64(fromBase64(base64))),
     text('hexadecimal', ['00ff', ''], hex => (toHex(fromHex(hex)) === hex.toLowerCase() ? hex : '')),

@@ -33,7 +33,8 @@ export function fuzz(target: FuzzTarget, inputs: number, seed: string): FuzzResu
       const again = target.read(bytes)
       accepted++
       if (!equalBytes(bytes, before)) failure = `the decoder changed its input ${toHex(before)}`
-      if (!equalBytes(again, target.isStream ? before.subarray(0, again.length) : before)) {
+      const expected = target.isStream ? before.subarray(0, again.length) : before
+      if (!target.isOneWay && !equalBytes(again, expected)) {
         failure = `${toHex(before)} came back as ${toHex(again)}`
       }
     } catch (error) {
