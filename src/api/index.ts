@@ -14,7 +14,6 @@ export {
   type Signatures,
 } from './client.ts'
 export {
-  ageRecipient,
   type BlockJson,
   type KeyJson,
   type PeerJson,

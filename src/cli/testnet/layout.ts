@@ -11,14 +11,17 @@ import { initNode, nodeFiles, openNode } from '../node-directory.ts'
 import { placeOf } from './places.ts'
 import { type TestnetNode, type TestnetState, writeState } from './state.ts'
 
-/** INTERFACES: testnets use 3 s epochs. The waits suit processes on one machine that share its cores. */
+/**
+ * INTERFACES: testnets use 3 s epochs. The waits suit processes that share one machine's few and busy cores: a
+ * healthy ceremony ends as soon as all have acknowledged, so only one with a dead holder waits for its deadlines.
+ */
 const TIMING: Timing = {
   epochMs: 3000,
-  proposeMs: 400,
-  voteMs: 200,
-  roundDeltaMs: 200,
-  dealMs: 1500,
-  acknowledgeMs: 1500,
+  proposeMs: 600,
+  voteMs: 300,
+  roundDeltaMs: 300,
+  dealMs: 4000,
+  acknowledgeMs: 4000,
 }
 
 /** Testnets are thrown away long before. */

@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Command } from 'commander'
+import { createProgram } from '../../src/cli/program.ts'
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+
+/** Everything under a command, with its path. */
+function leaves(command: Command, path: string): { readonly path: string; readonly command: Command }[] {
+  if (command.commands.length === 0) return [{ path, command }]
+  return command.commands.flatMap(child => leaves(child, `${path} ${child.name()}`))
+}
+
+describe('command line', function () {
+  this.timeout(30_000)
+  let dir: string
+
+  before(() => {
+    dir = mkdtempSync(join(tmpdir(), 'ostraka-cli-'))
+  })
+  after(() => rmSync(dir, { recursive: true }))
+
+  const run = (...args: string[]) => {
+    const env = { ...process.env, OSTRAKA_API: undefined, OSTRAKA_TOKEN_FILE: undefined }
+    const passphrase = { OSTRAKA_PASSPHRASE: 'correct horse' }
+    const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
+      cwd: dir,
+      env: { ...env, ...passphrase },
+    })
+    return { status, stdout: String(stdout), stderr: String(stderr) }
+  }
+
+  it('has every command of INTERFACES.md that this release covers', () => {
+    const paths = leaves(createProgram(), 'ostraka').map(leaf => leaf.path.slice('ostraka '.length))
+    for (const path of [
+      ...['up', 'status', 'down', 'kill', 'start'].map(name => `testnet ${name}`),
+      ...['network create', 'node init', 'node run', 'member list'],
+      ...['create', 'list', 'show', 'import'].map(name => `key ${name}`),
+      ...['show', 'allow', 'deny'].map(name => `policy ${name}`),
+      ...['sign', 'derive', 'encrypt', 'decrypt', 'principal new', 'token create'],
+      ...['status', 'peers', 'log', 'sim'],
+    ]) {
+      assert.ok(paths.includes(path), path)
+    }
+  })
+
+  it('explains every command with an example, and prints JSON when asked', () => {
+    for (const { path, command } of leaves(createProgram(), 'ostraka')) {
+      if (command.name() === 'help') continue
+      let help = ''
+      command.configureOutput({ writeOut: text => (help += text) })
+      command.outputHelp()
+      assert.match(
+        help,
+        new RegExp(`\\$ .*${path.replace('ostraka ', 'ostraka ')}|\\$ .*${path.split(' ').at(-1)}`),
+        path,
+      )
+      assert.match(help, /--json/, path)
+    }
+  })
+
+  it('leaves with 0 after help, 2 after wrong usage, 1 after a refusal with its code', () => {
+    assert.equal(run('--help').status, 0)
+    assert.equal(run('key', 'create', '--help').status, 0)
+    for (const args of [
+      [],
+      ['nonsense'],
+      ['sign', 'name'],
+      ['key', 'create', 'x'],
+      ['key', 'create', 'x', '--kind', 'toy'],
+      ['key', 'create', 'x', '--kind', 'ed25519', '--threshold', 'two'],
+      ['derive', 'x', '--input', 'xyz'],
+      ['log', '--from', '0'],
+      ['encrypt', 'file', '--out', 'x'],
+      ['status', '--unknown'],
+    ]) {
+      assert.equal(run(...args).status, 2, args.join(' '))
+    }
+    const refused = run('status')
+    assert.equal(refused.status, 1)
+    assert.match(refused.stderr, /^not_found: no daemon/)
+    const unreachable = run('status', '--api', 'http://127.0.0.1:1')
+    assert.equal(unreachable.status, 1)
+    assert.match(unreachable.stderr, /^unreachable: /)
+  })
+
+  it('makes a network’s documents, and a daemon refuses to run outside it', () => {
+    assert.equal(run('principal', 'new', '--out', 'operator.json').status, 0)
+    assert.equal(statSync(join(dir, 'operator.json')).mode & 0o777, 0o600)
+    assert.match(run('principal', 'new', '--out', 'operator.json').stderr, /^conflict: /)
+    for (const name of ['a', 'b']) {
+      const made = run('node', 'init', '--dir', name, '--region', 'eu-west', '--lat', '50.1', '--lon', '8.7')
+      assert.equal(made.status, 0, made.stderr)
+    }
+    assert.match(run('node', 'init', '--dir', 'a').stderr, /^conflict: /)
+    const keystore = readFileSync(join(dir, 'a', 'keystore.json'), 'utf8')
+    assert.match(keystore, /scrypt/)
+    const files = ['--operator', 'operator.json', '--member', 'a/member.json']
+    const created = run('network', 'create', '--name', 'acme', ...files, '--json')
+    assert.equal(created.status, 0, created.stderr)
+    const { networkId } = JSON.parse(created.stdout) as { networkId: string }
+    assert.match(networkId, /^[0-9a-f]{64}$/)
+    const stranger = run(
+      'node',
+      'run',
+      '--dir',
+      'b',
+      '--genesis',
+      'genesis.json',
+      '--api',
+      '127.0.0.1:0',
+      '--listen',
+      '/ip4/127.0.0.1/tcp/0',
+    )
+    assert.equal(stranger.status, 1)
+    assert.match(stranger.stderr, /stranger: this node is no member/)
+    writeFileSync(join(dir, 'wrong'), 'another passphrase')
+    const locked = run('node', 'run', '--dir', 'a', '--genesis', 'genesis.json', '--passphrase-file', 'wrong')
+    assert.equal(locked.status, 1)
+    assert.match(locked.stderr, /wrong_passphrase: /)
+  })
+
+  it('never touches a directory that is not a testnet’s', () => {
+    writeFileSync(join(dir, 'precious'), 'x')
+    const up = run('testnet', 'up', '--dir', '.', '--detach')
+    assert.equal(up.status, 1)
+    assert.match(up.stderr, /^conflict: /)
+    assert.equal(readFileSync(join(dir, 'precious'), 'utf8'), 'x')
+    assert.match(run('testnet', 'status', '--dir', '.').stderr, /^not_found: /)
+  })
+})
