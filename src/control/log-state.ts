@@ -123,8 +123,12 @@ export function peerOf(log: LogState, peerId: PeerId): PeerRecord {
   return peer
 }
 
+export function isVoting(log: LogState, peerId: PeerId): boolean {
+  return log.ledger.validators.some(validator => validator.peerId === peerId)
+}
+
 export function isValidator(log: LogState): boolean {
-  return log.ledger.validators.some(validator => validator.peerId === log.self)
+  return isVoting(log, log.self)
 }
 
 export function isMember(log: LogState, peerId: PeerId): boolean {

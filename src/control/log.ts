@@ -11,7 +11,7 @@ import { type CertifiedBlock, certifiedBlockCodec, type PeerMessage, type Step }
 import { checkCertified, checkCertifiedHeader } from './blocks.ts'
 import { advanceSnapshot, commit, drive, want } from './commit.ts'
 import type { ConsensusMessage } from './consensus-state.ts'
-import { isMember, type LogState, peerOf, type Run, warn } from './log-state.ts'
+import { isMember, isVoting, type LogState, peerOf, type Run, warn } from './log-state.ts'
 import type { LogEffect, LogEvent } from './log-types.ts'
 import { failLoad, finishLoad, serve } from './serve.ts'
 import { helpBehind, sayStatus } from './status.ts'
@@ -143,7 +143,7 @@ function onMessage(run: Run, from: PeerId, message: PeerMessage): void {
 
 function onConsensus(run: Run, from: PeerId, message: ConsensusMessage, height: number): void {
   const { log } = run
-  if (!log.ledger.validators.some(({ peerId }) => peerId === from)) return
+  if (!isVoting(log, from)) return
   const current = log.ledger.chain.height + 1
   if (height < current) {
     if (message.type === 'vote') witnessLate(run, message)

@@ -201,6 +201,8 @@ describe('members that do not vote', () => {
     const observers = network.nodes.filter(node => !network.view(node).isValidator)
     assert.equal(observers.length, 4)
     const [one, two] = observers as [SimNode, SimNode]
+    network.run(10_000)
+    assert.equal(network.view(one).answering, 16, 'it knows who answers')
     network.submit(one, 't', signed(network.genesis, createKey('k')))
     network.runUntil(() => one.outcomes.has('t'), 3000, 'inclusion')
     network.stop(two)

@@ -48,6 +48,7 @@ describe('arXiv:1807.04938 Algorithm 1', () => {
     const proposal = scenario.effects.find(e => e.type === 'broadcast' && e.message.type === 'proposal')
     assert.ok(proposal?.type === 'broadcast' && proposal.message.type === 'proposal')
     assert.equal(proposal.message.justification.length, 3)
+    assert.deepEqual(proposal.message.block, a)
     assert.ok(scenario.said().includes('propose 1 A valid 0'))
   })
 

@@ -32,7 +32,8 @@ function outcomes(network: Network): string[] {
   return network.nodes.flatMap(node => [...node.outcomes.values()].map(codeOf))
 }
 
-describe('a crash at any write', () => {
+describe('a crash at any write', function () {
+  this.timeout(60_000)
   for (const victim of [0, 2]) {
     for (const when of ['before', 'after', 'amid'] as const) {
       it(`never makes a validator contradict itself, nor stops the network (${when} it, rank ${victim})`, () => {

@@ -16,7 +16,8 @@ function outcomesOf(network: Network): string[] {
   return network.nodes.flatMap(node => [...node.outcomes.values()].map(codeOf))
 }
 
-describe('an unkind network', () => {
+describe('an unkind network', function () {
+  this.timeout(60_000)
   for (const [nodes, seeds] of [
     [4, 6],
     [5, 3],

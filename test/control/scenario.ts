@@ -12,7 +12,14 @@ import {
 import { blockIdOf } from '../../src/control/ids.ts'
 import { initialState, proposerOf } from '../../src/control/ledger.ts'
 import { type SigningKey, signValue } from '../../src/crypto/index.ts'
-import type { Block, ProposalMessage, Signed, Vote, VoteMessage } from '../../src/wire/index.ts'
+import type {
+  Block,
+  PersistEffect,
+  ProposalMessage,
+  Signed,
+  Vote,
+  VoteMessage,
+} from '../../src/wire/index.ts'
 import { makeGenesis, nodeKeys, START_MS } from './fixture.ts'
 
 export const NIL: Uint8Array = new Uint8Array(0)
@@ -25,6 +32,7 @@ export class Scenario {
   state: ConsensusState
   nowMs: number = START_MS + 1000
   readonly effects: ConsensusEffect[] = []
+  readonly written: PersistEffect[] = []
   readonly #names = new Map<string, string>([['', 'nil']])
   readonly #makeBlock: (round: number, timeMs: number) => Block
 
@@ -65,6 +73,7 @@ export class Scenario {
     const { state, effects } = stepConsensus(this.state, event, this.nowMs)
     this.state = state
     this.effects.push(...effects)
+    this.written.push(...effects.filter(effect => effect.type === 'persist'))
     return effects
   }
 
