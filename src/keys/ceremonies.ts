@@ -9,7 +9,7 @@ import {
   toHex,
 } from '../base/index.ts'
 import type { LedgerReader } from '../control/index.ts'
-import { type SealingKeyPair, type SigningKey, sha256 } from '../crypto/index.ts'
+import { type SealingKeyPair, type SigningKey, sha256, verifySigned } from '../crypto/index.ts'
 import {
   type CommonEvent,
   canonicalBytes,
@@ -252,6 +252,11 @@ function shareRecord(work: Work, record: Uint8Array): void {
   const dealing = sealedDealingCodec.decode(record)
   const ceremony = work.ledger.get<CeremonyRecord>(paths.ceremony(dealing.value.ceremony))
   if (ceremony === undefined) throw new OstrakaError('not_found', 'no such ceremony is open')
+  const isDealers = ceremony.dealers.some(dealer => equalBytes(dealer, dealing.signer))
+  if (!isDealers) throw new OstrakaError('forbidden', 'not a dealer of this ceremony')
+  if (!verifySigned('sealed-dealing', state.world.networkId, dealing)) {
+    throw new OstrakaError('bad_signature', 'the dealer did not sign this dealing')
+  }
   effects.push({ type: 'persist', writes: [{ key: vaultPaths.record(sha256(record)), value: record }] })
   for (const peerId of nodesOf(ceremony.slots)) {
     if (peerId === state.world.peerId) takeRecord(work, record)

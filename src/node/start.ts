@@ -90,10 +90,7 @@ function portOf(driver: Driver, ports: Ports): NodePort {
     },
     onBlock: listener => driver.onBlock(listener),
     submit: transaction =>
-      driver.ask(token => {
-        const deadlineMs = clock.nowMs() + SUBMIT_DEADLINE_MS
-        return { type: 'submit', token, transaction, deadlineMs }
-      }),
+      driver.ask(token => ({ type: 'submit', token, transaction, deadlineMs: SUBMIT_DEADLINE_MS })),
     ceremonyEnd: name => ceremonyEnd(driver, name),
     importPlan: async name => {
       const plan = importPlanOf(driver.state, name)

@@ -151,6 +151,10 @@ export function missingShares(state: NodeState): number {
   return missing
 }
 
+/** An idle log makes a block an epoch; several missing ones mean that something is wrong, though peers still answer. */
+const EPOCHS_WITHOUT_BLOCK = 4
+const GRACE_MS = 10_000
+
 /** Why this node cannot serve; empty when it can. */
 export function complaintsOf(state: NodeState, nowMs: number): string[] {
   const log = viewLog(state.log, nowMs)
@@ -158,6 +162,11 @@ export function complaintsOf(state: NodeState, nowMs: number): string[] {
   if (log.isSyncing) reasons.push('catching up with the control log')
   if (log.answering < log.needed) {
     reasons.push(`no quorum: ${log.answering} of ${log.needed} validators needed are heard of`)
+  }
+  const { chain, genesis } = state.ledger
+  const stillMs = nowMs - chain.timeMs
+  if (stillMs > genesis.timing.epochMs * EPOCHS_WITHOUT_BLOCK + GRACE_MS) {
+    reasons.push(`the control log has stood still for ${Math.round(stillMs / 1000)} s`)
   }
   const isMember = members(state).some(member => member.peerId === state.peerId)
   if (!isMember) reasons.push('this node is not a member of the network')
