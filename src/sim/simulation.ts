@@ -4,7 +4,7 @@ import { cryptoReady, SigningKey } from '../crypto/index.ts'
 import type { Genesis } from '../wire/index.ts'
 import { Byzantine } from './byzantine.ts'
 import { Calls } from './calls.ts'
-import { AcknowledgementCheck } from './checks/acknowledgements.ts'
+import { AcknowledgementCheck, type Machine } from './checks/acknowledgements.ts'
 import { AgreementCheck } from './checks/agreement.ts'
 import { Findings } from './checks/findings.ts'
 import { NonceCheck } from './checks/nonces.ts'
@@ -122,8 +122,8 @@ class Simulation {
     this.#secrets = new SecretCheck(this.#findings, () =>
       this.#honest().map(host => [host.peerId, prefix => host.shares(prefix)] as const),
     )
-    const acknowledgements = new AcknowledgementCheck(this.#findings, isHonest, (peerId, prefix) =>
-      this.#hosts.find(host => host.peerId === peerId)!.disk.unsyncedKeys(prefix),
+    const acknowledgements = new AcknowledgementCheck(this.#findings, isHonest, peerId =>
+      this.#machineOf(peerId),
     )
     this.#network.tamper = frame => this.#byzantine.tamper(frame)
     this.#network.observe = frame => {
@@ -339,6 +339,15 @@ class Simulation {
         const trail = error instanceof Error ? error.stack : stack
         this.#findings.add('a node restarts from its disk', `${host.name}: ${code} ${message}\n${trail}`)
       },
+    }
+  }
+
+  #machineOf(peerId: string): Machine {
+    const host = this.#hosts.find(each => each.peerId === peerId)!
+    return {
+      durableKeys: prefix => host.disk.durableKeys(prefix),
+      unsyncedKeys: prefix => host.disk.unsyncedKeys(prefix),
+      isMaking: name => host.port?.key(name)?.version === 0,
     }
   }
 

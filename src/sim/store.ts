@@ -90,6 +90,11 @@ export class SimDisk {
     return this.#sortedKeys.filter(key => key.startsWith(prefix))
   }
 
+  /** Keys that begin with `prefix` and that a crash at this moment would leave. */
+  durableKeys(prefix: string): string[] {
+    return this.keys(prefix).filter(key => this.#durable.has(key))
+  }
+
   /** Keys that begin with `prefix` and that a crash at this moment could lose. */
   unsyncedKeys(prefix: string): string[] {
     return this.keys(prefix).filter(key => !this.#durable.has(key))

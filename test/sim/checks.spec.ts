@@ -235,20 +235,32 @@ describe('the secret checker', () => {
 })
 
 describe('the acknowledgement checker', () => {
-  it('finds a word that was given before the share was durable', () => {
-    const ceremony = new Uint8Array(32).fill(1)
-    const dealers = [new Uint8Array(32).fill(2)]
-    const word = signValue(keys[0]!, 'transaction', networkId, { type: 'acknowledge', ceremony, dealers })
-    for (const unsynced of [[], ['keys/subshare/1']]) {
-      const findings = new Findings(() => {})
-      const check = new AcknowledgementCheck(
-        findings,
-        () => true,
-        () => unsynced,
-      )
-      check.see(frame('message', { type: 'transactions', transactions: [word] }))
-      equal(findings.list.length, unsynced.length)
-    }
+  const create = signValue(keys[0]!, 'transaction', networkId, { type: 'create-key', name: 'k' })
+  const id = createHash('sha256').update(dagCbor.encode(create)).digest()
+  const ceremony = new Uint8Array(createHash('sha256').update('ostraka/1/ceremony\0').update(id).digest())
+  const dealers = [new Uint8Array(32).fill(2)]
+  const word = signValue(keys[0]!, 'transaction', networkId, { type: 'acknowledge', ceremony, dealers })
+  const see = (durable: readonly string[], unsynced: readonly string[], isMaking: boolean): string[] => {
+    const findings = new Findings(() => {})
+    const machine = { durableKeys: () => durable, unsyncedKeys: () => unsynced, isMaking: () => isMaking }
+    const check = new AcknowledgementCheck(
+      findings,
+      () => true,
+      () => machine,
+    )
+    check.see(frame('message', { type: 'transactions', transactions: [create, word] }))
+    return rules(findings)
+  }
+
+  it('finds a word that was given before the share was durable, or without one', () => {
+    deepEqual(see([], ['share'], true), ['acknowledged is durable'])
+    deepEqual(see([], ['share'], false), ['acknowledged is durable'])
+    deepEqual(see([], [], true), ['acknowledged is durable'])
+  })
+
+  it('is content with durable shares, and with a word repeated when they have been added up', () => {
+    deepEqual(see(['share'], [], true), [])
+    deepEqual(see([], [], false), [])
   })
 })
 

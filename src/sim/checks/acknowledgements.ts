@@ -1,35 +1,67 @@
+import { createHash } from 'node:crypto'
 import * as dagCbor from '@ipld/dag-cbor'
 import { peerIdOf, toHex } from '../../base/index.ts'
-import type { TransactionsMessage } from '../../wire/index.ts'
+import type { SignedTransaction, TransactionsMessage } from '../../wire/index.ts'
 import type { Frame } from '../network.ts'
 import type { Findings } from './findings.ts'
 
-/** What lies on a node's disk under a prefix, but would not survive a power cut at this moment. */
-export type UnsyncedReader = (peerId: string, prefix: string) => readonly string[]
+/** What the checker may look at on a node's machine. */
+export interface Machine {
+  /** Keys under a prefix that would survive a power cut at this moment. */
+  durableKeys(prefix: string): readonly string[]
+  /** Keys under a prefix that would not. */
+  unsyncedKeys(prefix: string): readonly string[]
+  /** Whether the node still waits for the first version of this key. */
+  isMaking(name: string): boolean
+}
+
+const sha256 = (...parts: readonly (Uint8Array | string)[]): Uint8Array => {
+  const hash = createHash('sha256')
+  for (const part of parts) hash.update(part)
+  return hash.digest()
+}
 
 /** A node's word that it holds shares is given when they are durable, not before: others erase theirs on that word. */
 export class AcknowledgementCheck {
   readonly #findings: Findings
   readonly #isHonest: (peerId: string) => boolean
-  readonly #unsynced: UnsyncedReader
+  readonly #machineOf: (peerId: string) => Machine
+  /** Key names by the ceremony that makes them. */
+  readonly #names = new Map<string, string>()
 
-  constructor(findings: Findings, isHonest: (peerId: string) => boolean, unsynced: UnsyncedReader) {
+  constructor(
+    findings: Findings,
+    isHonest: (peerId: string) => boolean,
+    machineOf: (peerId: string) => Machine,
+  ) {
     this.#findings = findings
     this.#isHonest = isHonest
-    this.#unsynced = unsynced
+    this.#machineOf = machineOf
   }
 
   see({ kind, from, bytes }: Frame): void {
     if (kind !== 'message' || !this.#isHonest(from)) return
     const message = dagCbor.decode<TransactionsMessage>(bytes)
     if (message.type !== 'transactions') return
-    for (const { value, signer } of message.transactions) {
-      if (value.type !== 'acknowledge' || peerIdOf(signer) !== from) continue
-      for (const dealer of value.dealers) {
-        const [path] = this.#unsynced(from, `keys/subshare/${toHex(value.ceremony)}/${toHex(dealer)}/`)
-        if (path === undefined) continue
-        this.#findings.add('acknowledged is durable', `${from} vouched for ${path} before it was synced`)
-      }
+    for (const transaction of message.transactions) this.#look(from, transaction)
+  }
+
+  #look(from: string, transaction: SignedTransaction): void {
+    const { value, signer } = transaction
+    if (value.type === 'create-key') {
+      const id = sha256(dagCbor.encode(transaction))
+      this.#names.set(toHex(sha256('ostraka/1/ceremony\0', id)), value.name)
+    }
+    if (value.type !== 'acknowledge' || peerIdOf(signer) !== from) return
+    const machine = this.#machineOf(from)
+    const name = this.#names.get(toHex(value.ceremony))
+    // once the version is active, the shares of single dealings have made way for their sum
+    const isOpen = name !== undefined && machine.isMaking(name)
+    for (const dealer of value.dealers) {
+      const prefix = `keys/subshare/${toHex(value.ceremony)}/${toHex(dealer)}/`
+      const isLacking = isOpen && machine.durableKeys(prefix).length === 0
+      if (!isLacking && machine.unsyncedKeys(prefix).length === 0) continue
+      this.#findings.add('acknowledged is durable', `${from} vouched for ${prefix} before it was synced`)
     }
   }
 }
