@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { toHex } from '../../src/base/index.ts'
+import { blockIdOf } from '../../src/control/index.ts'
+import { joinParts } from '../../src/control/snapshots.ts'
 import type { CertifiedBlock, PeerAnswer } from '../../src/wire/index.ts'
 import { createKey, signed } from './fixture.ts'
 import { Network, type NetworkOptions, type SimNode } from './network.ts'
@@ -162,18 +164,25 @@ describe('a lying peer', () => {
     })
   })
 
-  it('cannot pass off forged headers', () => {
+  it('cannot pass off a forged snapshot with a header made to match', () => {
     const { network, late } = withLaggard(25, { limits: { snapshotInterval: 10 } })
-    lie(network, late, answer =>
-      answer.type === 'headers' && answer.headers.length > 0
-        ? {
-            ...answer,
-            headers: answer.headers.map(one => ({
-              ...one,
-              header: { ...one.header, stateRoot: new Uint8Array(32).fill(7) },
-            })),
-          }
-        : answer,
+    let root = new Uint8Array(32)
+    lie(network, late, answer => {
+      if (answer.type === 'snapshot') {
+        const bytes = answer.bytes.slice()
+        bytes[Buffer.from(bytes).indexOf('owner') + 12]! ^= 1
+        root = joinParts([bytes]).root().slice()
+        return { ...answer, bytes }
+      }
+      if (answer.type !== 'headers' || answer.headers.length === 0) return answer
+      const last = answer.headers.at(-1)!
+      const header = { ...last.header, stateRoot: root }
+      const certificate = { ...last.certificate, blockId: blockIdOf(header) }
+      return { ...answer, headers: [...answer.headers.slice(0, -1), { header, certificate }] }
+    })
+    assert.ok(
+      late.notes.some(note => note.includes('bad_certificate')),
+      late.notes.join(),
     )
   })
 

@@ -54,33 +54,45 @@ describe('misbehaviour', () => {
     const right = scenario.proposal(0, scenario.block('A', 0))
     const wrong = scenario.proposal(1, scenario.block('A', 0))
     scenario.hear({ ...right, proposal: { ...wrong.proposal, value: right.proposal.value } })
+    const usurped = signValue(scenario.keys[1]!, 'proposal', scenario.hooks.networkId, right.proposal.value)
+    scenario.hear({ ...right, proposal: usurped })
     scenario.hear({ ...right, block: scenario.block('B', 0, scenario.nowMs + 1) })
     assert.equal(scenario.state.rounds.get(0)?.proposal ?? null, null)
   })
 
-  for (const nodes of [4, 7]) {
-    it(`an equivocator among ${nodes} validators is convicted in the log, and stops nobody`, () => {
+  it('a block cannot name another round as its first: that would move the lead', () => {
+    const scenario = new Scenario(3)
+    scenario.want()
+    scenario.propose(0, scenario.block('A', 1))
+    assert.deepEqual(scenario.said(), ['prevote 0 nil'])
+  })
+
+  for (const [nodes, steps, sharing] of [
+    [4, ['prevote', 'precommit'], true],
+    [7, ['prevote', 'precommit'], true],
+    [4, ['prevote'], true],
+    [7, ['precommit'], false],
+  ] as const) {
+    const how = sharing ? '' : ', found by certificates alone'
+    it(`an equivocator among ${nodes} validators (${steps}) is convicted in the log, and stops nobody${how}`, () => {
       const network = new Network({ nodes, seed: `equivocator-${nodes}`, timing: { epochMs: 2000 } })
       const liar = network.nodes[1]!
       liar.isHonest = false
-      network.meddle = (from, to, message) =>
-        from === liar ? [twoFaced(network, liar, to, message)] : [message]
+      network.meddle = (from, to, message) => {
+        if (from === liar) return [twoFaced(network, liar, to, message, steps)]
+        const isShown = message.type === 'vote' && !equalBytes(message.vote.signer, from.key.publicKey)
+        return isShown && !sharing ? [] : [message]
+      }
       network.startAll()
       const honest = network.nodes.filter(node => node !== liar)
       for (let number = 0; number < 8; number++) {
-        network.submit(
-          honest[number % honest.length]!,
-          `t${number}`,
-          signed(network.genesis, createKey(`k${number}`)),
-        )
+        const node = honest[number % honest.length]!
+        network.submit(node, `t${number}`, signed(network.genesis, createKey(`k${number}`)))
         network.run(700)
       }
-      network.runUntil(
-        () =>
-          honest.every(node => network.state(node).records.get(`conviction/${liar.peerId}`) !== undefined),
-        30_000,
-        'conviction',
-      )
+      const isConvicted = (node: SimNode): boolean =>
+        network.state(node).records.get(`conviction/${liar.peerId}`) !== undefined
+      network.runUntil(() => honest.every(isConvicted), 30_000, 'conviction')
       for (const node of honest) {
         const convicted = [...network.state(node).records.entries('conviction/')].map(entry => entry.path)
         assert.deepEqual(convicted, [`conviction/${liar.peerId}`])
@@ -90,11 +102,18 @@ describe('misbehaviour', () => {
   }
 })
 
-/** Tells half of the others the opposite of every vote. */
-function twoFaced(network: Network, liar: SimNode, to: SimNode, message: PeerMessage): PeerMessage {
-  if (message.type !== 'vote' || to.index % 2 === 0) return message
-  if (!equalBytes(message.vote.signer, liar.key.publicKey) || message.vote.value.blockId.length === 0)
+/** Tells half of the others nil where it tells the other half a block. */
+function twoFaced(
+  network: Network,
+  liar: SimNode,
+  to: SimNode,
+  message: PeerMessage,
+  steps: readonly string[],
+): PeerMessage {
+  if (message.type !== 'vote' || to.index % 2 === 0 || !steps.includes(message.step)) return message
+  if (!equalBytes(message.vote.signer, liar.key.publicKey) || message.vote.value.blockId.length === 0) {
     return message
+  }
   const value = { ...message.vote.value, blockId: NIL }
   return { ...message, vote: signValue(liar.key, message.step, networkIdOf(network.genesis), value) }
 }

@@ -154,6 +154,22 @@ describe('when blocks are made', () => {
     )
   })
 
+  it('clocks that differ make no one count the leader as late', () => {
+    const network = new Network({
+      nodes: 5,
+      seed: 'clocks',
+      timing: { epochMs: 5000, proposeMs: 100 },
+      skewMs: 200,
+    })
+    network.startAll()
+    for (let epoch = 0; epoch < 10; epoch++) {
+      network.run(5000)
+      const { tip } = network.view(network.nodes[0]!)
+      assert.equal(tip?.header.round ?? 0, 0)
+    }
+    assert.ok(network.view(network.nodes[0]!).height >= 9)
+  })
+
   it('a deadline that the ledger holds gets a block once block time passes it, and its hook is told which', () => {
     const { network, node } = started()
     network.submit(node, 't', signed(network.genesis, createKey('later')))
