@@ -15,6 +15,9 @@ export interface SimOptions {
   readonly json?: boolean | undefined
 }
 
+/** Batches take minutes; this often they say that they are alive. */
+const PROGRESS_EVERY = 25
+
 /** From so many seeds on, every kind of fault must have fired, or the storms are no storms. */
 const TELLING_SEEDS = 40
 
@@ -27,8 +30,12 @@ export async function runSim(options: SimOptions): Promise<number> {
     return report.findings.length === 0 ? 0 : 1
   }
   const seeds = Array.from({ length: options.seeds }, (_, index) => index + 1)
+  let done = 0
   const reports = await runBatch(seeds, { nodes, ops }, report => {
-    if (!json && report.findings.length > 0) console.log(describeReport(report, options))
+    done++
+    if (json) return
+    if (report.findings.length > 0) console.log(describeReport(report, options))
+    if (done % PROGRESS_EVERY === 0 && done < seeds.length) console.log(`${done} of ${seeds.length} seeds`)
   })
   const summary = summarize(reports, nodes)
   console.log(json ? JSON.stringify(summary) : describeSummary(summary))
