@@ -168,6 +168,21 @@ describe('edwards25519', () => {
       assert.ok(equalBytes(group.multiply(group.multiplyBase(a), b).bytes, expected.toBytes()))
     }
   })
+
+  it("finds the same point for an encoding as noble's decoder, the base's relatives included", () => {
+    const group = groupByName('edwards25519')
+    const rng = new SeededRng('edwards25519 points')
+    const { Point } = ed25519
+    const random = Array.from({ length: 50 }, () => group.multiplyBase(group.randomScalar(rng)).bytes)
+    const { BASE, ZERO } = Point
+    const special = [BASE, BASE.negate(), BASE.double(), BASE.double().negate(), ZERO]
+    for (const bytes of [...special.map(point => point.toBytes()), ...random]) {
+      const element = group.decodeAllowingIdentity(bytes)
+      // a sum of points in which a wrong coordinate would show
+      const found = group.add(group.publicMultiplySmall(element, 3), element)
+      assert.ok(equalBytes(found.bytes, Point.fromBytes(bytes).multiplyUnsafe(4n).toBytes()))
+    }
+  })
 })
 
 describe('ristretto255', () => {
