@@ -11,7 +11,7 @@ const IN_PROCESS = [
 ] as const
 /** Each creation is seconds of work for a whole network; a few tell enough. */
 const DAEMON_KEYS = 8
-const IN_PROCESS_KEYS = 3
+const IN_PROCESS_KEYS = 2
 const KIND = 'ed25519'
 
 async function run(bench: Bench): Promise<void> {

@@ -4,13 +4,14 @@ import { parseArgs } from 'node:util'
 import { atRest } from './at-rest.ts'
 import { blocks } from './blocks.ts'
 import { dealing } from './dealing.ts'
+import { derivation } from './derivation.ts'
 import { endToEnd } from './end-to-end.ts'
 import { keyCreation } from './key-creation.ts'
 import { partials } from './partials.ts'
 import { type Figure, figureLine, isMet, type Part } from './report.ts'
 import { signing } from './signing.ts'
 
-const PARTS: readonly Part[] = [partials, signing, dealing, endToEnd, keyCreation, blocks, atRest]
+const PARTS: readonly Part[] = [partials, signing, derivation, dealing, endToEnd, keyCreation, blocks, atRest]
 const DEFAULT_SECONDS = 5
 
 const HELP = `npm run bench -- [--only NAME]... [--seconds N] [--json]

@@ -5,8 +5,8 @@ import { nobleSigning } from './noble-signing.ts'
 import type { Bench, Part } from './report.ts'
 import { type SharedKey, shareKey, systemRng } from './shared-key.ts'
 
-const THRESHOLD = 3
-const SHARES = 5
+export const THRESHOLD = 3
+export const SHARES = 5
 export const MESSAGE_BYTES = 100
 
 /** Our whole FROST(Ed25519) computation: three holders commit and sign, the gateway aggregates and verifies. */
