@@ -8,6 +8,7 @@ export const FAULT_KINDS = [
   'crash',
   'outage',
   'unsynced-loss',
+  'disk-full',
   'clock-jump',
   'record-missing',
   'bad-partial',

@@ -14,6 +14,7 @@ export interface Plan {
   readonly partitionEveryMs: number | undefined
   readonly crashEveryMs: number | undefined
   readonly clockJumpEveryMs: number | undefined
+  readonly fullDiskEveryMs: number | undefined
   readonly outageAtMs: number | undefined
   readonly recordMissRate: number
   /** How long a disk takes to make a write durable. */
@@ -66,6 +67,7 @@ export function drawPlan(seed: number, nodes: number, spanMs: number): Plan {
     partitionEveryMs: maybe(0.5, () => between(3000, 15_000)),
     crashEveryMs: maybe(0.6, () => between(3000, 15_000)),
     clockJumpEveryMs: maybe(0.4, () => between(5000, 20_000)),
+    fullDiskEveryMs: maybe(0.25, () => between(5000, 20_000)),
     outageAtMs: maybe(0.2, () => between(0.2, 0.8) * spanMs),
     recordMissRate: maybe(0.4, () => between(0.05, 0.5)) ?? 0,
     syncMs: between(1, 40),

@@ -101,7 +101,10 @@ export class SimDisk {
   }
 
   write(batch: readonly Write[]): void {
-    if (this.#isFull) throw new OstrakaError('storage_full', 'no space is left')
+    if (this.#isFull) {
+      this.#context.faults.add('disk-full')
+      throw new OstrakaError('storage_full', 'no space is left')
+    }
     const copy = batch.map(({ key, value }) => ({ key, value: value && new Uint8Array(value) }))
     for (const { key } of copy) this.#corrupt.delete(key)
     this.#unsynced.push(copy)

@@ -20,6 +20,7 @@ export interface StormContext {
 
 const PARTITION_MS: Range = [500, 12_000]
 const DOWN_MS: Range = [200, 5000]
+const FULL_MS: Range = [200, 5000]
 const OUTAGE_MS: Range = [500, 2500]
 /** Beyond what time daemons leave; a request's skew allowance is 5 s. */
 const CLOCK_JUMP_MS = 4000
@@ -44,6 +45,7 @@ export class Storm {
     this.#every(plan.partitionEveryMs, () => this.#partition())
     this.#every(plan.crashEveryMs, () => this.#crash())
     this.#every(plan.clockJumpEveryMs, () => this.#jump())
+    this.#every(plan.fullDiskEveryMs, () => this.#fillDisk())
     if (plan.outageAtMs !== undefined) this.#later(plan.outageAtMs, () => this.#outage())
   }
 
@@ -56,6 +58,7 @@ export class Storm {
     for (const heal of this.#healing) heal()
     for (const host of hosts) {
       host.clockOffsetMs = 0
+      host.disk.fill(false)
       if (!host.isUp) start(host)
     }
   }
@@ -128,6 +131,12 @@ export class Storm {
     const { hosts, rng, faults } = this.#context
     this.#pick(hosts).clockOffsetMs = Math.round((2 * randomUnit(rng) - 1) * CLOCK_JUMP_MS)
     faults.add('clock-jump')
+  }
+
+  #fillDisk(): void {
+    const { disk } = this.#pick(this.#context.hosts)
+    disk.fill(true)
+    this.#later(this.#between(FULL_MS), () => disk.fill(false))
   }
 
   #pick<T>(from: readonly T[]): T {

@@ -9,6 +9,7 @@ const PLAN: Plan = {
   partitionEveryMs: undefined,
   crashEveryMs: undefined,
   clockJumpEveryMs: undefined,
+  fullDiskEveryMs: undefined,
   outageAtMs: undefined,
   recordMissRate: 0,
   syncMs: 40,

@@ -12,6 +12,7 @@ const CALM_PLAN: Plan = {
   partitionEveryMs: undefined,
   crashEveryMs: undefined,
   clockJumpEveryMs: undefined,
+  fullDiskEveryMs: undefined,
   outageAtMs: undefined,
   recordMissRate: 0,
   syncMs: 4,
@@ -87,6 +88,11 @@ describe('a simulated network', function () {
     const { faults, seen } = await passes({ outageAtMs: 6000 }, { seed: 6 })
     equal(faults.outage, 1)
     ok(seen.keys > 2)
+  })
+
+  it('bears disks that are full for a while, and confirms nothing that is not stored', async () => {
+    const { faults } = await passes({ fullDiskEveryMs: 600, crashEveryMs: 3000 }, { seed: 8 })
+    ok(faults['disk-full'] > 2)
   })
 
   it('bears clocks that jump and a DHT that does not find', async () => {
