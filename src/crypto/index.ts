@@ -1,4 +1,4 @@
-export { AEAD_KEY_BYTES, AEAD_NONCE_BYTES, AEAD_TAG_BYTES, AeadKey } from './aead.ts'
+export { AEAD_NONCE_BYTES, AeadKey } from './aead.ts'
 export { judgeComplaint, proveBadShare } from './complaint.ts'
 export {
   combineShares,
@@ -12,7 +12,7 @@ export {
   type SealedShareBytes,
   verifyDealing,
 } from './dealing.ts'
-export { type DleqDomain, type DleqProof, type DleqStatement, proveDleq, verifyDleq } from './dleq.ts'
+export type { DleqDomain, DleqProof, DleqStatement } from './dleq.ts'
 export { scalarFromSeed } from './ed25519.ts'
 export { edwards25519 } from './edwards25519.ts'
 export {
@@ -31,18 +31,16 @@ export type {
   Signer,
   SignItem,
 } from './frost.ts'
-export { type NonceCommitments, SecretNonces } from './frost-nonces.ts'
+export type { NonceCommitments } from './frost-nonces.ts'
 export type { SigningCommitment } from './frost-package.ts'
 export type { Element, Group, GroupName, Scalar } from './group.ts'
 export { groupByName } from './groups.ts'
 export { sha256, sha512 } from './hash.ts'
-export { hashToScalar } from './hash-to-group.ts'
-export { checkPublicKey, SIGNATURE_BYTES, SigningKey, verifyEd25519 } from './identity.ts'
+export { checkPublicKey, SigningKey, verifyEd25519 } from './identity.ts'
 export { hkdfSha512 } from './kdf.ts'
 export {
   combinePartials,
   combineProven,
-  findBadPartials,
   multiplyByShare,
   type ProvenPartial,
   type SlotPartial,
@@ -88,7 +86,6 @@ export {
 export {
   combineDecryption,
   decodeEncapsulation,
-  decryptDomain,
   decryptPartial,
   privateKeyToScalar,
   publicKeyFromEdwards,

@@ -18,7 +18,6 @@ export { MAX_GOSSIP_BYTES } from './gossip.ts'
 export type { Security } from './host.ts'
 export {
   createKeystore,
-  DEFAULT_COST,
   type KeystoreContent,
   LOWEST_COST,
   openKeystore,
@@ -26,7 +25,7 @@ export {
   saveKeystore,
 } from './keystore.ts'
 export { createLogger, type Logger, type LoggerOptions, type LogLevel, silentLogger } from './logger.ts'
-export { PASSPHRASE_VARIABLE, type PassphraseSources, readPassphrase } from './passphrase.ts'
+export { type PassphraseSources, readPassphrase } from './passphrase.ts'
 export { SystemClock, SystemRng }
 
 // Queries reach everybody else from this many peers; fewer suffice when fewer are connected.

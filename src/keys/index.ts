@@ -14,7 +14,6 @@ export {
   complain,
   createKey,
   deal,
-  eligibleMembers,
   setPolicy,
   settleDeadlines,
 } from './handlers.ts'
