@@ -5,7 +5,7 @@ import { transactionIdOf } from '../../src/control/ids.ts'
 import { applyBlock, initialState, type LedgerState, type Reducer } from '../../src/control/index.ts'
 import { DEFAULT_LIMITS } from '../../src/control/log-types.ts'
 import { Mempool } from '../../src/control/mempool.ts'
-import type { SignedTransaction } from '../../src/wire/index.ts'
+import { type SignedTransaction, transactionListCodec } from '../../src/wire/index.ts'
 import { createKey, makeGenesis, nodeKeys, START_MS, signed, testReducer } from './fixture.ts'
 
 const genesis = makeGenesis(nodeKeys(4))
@@ -83,7 +83,11 @@ describe('the mempool', () => {
     const pool = new Mempool(DEFAULT_LIMITS, reducer)
     const state = initialState(genesis)
     for (let n = 0; n < 20; n++) pool.add(state, create(`k${n}`), START_MS, true)
-    assert.equal(pool.take(1000).length, 2)
+    const sizes = [1, 2, 3].map(count => transactionListCodec.encode(pool.take(1_000_000, count)).length)
+    for (const [index, sizeBytes] of sizes.entries()) {
+      assert.ok(pool.take(sizeBytes - 1).length <= index)
+      assert.equal(pool.take(sizeBytes + 9).length, index + 1)
+    }
     assert.equal(pool.take(1_000_000, 7).length, 7)
   })
 
