@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { withDaemons } from './daemons.ts'
 import { median } from './measure.ts'
-import { residentMbOf } from './processes.ts'
+import { nodeOptionsOf, residentMbOf } from './processes.ts'
 import type { Bench, Part } from './report.ts'
 
 const LIBRARIES = fileURLToPath(new URL('./libraries.ts', import.meta.url))
@@ -14,11 +14,12 @@ async function run({ figure, remark }: Bench): Promise<void> {
   remark(
     `each of five daemons for ${REST_MS / 1000} s after their start, with no clients; 1 MB is 10^6 bytes`,
   )
-  const bare = memoryOf('-p', 'process.memoryUsage.rss()')
-  const libraries = memoryOf(LIBRARIES)
-  figure({ name: 'Node alone', value: bare, unit: 'MB' })
-  figure({ name: 'Node and the libraries, loaded only', value: libraries, unit: 'MB' })
   await withDaemons(async ({ nodes }) => {
+    const options = nodeOptionsOf(nodes[0]!.pid)
+    const bare = memoryOf(...options, '-p', 'process.memoryUsage.rss()')
+    const libraries = memoryOf(...options, LIBRARIES)
+    figure({ name: 'Node alone, with the daemons’ options', value: bare, unit: 'MB' })
+    figure({ name: 'Node and the libraries, loaded only', value: libraries, unit: 'MB' })
     const samples: number[][] = nodes.map(() => [])
     const end = performance.now() + REST_MS
     while (performance.now() < end) {

@@ -17,3 +17,12 @@ export function residentMbOf(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   return (Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)![1]) * 1024) / 1e6
 }
+
+/** The options that a Node process was started with, before its program's path: proc(5), cmdline. */
+export function nodeOptionsOf(pid: number): readonly string[] {
+  const [, ...args] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+  return args.slice(
+    0,
+    args.findIndex(arg => !arg.startsWith('-')),
+  )
+}
