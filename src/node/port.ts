@@ -92,6 +92,8 @@ export interface KeyView {
   readonly publicKey: Uint8Array
   readonly threshold: number
   readonly shares: number
+  /** Counts the share sets that the current version has had: refreshes, reshares and repairs. */
+  readonly generation: number
   /** Who holds which slot of the current version. */
   readonly holders: readonly { readonly slot: number; readonly peerId: PeerId }[]
   /** `creating`, `active`, `degraded` (fewer slots than wanted), `aborted`. */
@@ -106,6 +108,7 @@ export interface KeyView {
     readonly state: string
     readonly publicKey: Uint8Array
     readonly height: number
+    readonly generation: number
     /** Who dealt, and the Feldman commitments A_0 … A_{t-1} of the joint polynomial. */
     readonly dealers: readonly PeerId[]
     readonly commitments: readonly Uint8Array[]

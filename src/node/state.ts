@@ -12,19 +12,25 @@ import {
 import { type SealingKeyPair, type SigningKey, verifySigned } from '../crypto/index.ts'
 import {
   acknowledge,
+  announceSealingKey,
   type CeremonyState,
+  changeKey,
   complain,
   createGateway,
   createHolder,
   createKey,
   deal,
+  endRetention,
   type GatewayState,
   type HolderState,
   type KeyDirectory,
   type KeyRecord,
   keyPaths,
+  openRefreshes,
   recoverCeremonies,
   reportEvidence,
+  retireVersion,
+  scheduleRepairs,
   setPolicy,
   settleDeadlines,
   Vault,
@@ -32,7 +38,14 @@ import {
   vaultPaths,
 } from '../keys/index.ts'
 import { type BeaconState, createBeacons, type RoundTrips } from '../trust/index.ts'
-import { type Beacon, type Genesis, type Load, type Member, sealedDealingCodec } from '../wire/index.ts'
+import {
+  type Beacon,
+  DEFAULT_REFRESH_MS,
+  type Genesis,
+  type Load,
+  type Member,
+  sealedDealingCodec,
+} from '../wire/index.ts'
 
 /** What one node is made of, besides the ports. */
 export interface NodeOptions {
@@ -70,13 +83,16 @@ export interface NodeState {
 export const REDUCER: Reducer = {
   transactions: {
     'create-key': createKey,
+    'change-key': changeKey,
+    'retire-version': retireVersion,
+    'announce-sealing-key': announceSealingKey,
     deal,
     acknowledge,
     complain,
     'set-policy': setPolicy,
     'report-evidence': reportEvidence,
   },
-  atBlock: [settleDeadlines],
+  atBlock: [settleDeadlines, endRetention, openRefreshes, scheduleRepairs],
 }
 
 /** The store's entries that a node wants to see when it starts. */
@@ -105,12 +121,14 @@ export function recoverNode(
       sealingKeys,
       vault: new Vault(options.storageKey),
       acknowledgeMs: genesis.timing.acknowledgeMs,
+      refreshMs: genesis.timing.refreshMs ?? DEFAULT_REFRESH_MS,
+      createdMs: genesis.createdMs,
       ledger: reader,
     },
     keyEntries,
   )
-  const share = (keyId: Uint8Array, version: number, slot: number): Secret | undefined =>
-    ceremonies.shares.get(vaultPaths.share(keyId, version, slot))
+  const share = (keyId: Uint8Array, version: number, generation: number, slot: number): Secret | undefined =>
+    ceremonies.shares.get(vaultPaths.share(keyId, version, generation, slot))
   const trust = (peer: PeerId): number => (reader().get(keyPaths.conviction(peer)) === undefined ? 1 : 0)
   const state: NodeState = {
     options,

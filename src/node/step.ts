@@ -170,11 +170,11 @@ class Turn {
       case 'applied':
         state.ledger = effect.state
         this.outward.push({ type: 'block', certified: effect.certified })
-        this.#ceremonies({ type: 'applied', isJump: false })
+        this.#ceremonies({ type: 'applied', height: state.ledger.chain.height, isJump: false })
         return
       case 'restored':
         state.ledger = effect.state
-        this.#ceremonies({ type: 'applied', isJump: true })
+        this.#ceremonies({ type: 'applied', height: state.ledger.chain.height, isJump: true })
         return
       case 'included':
         this.#included(effect)

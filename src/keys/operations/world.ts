@@ -15,7 +15,7 @@ export interface HolderWorld extends KeyDirectory {
   readonly peerId: PeerId
   readonly identity: SigningKey
   /** The share itself, lent: the holder neither keeps nor wipes it. Undefined while it has not arrived. */
-  share(keyId: Uint8Array, version: number, slot: number): Secret | undefined
+  share(keyId: Uint8Array, version: number, generation: number, slot: number): Secret | undefined
 }
 
 /** What a gateway needs of its node. */
