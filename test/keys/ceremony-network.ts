@@ -97,6 +97,8 @@ export class CeremonyNetwork {
     }
     this.ledger = initialState(genesis)
     for (const part of parts) this.#add(part)
+    for (const node of this.nodes)
+      this.#perform(node, beginCeremonies(node.state, this.nowMs, this.rng).effects)
   }
 
   #add(part: { identity: SigningKey; sealingKeys: SealingKeyPair; storageKey: Secret }): void {
