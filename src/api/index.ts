@@ -21,6 +21,7 @@ export {
   type PolicyJson,
   publicKeyOfRecipient,
   type StatusJson,
+  type TrustJson,
 } from './json.ts'
 export type * from './port.ts'
 export {

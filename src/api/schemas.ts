@@ -117,6 +117,34 @@ export const peers: JsonSchema = object({
   ),
 })
 
+const conviction = { peerId: text, reason: text, height: count }
+
+export const trust: JsonSchema = object({
+  epoch: count,
+  scores: listOf(object({ peerId: text, state: text, score: amount, opinion: amount, fines: count })),
+  reports: listOf(
+    object({
+      reporter: text,
+      epoch: count,
+      observations: listOf(
+        object(
+          {
+            subject: text,
+            beaconsDue: count,
+            beaconsSeen: count,
+            answers: count,
+            late: count,
+            wrong: count,
+            roundTripMs: count,
+          },
+          ['roundTripMs'],
+        ),
+      ),
+    }),
+  ),
+  convictions: listOf(object({ ...conviction, transactionId: text })),
+})
+
 export const sealedShare: JsonSchema = object({ slot: slotCount, sealed: bytes })
 export const possession: JsonSchema = object({ challenge: bytes, response: bytes })
 

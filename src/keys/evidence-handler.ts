@@ -44,7 +44,8 @@ function judgeDeals(networkId: Uint8Array, evidence: ConflictingDeals): Verdict 
 }
 
 function judgeBeacons(networkId: Uint8Array, { first, second }: ConflictingBeacons): Verdict | undefined {
-  if (!equalBytes(first.signer, second.signer) || first.value.sequence !== second.value.sequence) return undefined
+  if (!equalBytes(first.signer, second.signer) || first.value.sequence !== second.value.sequence)
+    return undefined
   if (equalBytes(canonicalBytes(first.value), canonicalBytes(second.value))) return undefined
   const isSigned = [first, second].every(beacon => verifySigned('beacon', networkId, beacon))
   return isSigned ? { culprit: first.signer, reason: 'equivocation' } : undefined

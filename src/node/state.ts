@@ -37,7 +37,18 @@ import {
   type VersionRecord,
   vaultPaths,
 } from '../keys/index.ts'
-import { type BeaconState, createBeacons, type RoundTrips } from '../trust/index.ts'
+import {
+  agreedTrust,
+  atSendersRisk,
+  type BeaconState,
+  createBeacons,
+  createObservations,
+  type ObservationState,
+  type RoundTrips,
+  removeConvicted,
+  settleTrust,
+  takeReport,
+} from '../trust/index.ts'
 import {
   type Beacon,
   DEFAULT_REFRESH_MS,
@@ -72,6 +83,7 @@ export interface NodeState {
   readonly holder: HolderState
   readonly beacons: BeaconState
   readonly roundTrips: RoundTrips
+  readonly observations: ObservationState
   readonly connected: Set<PeerId>
   /** Operations answered as holder since the last beacon. */
   served: number
@@ -90,9 +102,11 @@ export const REDUCER: Reducer = {
     acknowledge,
     complain,
     'set-policy': setPolicy,
-    'report-evidence': reportEvidence,
+    'report-evidence': atSendersRisk(reportEvidence),
+    report: takeReport,
   },
   atBlock: [settleDeadlines, endRetention, openRefreshes, scheduleRepairs],
+  atEnd: [removeConvicted, settleTrust],
 }
 
 /** The store's entries that a node wants to see when it starts. */
@@ -129,7 +143,7 @@ export function recoverNode(
   )
   const share = (keyId: Uint8Array, version: number, generation: number, slot: number): Secret | undefined =>
     ceremonies.shares.get(vaultPaths.share(keyId, version, generation, slot))
-  const trust = (peer: PeerId): number => (reader().get(keyPaths.conviction(peer)) === undefined ? 1 : 0)
+  const trust = (peer: PeerId): number => agreedTrust(reader(), peer)
   const state: NodeState = {
     options,
     networkId,
@@ -141,6 +155,7 @@ export function recoverNode(
     gateway: createGateway({ ...directory, networkId, peerId, trust }),
     beacons: createBeacons(networkId, options.beaconIntervalMs),
     roundTrips: new Map(),
+    observations: createObservations(options.beaconIntervalMs),
     connected: new Set(),
     served: 0,
     submissions: 0,

@@ -19,13 +19,13 @@ function members(state: NodeState): MemberRecord[] {
 }
 
 function memberView(state: NodeState, member: MemberRecord): MemberView {
-  const { peerId, location, weight } = member
+  const { peerId, location, weight, state: standing } = member
   const isConvicted = reading(state.ledger).get(keyPaths.conviction(peerId)) !== undefined
   const link = peerId === state.peerId ? 'self' : state.connected.has(peerId) ? 'connected' : 'unreachable'
   return {
     peerId,
     region: location.region,
-    state: isConvicted ? 'convicted' : link,
+    state: isConvicted ? 'convicted' : standing === 'active' ? link : standing,
     trust: isConvicted ? 0 : weight,
     roundTripMs: medianRoundTrip(state.roundTrips, peerId),
   }

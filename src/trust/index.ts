@@ -1,2 +1,11 @@
 export { type BeaconState, createBeacons, type HeardBeacon, hearBeacon, makeBeacon } from './beacons.ts'
+export {
+  createObservations,
+  makeReport,
+  noteAnswer,
+  noteBeat,
+  type ObservationState,
+} from './observations.ts'
+export * from './records.ts'
+export { agreedTrust, atSendersRisk, removeConvicted, settleTrust, takeReport, trustOf } from './reducer.ts'
 export { medianRoundTrip, noteRoundTrip, type RoundTrips } from './round-trips.ts'

@@ -31,6 +31,7 @@ import type {
   OperationResult,
   PeerView,
   StatusView,
+  TrustView,
 } from '../../src/node/index.ts'
 import {
   type CertifiedBlock,
@@ -104,6 +105,12 @@ export class SoloNode implements NodePort {
     const location = { region: 'local', latitude: 0, longitude: 0 }
     const unheard = { software: null, height: null, load: null, beaconAgeMs: null }
     return this.status().members.map(member => ({ ...member, ...unheard, location }))
+  }
+
+  trust(): TrustView {
+    const { peerId } = this
+    const scores = [{ peerId, state: 'active', score: 1, opinion: 1, fines: 0 }]
+    return { epoch: 0, scores, reports: [], convictions: [] }
   }
 
   keys(): readonly KeyView[] {
