@@ -196,7 +196,13 @@ class HttpClient implements Client {
 
   archiveVersion(name: string, version: number, retainUntilMs?: number): Promise<KeyJson> {
     const until = retainUntilMs === undefined ? {} : { retainUntilMs }
-    return this.#retire(name, 'archive', { type: 'retire-version', name, version, state: 'archived', ...until })
+    return this.#retire(name, 'archive', {
+      type: 'retire-version',
+      name,
+      version,
+      state: 'archived',
+      ...until,
+    })
   }
 
   destroyVersion(name: string, version: number): Promise<KeyJson> {

@@ -54,6 +54,7 @@ const version: JsonSchema = object({
   version: count,
   state: text,
   publicKey: bytes,
+  generation: count,
   height: count,
   dealers: listOf(text),
   commitments: { ...listOf(bytes), description: 'Feldman commitments A_0 … A_{t-1}.' },
@@ -65,6 +66,7 @@ export const key: JsonSchema = object(
     kind,
     keyId: text,
     version: { ...count, description: '0 while the first version is being made.' },
+    generation: { ...count, description: 'How often its shares have been made anew.' },
     publicKey: {
       ...bytes,
       description: '32 raw bytes; BIP-340 x-only for secp256k1; empty while version is 0.',
