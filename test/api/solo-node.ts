@@ -230,6 +230,7 @@ export class SoloNode implements NodePort {
       ...value,
       keyId: toHex(ceremony),
       version: 0,
+      generation: 0,
       publicKey: new Uint8Array(0),
       holders: [],
       state: 'creating',
@@ -286,6 +287,7 @@ export class SoloNode implements NodePort {
     const publicKey = publicKeyOf(key, commitments[0]!)
     const version = {
       version: 1,
+      generation: 0,
       state: 'active',
       publicKey,
       height: this.#blocks.length + 1,
@@ -305,7 +307,7 @@ export class SoloNode implements NodePort {
 
   #contextOf(key: SoloKey, dealer: Uint8Array): Uint8Array {
     const ceremony = { id: key.ceremony, keyId: key.ceremony, version: 1 }
-    return dealingContext(this.networkId, ceremony, dealer)
+    return dealingContext(this.networkId, ceremony, { dealer, fromSlot: 0 })
   }
 
   #answer(key: SoloKey, request: OperationRequest): OperationResult {

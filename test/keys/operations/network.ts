@@ -100,13 +100,16 @@ export function dealKey(
       keyId,
       version: 1,
       state: 'active',
+      generation: 0,
+      retainUntilMs: 0,
       ceremony: new Uint8Array(32),
       publicKey,
       threshold,
-      slots,
+      slots: slots.map(slot => ({ ...slot, sealingKey: new Uint8Array(32) })),
       commitments: commitments.map(element => element.bytes),
-      dealers: [],
+      dealings: [],
       height: 1,
+      timeMs: 1,
     },
     secret: new Secret(secret),
     shares: new Map(slots.map(({ slot }) => [slot, evaluate(group, polynomial, slot)])),
@@ -259,7 +262,7 @@ export class TestNetwork {
       networkId: NETWORK_ID,
       peerId,
       identity,
-      share: (keyId, version, slot) => {
+      share: (keyId, version, _generation, slot) => {
         const key = this.keys.find(
           one => toHex(one.key.keyId) === toHex(keyId) && one.version.version === version,
         )
