@@ -1,11 +1,13 @@
-import { toHex } from '../base/index.ts'
+import { type PeerId, type Rng, toHex } from '../base/index.ts'
 import { epochStartMs, type MemberRecord } from '../control/index.ts'
 import { type ConvictionRecord, gatewayCounters } from '../keys/index.ts'
 import {
+  coordinateOf,
   type FineRecord,
   FULL_SCORE,
   makeReport,
   medianRoundTrip,
+  moved,
   noteBeat,
   type ReportRecord,
   trustOf,
@@ -43,6 +45,14 @@ export function observeBeat(state: NodeState, nowMs: number): Transaction[] {
     nowMs,
   )
   return report === undefined ? transactions : [...transactions, report]
+}
+
+/** A ping has come back: this node's coordinate moves. The median of the recent ones keeps single outliers out. */
+export function observeRoundTrip(state: NodeState, from: PeerId, rng: Rng): void {
+  const heard = state.beacons.heard.get(from)
+  const roundTripMs = medianRoundTrip(state.roundTrips, from)
+  if (heard === undefined || roundTripMs === null) return
+  state.coordinate = moved(state.coordinate, coordinateOf(heard.beacon.coordinate), roundTripMs, rng)
 }
 
 /** The trust vector, and the trust graph: who says what of whom. */

@@ -41,9 +41,12 @@ import {
   agreedTrust,
   atSendersRisk,
   type BeaconState,
+  beaconCoordinate,
+  type Coordinate,
   createBeacons,
   createObservations,
   type ObservationState,
+  ORIGIN,
   type RoundTrips,
   removeConvicted,
   settleTrust,
@@ -84,6 +87,8 @@ export interface NodeState {
   readonly beacons: BeaconState
   readonly roundTrips: RoundTrips
   readonly observations: ObservationState
+  /** This node's own network coordinate. */
+  coordinate: Coordinate
   readonly connected: Set<PeerId>
   /** Operations answered as holder since the last beacon. */
   served: number
@@ -156,6 +161,7 @@ export function recoverNode(
     beacons: createBeacons(networkId, options.beaconIntervalMs),
     roundTrips: new Map(),
     observations: createObservations(options.beaconIntervalMs),
+    coordinate: ORIGIN,
     connected: new Set(),
     served: 0,
     submissions: 0,
@@ -195,7 +201,8 @@ export function beaconBody(
   const { location, sealingKey } = memberOf(state, state.peerId)!
   const { software } = state.options
   const height = state.ledger.chain.height
-  return { location, sealingKey, software, height, load: { ...load, operations: state.served } }
+  const coordinate = beaconCoordinate(state.coordinate)
+  return { location, sealingKey, software, height, load: { ...load, operations: state.served }, coordinate }
 }
 
 /**

@@ -26,7 +26,7 @@ import type {
   SubmitEffect,
   Token,
 } from '../wire/index.ts'
-import { observeBeat } from './observing.ts'
+import { observeBeat, observeRoundTrip } from './observing.ts'
 import { beaconBody, type NodeState } from './state.ts'
 
 export type NodeEvent =
@@ -141,6 +141,7 @@ class Turn {
       this.#gateway(event)
     else if (domain === 'ping' && event.type === 'answered' && event.answer.ok) {
       noteRoundTrip(this.#state.roundTrips, event.from, this.#nowMs - Number(event.token.split('/')[1]))
+      observeRoundTrip(this.#state, event.from, this.#rng)
     }
   }
 

@@ -9,3 +9,4 @@ export {
 export * from './records.ts'
 export { agreedTrust, atSendersRisk, removeConvicted, settleTrust, takeReport, trustOf } from './reducer.ts'
 export { medianRoundTrip, noteRoundTrip, type RoundTrips } from './round-trips.ts'
+export { beaconCoordinate, type Coordinate, coordinateOf, moved, ORIGIN, predictMs } from './vivaldi.ts'

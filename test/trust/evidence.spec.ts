@@ -11,7 +11,17 @@ const ledger = (): TrustLedger => new TrustLedger(4)
 function beaconOf({ genesis }: TrustLedger, sequence: number, height: number): Beacon {
   const { location, sealingKey } = genesis.members[0]!
   const load = { cpu: 0, memoryBytes: 0, operations: 0 }
-  return { sequence, timeMs: genesis.createdMs, location, sealingKey, software: 'x', height, load }
+  const coordinate = { positionUs: [0, 0, 0], heightUs: 0, errorPermille: 1000 }
+  return {
+    sequence,
+    timeMs: genesis.createdMs,
+    location,
+    sealingKey,
+    software: 'x',
+    height,
+    load,
+    coordinate,
+  }
 }
 
 function signBeacon(on: TrustLedger, node: number, beacon: Beacon): Signed<Beacon> {
