@@ -45,8 +45,10 @@ import {
   type Coordinate,
   createBeacons,
   createObservations,
+  createPlans,
   type ObservationState,
   ORIGIN,
+  type PlanState,
   type RoundTrips,
   removeConvicted,
   settleTrust,
@@ -60,6 +62,7 @@ import {
   type Member,
   sealedDealingCodec,
 } from '../wire/index.ts'
+import { plannedFor } from './planning.ts'
 
 /** What one node is made of, besides the ports. */
 export interface NodeOptions {
@@ -87,6 +90,7 @@ export interface NodeState {
   readonly beacons: BeaconState
   readonly roundTrips: RoundTrips
   readonly observations: ObservationState
+  readonly plans: PlanState
   /** This node's own network coordinate. */
   coordinate: Coordinate
   readonly connected: Set<PeerId>
@@ -148,7 +152,10 @@ export function recoverNode(
   )
   const share = (keyId: Uint8Array, version: number, generation: number, slot: number): Secret | undefined =>
     ceremonies.shares.get(vaultPaths.share(keyId, version, generation, slot))
+  const plans = createPlans(networkId)
   const trust = (peer: PeerId): number => agreedTrust(reader(), peer)
+  const plannedMs = (holder: PeerId): number | undefined =>
+    plannedFor({ plans, peerId }, state.ledger, holder)
   const state: NodeState = {
     options,
     networkId,
@@ -157,10 +164,11 @@ export function recoverNode(
     ledger,
     ceremonies,
     holder: createHolder({ ...directory, networkId, peerId, identity, share }),
-    gateway: createGateway({ ...directory, networkId, peerId, trust }),
+    gateway: createGateway({ ...directory, networkId, peerId, trust, plannedMs }),
     beacons: createBeacons(networkId, options.beaconIntervalMs),
     roundTrips: new Map(),
     observations: createObservations(options.beaconIntervalMs),
+    plans,
     coordinate: ORIGIN,
     connected: new Set(),
     served: 0,

@@ -27,6 +27,7 @@ import type {
   Token,
 } from '../wire/index.ts'
 import { observeBeat, observeRoundTrip } from './observing.ts'
+import { planToPublish } from './planning.ts'
 import { beaconBody, type NodeState } from './state.ts'
 
 export type NodeEvent =
@@ -291,6 +292,8 @@ class Turn {
     const bytes = makeBeacon(state.beacons, state.options.identity, body, this.#nowMs, this.#rng)
     state.served = 0
     this.outward.push({ type: 'publish', topic: 'beacons', bytes })
+    const plan = planToPublish(state)
+    if (plan !== undefined) this.outward.push({ type: 'publish', topic: 'plans', bytes: plan })
     for (const to of state.connected) {
       const token = `ping/${this.#nowMs}/${to}`
       this.outward.push({

@@ -6,6 +6,15 @@ export {
   noteBeat,
   type ObservationState,
 } from './observations.ts'
+export {
+  createPlans,
+  hearPlan,
+  makePlan,
+  type PlannedMembers,
+  type PlanState,
+  plannedMembers,
+  plannedMs,
+} from './plans.ts'
 export * from './records.ts'
 export { agreedTrust, atSendersRisk, removeConvicted, settleTrust, takeReport, trustOf } from './reducer.ts'
 export { medianRoundTrip, noteRoundTrip, type RoundTrips } from './round-trips.ts'

@@ -28,6 +28,7 @@ import {
   peerAnswerCodec,
   peerMessageCodec,
   peerRequestCodec,
+  planCodec,
   proposalCodec,
   type SealedDealing,
   type Signed,
@@ -289,6 +290,9 @@ export const SAMPLED: Readonly<Record<string, Sampled>> = {
     ['later', { block, certificate }],
   ]),
   'certified-header': sampled(certifiedHeaderCodec, [['certified-header', { header, certificate }]]),
+  plan: sampled(planCodec, [
+    ['plan', signed({ epoch: 7, membersHash: hash(54), costs: new Uint8Array([0, 6, 255, 0]) })],
+  ]),
   vote: sampled(voteCodec, [
     ['block', vote],
     ['nil', nilVote],

@@ -24,4 +24,6 @@ export interface GatewayWorld extends KeyDirectory {
   readonly peerId: PeerId
   /** The agreed trust score from 0 to 1; 0, as for a convicted node, means: never ask it. */
   trust(peerId: PeerId): number
+  /** What the coordinator's plan says an answer of this holder should take; undefined while there is no current plan. */
+  plannedMs(peerId: PeerId): number | undefined
 }

@@ -145,6 +145,8 @@ export class TestNetwork {
   readonly outcomes: Map<string, { readonly atMs: number; readonly outcome: Outcome<OperationResult> }> =
     new Map()
   readonly trust: Map<PeerId, number> = new Map()
+  /** The coordinator's plan, as the gateway sees it. */
+  readonly planned: Map<PeerId, number> = new Map()
   /** What one holder sees instead of the agreed records. */
   readonly views: Map<PeerId, (record: KeyRecord) => KeyRecord> = new Map()
   readonly rng: SeededRng
@@ -161,6 +163,7 @@ export class TestNetwork {
       networkId: NETWORK_ID,
       peerId: this.nodes[0]!.peerId,
       trust: peerId => this.trust.get(peerId) ?? 1,
+      plannedMs: peerId => this.planned.get(peerId),
     })
     for (const { peerId } of this.nodes.slice(1)) this.step({ type: 'peer', peerId, isConnected: true })
   }
