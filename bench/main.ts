@@ -10,8 +10,19 @@ import { keyCreation } from './key-creation.ts'
 import { partials } from './partials.ts'
 import { type Figure, figureLine, isMet, type Part } from './report.ts'
 import { signing } from './signing.ts'
+import { vivaldi } from './vivaldi.ts'
 
-const PARTS: readonly Part[] = [partials, signing, derivation, dealing, endToEnd, keyCreation, blocks, atRest]
+const PARTS: readonly Part[] = [
+  partials,
+  signing,
+  derivation,
+  dealing,
+  endToEnd,
+  keyCreation,
+  blocks,
+  atRest,
+  vivaldi,
+]
 const DEFAULT_SECONDS = 5
 
 const HELP = `npm run bench -- [--only NAME]... [--seconds N] [--json]

@@ -1,9 +1,19 @@
 import { randomBytes } from 'node:crypto'
 import { fromBase64, fromHex, type Rng, type Secret, toBase64 } from '../base/index.ts'
 import type { SigningKey } from '../crypto/index.ts'
-import type { KeyKind, Operation, PolicyRule, Transaction } from '../wire/index.ts'
+import type { ChangeKey, KeyKind, Operation, PolicyRule, RetireVersion, Transaction } from '../wire/index.ts'
 import { createHttp, type Http, jsonOfAnswer } from './http.ts'
-import type { BlockJson, KeyJson, PeerJson, PlanJson, PolicyJson, ProofJson, StatusJson } from './json.ts'
+import type {
+  BlockJson,
+  KeyJson,
+  PeerJson,
+  PlanJson,
+  PolicyJson,
+  ProofJson,
+  StatusJson,
+  TrustJson,
+} from './json.ts'
+import type { ChangeJson } from './routes-changes.ts'
 
 export interface ConnectOptions {
   /** Base URL of a daemon, such as `http://127.0.0.1:7801`. */
@@ -51,6 +61,7 @@ export interface Client {
   metrics(): Promise<string>
   status(): Promise<StatusJson>
   peers(): Promise<readonly PeerJson[]>
+  trust(): Promise<TrustJson>
   keys(): Promise<readonly KeyJson[]>
   key(name: string): Promise<KeyJson>
   /** Resolves when the key's first version is active. */
@@ -60,6 +71,12 @@ export interface Client {
   policy(name: string): Promise<PolicyJson>
   /** `revision` is that of the policy that is replaced. */
   setPolicy(name: string, revision: number, rules: readonly PolicyRule[]): Promise<PolicyJson>
+  /** Each resolves when its ceremony has ended well. */
+  rotateKey(name: string): Promise<KeyJson>
+  refreshKey(name: string): Promise<KeyJson>
+  reshareKey(name: string, change: ChangeJson): Promise<KeyJson>
+  archiveVersion(name: string, version: number, retainUntilMs?: number): Promise<KeyJson>
+  destroyVersion(name: string, version: number): Promise<KeyJson>
   sign(name: string, messages: readonly Uint8Array[], options?: OperationOptions): Promise<Signatures>
   derive(name: string, inputs: readonly Uint8Array[], options?: OperationOptions): Promise<Evaluated>
   /** Evaluates elements that the caller blinded; their proofs are the caller's to check. */
@@ -119,6 +136,10 @@ class HttpClient implements Client {
     return ((await this.#get('/api/v1/peers')) as { peers: PeerJson[] }).peers
   }
 
+  async trust(): Promise<TrustJson> {
+    return (await this.#get('/api/v1/trust')) as TrustJson
+  }
+
   async keys(): Promise<readonly KeyJson[]> {
     return ((await this.#get('/api/v1/keys')) as { keys: KeyJson[] }).keys
   }
@@ -159,6 +180,46 @@ class HttpClient implements Client {
     const path = `${keyPath(name)}/policy`
     const transaction = (): Transaction => ({ type: 'set-policy', name, revision, rules })
     return (await this.#change('PUT', path, body, transaction)) as PolicyJson
+  }
+
+  rotateKey(name: string): Promise<KeyJson> {
+    return this.#changeKey(name, 'rotate', {})
+  }
+
+  refreshKey(name: string): Promise<KeyJson> {
+    return this.#changeKey(name, 'refresh', {})
+  }
+
+  reshareKey(name: string, change: ChangeJson): Promise<KeyJson> {
+    return this.#changeKey(name, 'reshare', change)
+  }
+
+  archiveVersion(name: string, version: number, retainUntilMs?: number): Promise<KeyJson> {
+    const until = retainUntilMs === undefined ? {} : { retainUntilMs }
+    return this.#retire(name, 'archive', {
+      type: 'retire-version',
+      name,
+      version,
+      state: 'archived',
+      ...until,
+    })
+  }
+
+  destroyVersion(name: string, version: number): Promise<KeyJson> {
+    return this.#retire(name, 'destroy', { type: 'retire-version', name, version, state: 'destroyed' })
+  }
+
+  async #changeKey(name: string, change: ChangeKey['change'], body: ChangeJson): Promise<KeyJson> {
+    const { version, generation } = await this.key(name)
+    const nonce = systemRng.bytes(16)
+    const value: ChangeKey = { type: 'change-key', nonce, name, change, version, generation, ...body }
+    return (await this.#change('POST', `${keyPath(name)}/${change}`, body, () => value)) as KeyJson
+  }
+
+  async #retire(name: string, verb: string, value: RetireVersion): Promise<KeyJson> {
+    const { version, retainUntilMs } = value
+    const body = { version, ...(retainUntilMs === undefined ? {} : { retainUntilMs }) }
+    return (await this.#change('POST', `${keyPath(name)}/${verb}`, body, () => value)) as KeyJson
   }
 
   async sign(name: string, messages: readonly Uint8Array[], options?: OperationOptions): Promise<Signatures> {

@@ -42,7 +42,10 @@ export function dealFor(dealer: Dealer, plan: PlanJson, scalar: Secret): Dealing
       sealingKey: ristretto255.decode(fromBase64(sealingKey)),
     })),
     secret: scalar,
-    context: dealingContext(dealer.networkId, ceremonyOf(plan), fromBase64(plan.dealer)),
+    context: dealingContext(dealer.networkId, ceremonyOf(plan), {
+      dealer: fromBase64(plan.dealer),
+      fromSlot: 0,
+    }),
     rng: dealer.rng,
   })
   return {

@@ -20,6 +20,7 @@ export {
   type PolicyJson,
   publicKeyOfRecipient,
   type StatusJson,
+  type TrustJson,
 } from './json.ts'
 export type * from './port.ts'
 export {

@@ -1,7 +1,7 @@
 import { bech32 } from '@scure/base'
 import { toBase64, toHex } from '../base/index.ts'
 import type { CertifiedBlock, PolicyRule } from '../wire/index.ts'
-import type { ImportPlan, KeyView, OperationResult, PeerView, StatusView } from './port.ts'
+import type { ImportPlan, KeyView, OperationResult, PeerView, StatusView, TrustView } from './port.ts'
 
 /** Anything of bytes, numbers, text, lists and maps, with its bytes in base64. */
 export function jsonOf(value: unknown): unknown {
@@ -33,6 +33,7 @@ export interface KeyJson {
   readonly kind: string
   readonly keyId: string
   readonly version: number
+  readonly generation: number
   readonly publicKey: string
   readonly recipient?: string
   readonly threshold: number
@@ -50,6 +51,7 @@ export interface VersionJson {
   readonly version: number
   readonly state: string
   readonly publicKey: string
+  readonly generation: number
   readonly height: number
   readonly dealers: readonly string[]
   readonly commitments: readonly string[]
@@ -74,6 +76,7 @@ export function keyJson(key: KeyView): KeyJson {
     kind: key.kind,
     keyId: key.keyId,
     version: key.version,
+    generation: key.generation,
     publicKey: toBase64(key.publicKey),
     ...(hasRecipient ? { recipient: ageRecipient(key.publicKey) } : {}),
     threshold: key.threshold,
@@ -88,6 +91,7 @@ export function keyJson(key: KeyView): KeyJson {
       version: version.version,
       state: version.state,
       publicKey: toBase64(version.publicKey),
+      generation: version.generation,
       height: version.height,
       dealers: [...version.dealers],
       commitments: version.commitments.map(toBase64),
@@ -152,3 +156,4 @@ export function blockJson(certified: CertifiedBlock): BlockJson {
 /** Views that hold no bytes go out as they are. */
 export type StatusJson = StatusView
 export type PeerJson = PeerView
+export type TrustJson = TrustView

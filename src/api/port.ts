@@ -8,4 +8,5 @@ export type {
   PartialProof,
   PeerView,
   StatusView,
+  TrustView,
 } from '../node/index.ts'

@@ -135,12 +135,14 @@ async function signedHere(port: NodePort, call: Call, name: string, body: Dealin
     ceremony,
     keyId: plan.keyId,
     version: plan.version,
+    fromSlot: 0,
     shares: body.shares.map(share => ({ slot: share.slot, sealed: fromBase64(share.sealed) })),
   })
   const record = sealedDealingCodec.encode(sealed)
   const value: Deal = {
     type: 'deal',
     ceremony,
+    fromSlot: 0,
     commitments: body.commitments.map(fromBase64),
     possession: {
       challenge: fromBase64(body.possession.challenge),

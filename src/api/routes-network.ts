@@ -3,7 +3,7 @@ import type { CertifiedBlock } from '../wire/index.ts'
 import { blockJson } from './json.ts'
 import type { NodePort } from './port.ts'
 import type { Route } from './route.ts'
-import { anything, count, listOf, object, peers, status, text } from './schemas.ts'
+import { anything, count, listOf, object, peers, status, text, trust } from './schemas.ts'
 
 const DEFAULT_BLOCKS = 64
 /** A block may hold close to a megabyte: more than this in one answer would be a memory attack on ourselves. */
@@ -47,6 +47,16 @@ const listPeers: Route = {
   answers: { 200: { description: 'The members.', schema: peers } },
   errors: [],
   handle: ({ port }) => ({ status: 200, body: { peers: port.peers() } }),
+}
+
+const showTrust: Route = {
+  method: 'GET',
+  path: '/api/v1/trust',
+  id: 'trust',
+  summary: 'The trust vector, the reports it is made of, and who has been convicted of what.',
+  answers: { 200: { description: 'Trust, as the control log agrees on it.', schema: trust } },
+  errors: [],
+  handle: ({ port }) => ({ status: 200, body: port.trust() }),
 }
 
 const readLog: Route = {
@@ -108,4 +118,4 @@ async function blocksWithin(
   return hasCome ? read() : []
 }
 
-export const networkRoutes: readonly Route[] = [health, showStatus, listPeers, readLog]
+export const networkRoutes: readonly Route[] = [health, showStatus, listPeers, showTrust, readLog]

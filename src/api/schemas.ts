@@ -54,6 +54,7 @@ const version: JsonSchema = object({
   version: count,
   state: text,
   publicKey: bytes,
+  generation: count,
   height: count,
   dealers: listOf(text),
   commitments: { ...listOf(bytes), description: 'Feldman commitments A_0 … A_{t-1}.' },
@@ -65,6 +66,7 @@ export const key: JsonSchema = object(
     kind,
     keyId: text,
     version: { ...count, description: '0 while the first version is being made.' },
+    generation: { ...count, description: 'How often its shares have been made anew.' },
     publicKey: {
       ...bytes,
       description: '32 raw bytes; BIP-340 x-only for secp256k1; empty while version is 0.',
@@ -115,6 +117,34 @@ export const peers: JsonSchema = object({
       beaconAgeMs: nullableOf(amount),
     }),
   ),
+})
+
+const conviction = { peerId: text, reason: text, height: count }
+
+export const trust: JsonSchema = object({
+  epoch: count,
+  scores: listOf(object({ peerId: text, state: text, score: amount, opinion: amount, fines: count })),
+  reports: listOf(
+    object({
+      reporter: text,
+      epoch: count,
+      observations: listOf(
+        object(
+          {
+            subject: text,
+            beaconsDue: count,
+            beaconsSeen: count,
+            answers: count,
+            late: count,
+            wrong: count,
+            roundTripMs: count,
+          },
+          ['roundTripMs'],
+        ),
+      ),
+    }),
+  ),
+  convictions: listOf(object({ ...conviction, transactionId: text })),
 })
 
 export const sealedShare: JsonSchema = object({ slot: slotCount, sealed: bytes })

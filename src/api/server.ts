@@ -6,6 +6,7 @@ import { openApiDocument } from './openapi.ts'
 import type { NodePort } from './port.ts'
 import { PROBLEM_MEDIA_TYPE, problemOf } from './problem.ts'
 import type { Context, Route } from './route.ts'
+import { changeRoutes } from './routes-changes.ts'
 import { importRoutes } from './routes-import.ts'
 import { keyRoutes } from './routes-keys.ts'
 import { networkRoutes } from './routes-network.ts'
@@ -47,7 +48,7 @@ export function buildServer(
   })
   server.addHook('onRoute', onRoute)
   const metrics = createMetrics(options.port, options.counters)
-  const routes = [...networkRoutes, ...keyRoutes, ...operationRoutes, ...importRoutes]
+  const routes = [...networkRoutes, ...keyRoutes, ...operationRoutes, ...importRoutes, ...changeRoutes]
   routes.push(metricsRoute(metrics))
   const document = openApiDocument([...routes, openApiRoute({})], options.software)
   routes.push(openApiRoute(document))

@@ -52,13 +52,16 @@ export interface HookContext extends BlockContext {
   readonly due: readonly DeadlineRecord[]
 }
 
-/** Runs once a block, before its transactions. One that throws leaves no trace. */
+/** Runs once a block. One that throws leaves no trace. */
 export type BlockHook = (ledger: Ledger, context: HookContext) => void
 
 /** What the layers above do with blocks. */
 export interface Reducer {
   readonly transactions: TransactionHandlers
+  /** Run before the block's transactions. */
   readonly atBlock: readonly BlockHook[]
+  /** Run after the block's transactions, before its validators are settled. */
+  readonly atEnd?: readonly BlockHook[]
 }
 
 export type TransactionResult =
@@ -88,11 +91,15 @@ export function applyBlock(state: LedgerState, block: Block, reducer: Reducer): 
   ledger.put(CHAIN_PATH, chain)
   const due = takeDue(ledger)
   const faults: OstrakaError[] = []
-  for (const hook of reducer.atBlock) {
-    const error = attempt(ledger, () => hook(ledger, { ...context, due }))
-    if (error !== undefined) faults.push(error)
+  const runHooks = (hooks: readonly BlockHook[]): void => {
+    for (const hook of hooks) {
+      const error = attempt(ledger, () => hook(ledger, { ...context, due }))
+      if (error !== undefined) faults.push(error)
+    }
   }
+  runHooks(reducer.atBlock)
   const results = block.transactions.map(signed => runTransaction(ledger, signed, context, reducer))
+  runHooks(reducer.atEnd ?? [])
   const records = settleValidators(state, ledger.records, chain)
   return { state: openState(state.genesis, state.networkId, records, state), results, faults }
 }

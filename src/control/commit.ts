@@ -199,10 +199,10 @@ export function want(run: Run): void {
   else run.effects.push({ type: 'timer', id: WANTED_TIMER, atMs })
 }
 
-/** At once while transactions wait; else when the next epoch begins, or a deadline passes, by block time. */
+/** At once while transactions wait that cannot; else when the next epoch begins, or a deadline passes, by block time. */
 function wantedAtMs(log: LogState): number {
   const { chain, genesis, wakeAtMs } = log.ledger
-  if (log.mempool.size > 0) return 0
+  if (log.mempool.isPressed) return 0
   const dueMs = Math.min(epochStartMs(genesis, chain.epoch + 1), wakeAtMs ?? Number.POSITIVE_INFINITY)
   const leads = coordinatorOf(log.ledger).peerId === log.self
   return leads ? dueMs : dueMs + Math.min(GRACE_MS, genesis.timing.epochMs / 10)

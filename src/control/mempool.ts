@@ -5,6 +5,7 @@ import {
   MAX_BLOCK_TRANSACTIONS,
   MAX_TRANSACTION_BYTES,
   type SignedTransaction,
+  type Transaction,
   transactionCodec,
 } from '../wire/index.ts'
 import { type Reducer, type TransactionResult, tryTransaction } from './apply.ts'
@@ -23,6 +24,16 @@ const MAX_PARKED_BYTES = 4 * 1024 * 1024
 const MAX_RETRIED = 256
 /** One signer's part of the pool, so that no one can fill it alone. */
 const SIGNER_PART = 4
+
+/**
+ * Types that wait for the block that opens the next epoch: one block takes what all nodes say once an epoch. They are
+ * sent once, and one that is lost has a successor.
+ */
+const PATIENT: ReadonlySet<Transaction['type']> = new Set(['report'])
+
+export function isPatient({ value }: SignedTransaction): boolean {
+  return PATIENT.has(value.type)
+}
 
 interface Entry {
   readonly transaction: SignedTransaction
@@ -48,6 +59,8 @@ export class Mempool {
   readonly #perSigner = new Map<string, number>()
   #sizeBytes = 0
   #parkedBytes = 0
+  /** How many of the waiting are patient. */
+  #patient = 0
 
   constructor(limits: LogLimits, reducer: Reducer) {
     this.#limits = limits
@@ -56,6 +69,11 @@ export class Mempool {
 
   get size(): number {
     return this.#pending.size
+  }
+
+  /** Whether anything waits that wants a block at once. */
+  get isPressed(): boolean {
+    return this.#pending.size > this.#patient
   }
 
   /** The block that holds this transaction, if it is a recent one. */
@@ -117,6 +135,7 @@ export class Mempool {
     const signer = toHex(entry.transaction.signer)
     this.#pending.set(id, entry)
     this.#sizeBytes += entry.sizeBytes
+    if (isPatient(entry.transaction)) this.#patient++
     this.#perSigner.set(signer, (this.#perSigner.get(signer) ?? 0) + 1)
   }
 
@@ -140,6 +159,7 @@ export class Mempool {
     const left = this.#perSigner.get(signer)! - 1
     this.#pending.delete(id)
     this.#sizeBytes -= entry.sizeBytes
+    if (isPatient(entry.transaction)) this.#patient--
     if (left > 0) this.#perSigner.set(signer, left)
     else this.#perSigner.delete(signer)
   }

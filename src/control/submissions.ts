@@ -16,6 +16,7 @@ import {
   sendToValidators,
 } from './log-state.ts'
 import type { SubmitEvent } from './log-types.ts'
+import { isPatient } from './mempool.ts'
 
 /** Fits one frame with room for its envelope; one transaction of the largest size fits too. */
 const MAX_MESSAGE_BYTES = 900 * 1024
@@ -142,11 +143,12 @@ function answersTooFew({ log, nowMs }: Run): boolean {
 export function resubmit(run: Run): void {
   const { log } = run
   expireSubmissions(run)
-  const own = new Map([...log.submissions.values()].map((entry: Submission) => [entry.id, entry.transaction]))
+  const pressing = [...log.submissions.values()].filter(({ transaction }) => !isPatient(transaction))
+  const own = new Map(pressing.map((entry: Submission) => [entry.id, entry.transaction]))
   for (const transactions of batches([...own.values()])) {
     sendToValidators(run, { type: 'transactions', transactions })
   }
-  const others = log.mempool.take(MAX_MESSAGE_BYTES, MAX_REMINDERS)
+  const others = log.mempool.take(MAX_MESSAGE_BYTES, MAX_REMINDERS).filter(each => !isPatient(each))
   for (const transactions of batches(others)) {
     send(run, coordinatorOf(log.ledger).peerId, { type: 'transactions', transactions })
   }
@@ -172,7 +174,8 @@ function* batches(transactions: readonly SignedTransaction[]): Generator<SignedT
 /** The next repetition, or the next deadline if that comes first. */
 export function scheduleSubmissions(run: Run): void {
   const { log, nowMs } = run
-  if (log.submissions.size === 0 && log.mempool.size === 0) return
+  const isIdle = [...log.submissions.values()].every(({ transaction }) => isPatient(transaction))
+  if (isIdle && !log.mempool.isPressed) return
   let atMs = nowMs + 2 * log.options.genesis.timing.voteMs
   for (const { untilMs } of log.submissions.values()) {
     if (untilMs !== null) atMs = Math.min(atMs, Math.max(untilMs, nowMs))

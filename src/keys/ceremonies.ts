@@ -1,115 +1,40 @@
+import { equalBytes, type Rng, type Secret, toHex } from '../base/index.ts'
+import { type CommonEvent, canonicalBytes, type Effect, type Step, type Token } from '../wire/index.ts'
+import { isHandoff, openCeremonies, standingDealings } from './ceremony-rules.ts'
+import { type CeremonyState, dealingName, type Work } from './ceremony-state.ts'
+import { completeVersion, endCeremony, eraseRetired, kindOf, scanVersions } from './completing.ts'
+import { type DealingPlan, makeDealing } from './dealer.ts'
 import {
-  compareBytes,
-  equalBytes,
-  OstrakaError,
-  type Outcome,
-  type PeerId,
-  peerIdOf,
-  type Rng,
-  toHex,
-} from '../base/index.ts'
-import type { LedgerReader } from '../control/index.ts'
-import { type SealingKeyPair, type SigningKey, sha256, verifySigned } from '../crypto/index.ts'
-import {
-  type CommonEvent,
-  canonicalBytes,
-  type Deal,
-  type Effect,
-  type PeerAnswer,
-  type Step,
-  sealedDealingCodec,
-  type Token,
-} from '../wire/index.ts'
-import { standingDealers } from './ceremony-rules.ts'
-import { type DealingPlan, makeDealing, ownDealingCodec } from './dealer.ts'
+  earlyRecord,
+  fetchRecord,
+  need,
+  onLoaded,
+  republish,
+  serveRecord,
+  shareRecord,
+  takeRecord,
+} from './fetching.ts'
 import { suiteOf } from './kinds.ts'
 import { paths } from './paths.ts'
-import { forget, hasShares, type Need, receive, type Shelf, sharesOf } from './receiving.ts'
-import type { CeremonyRecord, DealRecord, KeyRecord, OpenCeremonies, VersionRecord } from './records.ts'
-import { nodesOf, slotsOf } from './slots.ts'
-import { type Vault, vaultPaths } from './vault.ts'
-
-/** What a node brings to its ceremonies; constant while it runs. */
-export interface CeremonyWorld {
-  readonly networkId: Uint8Array
-  readonly identity: SigningKey
-  readonly peerId: PeerId
-  readonly sealingKeys: SealingKeyPair
-  readonly vault: Vault
-  /** The ledger as of the last applied block. */
-  ledger(): LedgerReader
-  /** The agreed time for acknowledging, from the genesis. */
-  readonly acknowledgeMs: number
-}
-
-export interface CeremonyState extends Shelf {
-  readonly world: CeremonyWorld
-  /** Ceremonies that were open when we last looked, by id. */
-  readonly tracked: Map<string, CeremonyRecord>
-  /** This node's own dealings of open ceremonies: never dealt anew, only sent again. */
-  readonly dealings: Map<string, { readonly deal: Deal; readonly record: Uint8Array }>
-  /** Ceremonies whose own deal was submitted since the start. */
-  readonly submitted: Set<string>
-  /** The dealers that our last acknowledgement of a ceremony named, as text. */
-  readonly acknowledged: Map<string, string>
-  /** Records that are wanted, by hash. */
-  readonly needs: Map<string, Need & { attempts: number }>
-  /** Records that came before anybody needed them, oldest first. */
-  readonly early: Map<string, Uint8Array>
-  /** Requests of peers that wait for our disk. */
-  readonly serving: Map<Token, Token>
-}
+import { hasShares, type Need } from './receiving.ts'
+import type { CeremonyRecord, Dealer, DealRecord } from './records.ts'
+import { eraseSealingKeys, renewSealingKey } from './sealing-keys.ts'
+import { slotsOf } from './slots.ts'
+import { vaultPaths } from './vault.ts'
+import { versionOf } from './version-rules.ts'
 
 export type CeremonyEvent =
   | CommonEvent
-  /** The ledger moved on; `isJump` when it did so by a snapshot. */
-  | { readonly type: 'applied'; readonly isJump: boolean }
+  /** The ledger moved on to this height; `isJump` when it did so by a snapshot. */
+  | { readonly type: 'applied'; readonly height: number; readonly isJump: boolean }
   /** A client's own dealing, to be stored and passed on. */
   | { readonly type: 'offered'; readonly record: Uint8Array }
 
-/** A pushed record usually outruns the search for it. */
-const FIRST_FETCH_MS = 250
-const FETCH_EVERY_MS = 700
-
-/** Pushed records wait for their transaction; a block or two is enough, so few are kept. */
-const MAX_EARLY_RECORDS = 256
-
-/** js-libp2p's kad-dht drops records after 48 hours unless they are put again. */
-const REPUBLISH_MS = 6 * 3_600_000
+/** After a start, the DHT's peers must first be found. */
 const FIRST_REPUBLISH_MS = 60_000
-const REPUBLISH_BATCH = 32
 
 /** An incomplete acknowledgement is given when this share of the time is left, so that it can still count. */
 const PARTIAL_ACKNOWLEDGE_REST = 0.5
-
-/** Restores what this node had on its disk under `keys/`. Errors: `storage_corrupt`. */
-export function recoverCeremonies(
-  world: CeremonyWorld,
-  entries: ReadonlyArray<{ readonly key: string; readonly value: Uint8Array }>,
-): CeremonyState {
-  const state: CeremonyState = {
-    world,
-    shares: new Map(),
-    subshares: new Map(),
-    complained: new Set(),
-    tracked: new Map(),
-    dealings: new Map(),
-    submitted: new Set(),
-    acknowledged: new Map(),
-    needs: new Map(),
-    early: new Map(),
-    serving: new Map(),
-  }
-  for (const { key, value } of entries) {
-    if (key.startsWith('keys/share/')) state.shares.set(key, world.vault.unlock(key, value))
-    else if (key.startsWith('keys/subshare/')) state.subshares.set(key, world.vault.unlock(key, value))
-    else if (key.startsWith('keys/dealing/')) {
-      const { deal, record } = decodeOwnDealing(value)
-      state.dealings.set(toHex(deal.ceremony), { deal, record })
-    }
-  }
-  return state
-}
 
 export function step(
   state: CeremonyState,
@@ -123,19 +48,20 @@ export function step(
     case 'applied':
       if (event.isJump) scanVersions(work)
       lookAtCeremonies(work)
+      eraseRetired(work, event.height)
       break
     case 'offered':
-      shareRecord(work, event.record)
+      goOn(work, shareRecord(work, event.record))
       break
     case 'message':
-      if (event.message.type === 'record') takeRecord(work, event.message.record)
+      if (event.message.type === 'record') goOn(work, takeRecord(work, event.message.record))
       break
     case 'record':
-      if (event.record !== null) takeRecord(work, event.record)
+      if (event.record !== null) goOn(work, takeRecord(work, event.record))
       break
     case 'answered':
       if (event.answer.ok && event.answer.value.type === 'record' && event.answer.value.record !== null) {
-        takeRecord(work, event.answer.value.record)
+        goOn(work, takeRecord(work, event.answer.value.record))
       }
       break
     case 'requested':
@@ -158,300 +84,134 @@ export function begin(state: CeremonyState, nowMs: number, rng: Rng): Step<Cerem
   const work: Work = { state, nowMs, rng, effects: [], ledger: state.world.ledger() }
   scanVersions(work)
   lookAtCeremonies(work)
+  renewSealingKey(work)
   work.effects.push({ type: 'timer', id: 'ceremony/republish', atMs: nowMs + FIRST_REPUBLISH_MS })
   return { state, effects: work.effects }
 }
 
-interface Work {
-  readonly state: CeremonyState
-  readonly nowMs: number
-  readonly rng: Rng
-  readonly effects: Effect[]
-  readonly ledger: LedgerReader
-}
-
-function track(work: Work, ceremony: CeremonyRecord): void {
-  work.state.tracked.set(toHex(ceremony.id), ceremony)
+function onTimer(work: Work, id: Token): void {
+  if (id === 'ceremony/republish') republish(work)
+  else if (id === 'ceremony/sealing') renewSealingKey(work)
+  else if (id === 'ceremony/erase') eraseSealingKeys(work)
+  else if (id.startsWith('ceremony/fetch/')) fetchRecord(work, id.slice('ceremony/fetch/'.length))
+  else if (id.startsWith('ceremony/late/')) {
+    const ceremony = work.state.tracked.get(id.slice('ceremony/late/'.length))
+    if (ceremony !== undefined) acknowledgeIfDue(work, ceremony)
+  }
 }
 
 /** Does what every open ceremony wants of this node, and finishes those that have ended since. */
 function lookAtCeremonies(work: Work): void {
   const { state, ledger } = work
-  const ids = ledger.get<OpenCeremonies>(paths.openCeremonies)?.ids ?? []
+  const ids = openCeremonies(ledger)
   const open = new Set(ids.map(toHex))
   for (const id of ids) {
     const ceremony = ledger.get<CeremonyRecord>(paths.ceremony(id))!
-    track(work, ceremony)
-    dealIfDue(work, ceremony)
+    state.tracked.set(toHex(id), ceremony)
+    for (const dealer of ceremony.dealers) dealIfDue(work, ceremony, dealer)
     receiveDealings(work, ceremony)
     acknowledgeIfDue(work, ceremony)
   }
   for (const [id, ceremony] of state.tracked) {
     if (open.has(id)) continue
     state.tracked.delete(id)
-    end(work, ceremony)
+    state.acknowledged.delete(id)
+    endCeremony(work, ceremony, state.seenDeals.get(id) ?? [])
+    state.seenDeals.delete(id)
   }
 }
 
-function end(work: Work, ceremony: CeremonyRecord): void {
-  const { state } = work
-  const id = toHex(ceremony.id)
-  state.submitted.delete(id)
-  state.acknowledged.delete(id)
-  state.dealings.delete(id)
-  const version = work.ledger.get<VersionRecord>(paths.version(ceremony.keyId, ceremony.version))
-  if (version !== undefined && equalBytes(version.ceremony, ceremony.id)) {
-    completeVersion(work, version, ceremony.kind)
-    return
-  }
-  for (const [hash, need] of state.needs) {
-    if (equalBytes(need.ceremony.id, ceremony.id)) dropNeed(work, hash)
-  }
-  work.effects.push({ type: 'persist', writes: forget(state, ceremony.id) })
-}
-
-function plan(work: Work, ceremony: CeremonyRecord): DealingPlan {
+function planOf({ state }: Work, ceremony: CeremonyRecord): DealingPlan {
   const { id, keyId, version, kind, threshold, slots } = ceremony
-  const { networkId } = work.state.world
+  const { networkId } = state.world
   return { networkId, id, keyId, version, group: suiteOf(kind).group, threshold, recipients: slots }
 }
 
-/** Deals once per ceremony: what was dealt is on disk before anyone hears of it, and is only ever sent again. */
-function dealIfDue(work: Work, ceremony: CeremonyRecord): void {
+/** Deals once per ceremony and slot: what was dealt is on disk before anyone hears of it, and is only sent again. */
+function dealIfDue(work: Work, ceremony: CeremonyRecord, { dealer, fromSlot }: Dealer): void {
   const { state, effects, rng } = work
   const { identity } = state.world
-  const id = toHex(ceremony.id)
-  if (ceremony.stage !== 'dealing' || state.submitted.has(id)) return
-  if (!ceremony.dealers.some(dealer => equalBytes(dealer, identity.publicKey))) return
-  if (ceremony.dealt.some(dealer => equalBytes(dealer, identity.publicKey))) return
-  let dealing = state.dealings.get(id)
-  if (dealing === undefined) {
-    dealing = makeDealing(plan(work, ceremony), identity, undefined, rng)
-    state.dealings.set(id, dealing)
-    const value = canonicalBytes(dealing)
+  if (ceremony.stage !== 'dealing' || !equalBytes(dealer, identity.publicKey)) return
+  const name = dealingName(ceremony.id, fromSlot)
+  const place = ceremony.dealers.findIndex(
+    entry => entry.fromSlot === fromSlot && equalBytes(entry.dealer, dealer),
+  )
+  if (state.submitted.has(name) || ceremony.dealt.includes(place)) return
+  let made = state.dealings.get(name)
+  if (made === undefined) {
+    const secret = isHandoff(ceremony) ? shareOf(work, ceremony, fromSlot) : undefined
+    if (isHandoff(ceremony) && secret === undefined) return
+    made = makeDealing(planOf(work, ceremony), identity, secret, rng, fromSlot)
+    state.dealings.set(name, made)
     effects.push({
       type: 'persist',
       writes: [
-        { key: vaultPaths.dealing(ceremony.id), value },
-        { key: vaultPaths.record(dealing.deal.recordHash), value: dealing.record },
+        { key: vaultPaths.dealing(ceremony.id, fromSlot), value: canonicalBytes(made) },
+        { key: vaultPaths.record(made.deal.recordHash), value: made.record },
       ],
     })
   }
-  state.submitted.add(id)
-  effects.push({ type: 'submit', transaction: dealing.deal })
-  shareRecord(work, dealing.record)
+  state.submitted.add(name)
+  effects.push({ type: 'submit', transaction: made.deal })
+  goOn(work, shareRecord(work, made.record))
 }
 
-function decodeOwnDealing(value: Uint8Array): { deal: Deal; record: Uint8Array } {
-  return ownDealingCodec.decode(value)
-}
-
-/** Pushes a record to those whose slots it fills, and puts it into the DHT for whoever comes later. */
-function shareRecord(work: Work, record: Uint8Array): void {
-  const { state, effects } = work
-  const dealing = sealedDealingCodec.decode(record)
-  const ceremony = work.ledger.get<CeremonyRecord>(paths.ceremony(dealing.value.ceremony))
-  if (ceremony === undefined) throw new OstrakaError('not_found', 'no such ceremony is open')
-  const isDealers = ceremony.dealers.some(dealer => equalBytes(dealer, dealing.signer))
-  if (!isDealers) throw new OstrakaError('forbidden', 'not a dealer of this ceremony')
-  if (!verifySigned('sealed-dealing', state.world.networkId, dealing)) {
-    throw new OstrakaError('bad_signature', 'the dealer did not sign this dealing')
-  }
-  effects.push({ type: 'persist', writes: [{ key: vaultPaths.record(sha256(record)), value: record }] })
-  for (const peerId of nodesOf(ceremony.slots)) {
-    if (peerId === state.world.peerId) takeRecord(work, record)
-    else effects.push({ type: 'send', to: peerId, message: { type: 'record', record } })
-  }
-  effects.push({ type: 'dht-put', record })
+/** This node's share of the generation that is to be handed on; undefined while it is missing. */
+function shareOf(
+  { state }: Work,
+  { keyId, version, generation }: CeremonyRecord,
+  slot: number,
+): Secret | undefined {
+  return state.shares.get(vaultPaths.share(keyId, version, generation - 1, slot))
 }
 
 function receiveDealings(work: Work, ceremony: CeremonyRecord): void {
   const { state, ledger } = work
-  const slots = slotsOf(ceremony.slots, state.world.peerId).map(entry => entry.slot)
+  const deals = ceremony.dealt.map(place => ledger.get<DealRecord>(paths.deal(ceremony.id, place))!)
+  state.seenDeals.set(toHex(ceremony.id), deals)
+  const slots = slotsOf(ceremony.slots, state.world.peerId)
   if (slots.length === 0) return
-  for (const dealer of standingDealers(ceremony)) {
-    if (hasShares(state, ceremony.id, dealer, slots)) continue
-    const { commitments, recordHash } = ledger.get<DealRecord>(paths.deal(ceremony.id, dealer))!
-    need(work, { ceremony, dealer, commitments, recordHash, slots })
+  for (const place of standingDealings(ceremony)) {
+    const dealing = deals[ceremony.dealt.indexOf(place)]!
+    if (hasShares(state, dealing, slots)) continue
+    need(work, { ceremony, place, dealing, slots })
+    const early = earlyRecord(work, dealing.recordHash)
+    if (early !== undefined) takeRecord(work, early)
   }
 }
 
-/** Wants a record: it may be here already, it may be on its way, or it must be searched for. */
-function need(work: Work, wanted: Need): void {
-  const { state, effects, nowMs } = work
-  const hash = toHex(wanted.recordHash)
-  if (state.needs.has(hash) || state.complained.has(hash)) return
-  state.needs.set(hash, { ...wanted, attempts: 0 })
-  const early = state.early.get(hash)
-  if (early !== undefined) takeRecord(work, early)
-  else effects.push({ type: 'timer', id: `ceremony/fetch/${hash}`, atMs: nowMs + FIRST_FETCH_MS })
-}
-
-function dropNeed(work: Work, hash: string): void {
-  work.state.needs.delete(hash)
-  work.effects.push({ type: 'timer', id: `ceremony/fetch/${hash}`, atMs: null })
-}
-
-function takeRecord(work: Work, record: Uint8Array): void {
-  const { state, effects, rng } = work
-  const hash = toHex(sha256(record))
-  const wanted = state.needs.get(hash)
-  if (wanted === undefined) {
-    if (state.early.size >= MAX_EARLY_RECORDS) state.early.delete(state.early.keys().next().value!)
-    state.early.set(hash, record)
-    return
-  }
-  state.early.delete(hash)
-  dropNeed(work, hash)
-  const { writes, complaint } = receive(state, state.world, wanted, record, rng)
-  effects.push({ type: 'persist', writes })
-  const open = work.ledger.get<CeremonyRecord>(paths.ceremony(wanted.ceremony.id))
+/** After a record has filled a need: its ceremony, or the version that waits for it, may go on. */
+function goOn(work: Work, received: Need | undefined): void {
+  if (received === undefined) return
+  const { id, keyId, version } = received.ceremony
+  const open = work.ledger.get<CeremonyRecord>(paths.ceremony(id))
   if (open !== undefined) {
-    if (complaint !== undefined) effects.push({ type: 'submit', transaction: complaint })
-    else acknowledgeIfDue(work, open)
+    acknowledgeIfDue(work, open)
     return
   }
-  if (complaint !== undefined) {
-    const details = { dealer: peerIdOf(wanted.dealer), record: hash }
-    effects.push({ type: 'note', level: 'error', text: 'a share of an active version is bad', details })
-    return
-  }
-  const { keyId, version, kind } = wanted.ceremony
-  const active = work.ledger.get<VersionRecord>(paths.version(keyId, version))
-  if (active !== undefined) completeVersion(work, active, kind)
-}
-
-/** Asks in turn the dealer, the DHT and the other holders, until the record is here or no longer needed. */
-function fetchRecord(work: Work, hash: string): void {
-  const { state, effects, nowMs } = work
-  const wanted = state.needs.get(hash)
-  if (wanted === undefined) return
-  const token = `ceremony/record/${hash}`
-  const holders = recordHolders(work, wanted)
-  const turn = wanted.attempts++
-  if (turn % 2 === 1 || holders.length === 0) {
-    effects.push({ type: 'dht-get', token, hash: wanted.recordHash })
-  } else {
-    const to = holders[(turn / 2) % holders.length]!
-    const request = { type: 'record', hash: wanted.recordHash } as const
-    effects.push({ type: 'request', token, to, request, deadlineMs: FETCH_EVERY_MS })
-  }
-  effects.push({ type: 'timer', id: `ceremony/fetch/${hash}`, atMs: nowMs + FETCH_EVERY_MS })
-}
-
-/** Who may have a record: its dealer, where that is a node, then the other holders. */
-function recordHolders(work: Work, wanted: Need): PeerId[] {
-  const { ceremony, dealer } = wanted
-  const slots =
-    work.ledger.get<CeremonyRecord>(paths.ceremony(ceremony.id))?.slots ??
-    work.ledger.get<VersionRecord>(paths.version(ceremony.keyId, ceremony.version))?.slots ??
-    []
-  const holders = nodesOf(slots)
-  const first = peerIdOf(dealer)
-  const ordered = holders.includes(first) ? [first, ...holders.filter(peerId => peerId !== first)] : holders
-  return ordered.filter(peerId => peerId !== work.state.world.peerId)
+  const active = versionOf(work.ledger, keyId, version)
+  if (active !== undefined) completeVersion(work, active, kindOf(work, active))
 }
 
 /** Acknowledges all dealings at once when their shares are here; late in the stage, those that are. */
 function acknowledgeIfDue(work: Work, ceremony: CeremonyRecord): void {
-  const { state, effects, nowMs } = work
-  const slots = slotsOf(ceremony.slots, state.world.peerId).map(entry => entry.slot)
+  const { state, effects, nowMs, ledger } = work
+  const slots = slotsOf(ceremony.slots, state.world.peerId)
   if (slots.length === 0 || ceremony.stage !== 'acknowledging') return
-  const standing = standingDealers(ceremony)
-  const held = standing.filter(dealer => hasShares(state, ceremony.id, dealer, slots))
+  const standing = standingDealings(ceremony)
+  const held = standing.filter(place =>
+    hasShares(state, ledger.get<DealRecord>(paths.deal(ceremony.id, place))!, slots),
+  )
   const lateMs = ceremony.deadlineMs - state.world.acknowledgeMs * PARTIAL_ACKNOWLEDGE_REST
   if (held.length < standing.length && nowMs < lateMs) {
     effects.push({ type: 'timer', id: `ceremony/late/${toHex(ceremony.id)}`, atMs: lateMs })
     return
   }
-  const word = held.map(toHex).join()
+  const word = held.join()
   if (held.length === 0 || state.acknowledged.get(toHex(ceremony.id)) === word) return
   state.acknowledged.set(toHex(ceremony.id), word)
   effects.push({
     type: 'submit',
-    transaction: { type: 'acknowledge', ceremony: ceremony.id, dealers: held.sort(compareBytes) },
+    transaction: { type: 'acknowledge', ceremony: ceremony.id, dealings: held },
   })
-}
-
-/** Sums up the shares of an active version, or searches for what is missing. */
-function completeVersion(work: Work, version: VersionRecord, kind: CeremonyRecord['kind']): void {
-  const { state, effects, rng } = work
-  const slots = slotsOf(version.slots, state.world.peerId).map(entry => entry.slot)
-  const missing = slots.filter(
-    slot => !state.shares.has(vaultPaths.share(version.keyId, version.version, slot)),
-  )
-  if (missing.length === 0) {
-    effects.push({ type: 'persist', writes: forget(state, version.ceremony) })
-    return
-  }
-  const writes = sharesOf(state, state.world.vault, version, kind, slots, rng)
-  if (writes !== undefined) {
-    effects.push({ type: 'persist', writes })
-    return
-  }
-  const ceremony = { id: version.ceremony, keyId: version.keyId, version: version.version, kind }
-  for (const { dealer, commitments, recordHash } of version.dealers) {
-    if (hasShares(state, version.ceremony, dealer, slots)) continue
-    need(work, { ceremony, dealer, commitments, recordHash, slots })
-  }
-}
-
-/** Looks at every version in the ledger for shares that should be here and are not. */
-function scanVersions(work: Work): void {
-  const { ledger } = work
-  for (const { value: version } of ledger.list<VersionRecord>('version/')) {
-    if (version.state === 'destroyed') continue
-    const name = ledger.get<{ name: string }>(paths.keyName(version.keyId))!.name
-    completeVersion(work, version, ledger.get<KeyRecord>(paths.key(name))!.kind)
-  }
-}
-
-function serveRecord(work: Work, token: Token, hash: Uint8Array): void {
-  const { state, effects } = work
-  const early = state.early.get(toHex(hash))
-  if (early !== undefined) {
-    effects.push({ type: 'reply', token, answer: recordAnswer(early) })
-    return
-  }
-  const load: Token = `ceremony/serve/${token}`
-  state.serving.set(load, token)
-  const path = vaultPaths.record(hash)
-  effects.push({ type: 'load', token: load, prefix: path, from: path, limit: 1 })
-}
-
-function recordAnswer(record: Uint8Array | null): Outcome<PeerAnswer> {
-  return { ok: true, value: { type: 'record', record } }
-}
-
-function onLoaded(
-  work: Work,
-  token: Token,
-  entries: ReadonlyArray<{ readonly key: string; readonly value: Uint8Array }>,
-): void {
-  const { state, effects, nowMs } = work
-  const asker = state.serving.get(token)
-  if (asker !== undefined) {
-    state.serving.delete(token)
-    effects.push({ type: 'reply', token: asker, answer: recordAnswer(entries[0]?.value ?? null) })
-    return
-  }
-  if (token !== 'ceremony/republish') return
-  for (const { value } of entries) effects.push({ type: 'dht-put', record: value })
-  const last = entries.at(-1)
-  if (last !== undefined && entries.length === REPUBLISH_BATCH) loadRecords(work, `${last.key}\u0000`)
-  else effects.push({ type: 'timer', id: 'ceremony/republish', atMs: nowMs + REPUBLISH_MS })
-}
-
-function loadRecords(work: Work, from: string): void {
-  const prefix = 'keys/record/'
-  work.effects.push({ type: 'load', token: 'ceremony/republish', prefix, from, limit: REPUBLISH_BATCH })
-}
-
-function onTimer(work: Work, id: Token): void {
-  if (id === 'ceremony/republish') loadRecords(work, 'keys/record/')
-  else if (id.startsWith('ceremony/fetch/')) fetchRecord(work, id.slice('ceremony/fetch/'.length))
-  else if (id.startsWith('ceremony/late/')) {
-    const ceremony = work.state.tracked.get(id.slice('ceremony/late/'.length))
-    if (ceremony !== undefined) acknowledgeIfDue(work, ceremony)
-  }
 }

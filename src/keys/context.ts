@@ -1,20 +1,21 @@
 import { concat, utf8 } from '../base/index.ts'
 import { sha256 } from '../crypto/index.ts'
 import { canonicalBytes, type Transaction } from '../wire/index.ts'
+import type { Dealer } from './records.ts'
 
 /** Ties a dealing to its network, key, version, ceremony and dealer: no proof or sealed share fits anywhere else. */
 export function dealingContext(
   networkId: Uint8Array,
   ceremony: { readonly id: Uint8Array; readonly keyId: Uint8Array; readonly version: number },
-  dealer: Uint8Array,
+  { dealer, fromSlot }: Dealer,
 ): Uint8Array {
   const { id, keyId, version } = ceremony
-  return canonicalBytes({ networkId, keyId, version, ceremony: id, dealer })
+  return canonicalBytes({ networkId, keyId, version, ceremony: id, dealer, fromSlot })
 }
 
-/** A ceremony's id: every attempt is another transaction, so no two ceremonies share one. */
-export function ceremonyIdOf(transactionId: Uint8Array): Uint8Array {
-  return sha256(concat(utf8('ostraka/1/ceremony\0'), transactionId))
+/** A ceremony's id: every attempt has another cause (a transaction, a block), so no two ceremonies share one. */
+export function ceremonyIdOf(cause: Uint8Array): Uint8Array {
+  return sha256(concat(utf8('ostraka/1/ceremony\0'), cause))
 }
 
 /** A key's id, made when its name is first taken; a retried creation has another. */

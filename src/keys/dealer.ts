@@ -45,12 +45,16 @@ export const ownDealingCodec: Codec<MadeDealing> = codec(
   struct<MadeDealing>({ deal: dealSchema, record: bytesUpTo(MAX_RECORD_BYTES) }),
 )
 
-/** One verifiable sharing of `secret` (a scalar; stays the caller's to wipe), or of a fresh one when it is undefined. */
+/**
+ * One verifiable sharing of `secret` (a scalar; stays the caller's to wipe), or of a fresh one when it is undefined.
+ * `fromSlot` says whose share the secret is; 0 when it is new or imported.
+ */
 export function makeDealing(
   plan: DealingPlan,
   dealer: SigningKey,
   secret: Secret | undefined,
   rng: Rng,
+  fromSlot: number = 0,
 ): MadeDealing {
   const group = groupByName(plan.group)
   const constant = secret ?? new Secret(group.randomScalar(rng))
@@ -62,12 +66,13 @@ export function makeDealing(
       sealingKey: ristretto255.decode(sealingKey),
     })),
     secret: constant,
-    context: dealingContext(plan.networkId, plan, dealer.publicKey),
+    context: dealingContext(plan.networkId, plan, { dealer: dealer.publicKey, fromSlot }),
     rng,
   })
   if (secret === undefined) constant.wipe()
   const { id, keyId, version } = plan
-  const dealing = { ceremony: id, keyId, version, shares: sealedShares }
+  const dealing = { ceremony: id, keyId, version, fromSlot, shares: sealedShares }
   const record = sealedDealingCodec.encode(signValue(dealer, 'sealed-dealing', plan.networkId, dealing))
-  return { deal: { type: 'deal', ceremony: id, commitments, possession, recordHash: sha256(record) }, record }
+  const recordHash = sha256(record)
+  return { deal: { type: 'deal', ceremony: id, fromSlot, commitments, possession, recordHash }, record }
 }

@@ -3,9 +3,11 @@ import type { Ledger, TransactionContext } from '../control/index.ts'
 import { verifyEd25519, verifySigned } from '../crypto/index.ts'
 import {
   type BadPartial,
+  type ConflictingBeacons,
   type ConflictingDeals,
   type ConflictingVotes,
   canonicalBytes,
+  type Evidence,
   partialRequestCodec,
   type ReportEvidence,
   signingBytes,
@@ -41,6 +43,14 @@ function judgeDeals(networkId: Uint8Array, evidence: ConflictingDeals): Verdict 
   return isSigned ? { culprit: first.signer, reason: 'equivocation' } : undefined
 }
 
+function judgeBeacons(networkId: Uint8Array, { first, second }: ConflictingBeacons): Verdict | undefined {
+  if (!equalBytes(first.signer, second.signer) || first.value.sequence !== second.value.sequence)
+    return undefined
+  if (equalBytes(canonicalBytes(first.value), canonicalBytes(second.value))) return undefined
+  const isSigned = [first, second].every(beacon => verifySigned('beacon', networkId, beacon))
+  return isSigned ? { culprit: first.signer, reason: 'equivocation' } : undefined
+}
+
 function judgePartial(ledger: Ledger, evidence: BadPartial): Verdict | undefined {
   const { holder, request, partial } = evidence
   const call = partialRequestCodec.decode(request)
@@ -52,14 +62,22 @@ function judgePartial(ledger: Ledger, evidence: BadPartial): Verdict | undefined
   return isGuilty ? { culprit: publicKeyOf(holder), reason: 'bad_partial' } : undefined
 }
 
+function judge(ledger: Ledger, evidence: Evidence): Verdict | undefined {
+  switch (evidence.type) {
+    case 'conflicting-votes':
+      return judgeVotes(ledger.networkId, evidence)
+    case 'conflicting-deals':
+      return judgeDeals(ledger.networkId, evidence)
+    case 'conflicting-beacons':
+      return judgeBeacons(ledger.networkId, evidence)
+    case 'bad-partial':
+      return judgePartial(ledger, evidence)
+  }
+}
+
 /** Convicts whom a self-contained proof convicts. Errors: `malformed` for a proof that proves nothing, `conflict`. */
 export function reportEvidence(ledger: Ledger, { evidence }: ReportEvidence, at: TransactionContext): void {
-  const verdict =
-    evidence.type === 'conflicting-votes'
-      ? judgeVotes(ledger.networkId, evidence)
-      : evidence.type === 'conflicting-deals'
-        ? judgeDeals(ledger.networkId, evidence)
-        : judgePartial(ledger, evidence)
+  const verdict = judge(ledger, evidence)
   if (verdict === undefined) throw new OstrakaError('malformed', 'the evidence proves nothing')
   if (ledger.get(paths.conviction(peerIdOf(verdict.culprit))) !== undefined) {
     throw new OstrakaError('conflict', 'already convicted')

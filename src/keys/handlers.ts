@@ -1,5 +1,12 @@
 import { equalBytes, OstrakaError, peerIdOf, publicKeyOf, toHex } from '../base/index.ts'
-import { type HookContext, type Ledger, mayCreate, type TransactionContext } from '../control/index.ts'
+import {
+  type HookContext,
+  type Ledger,
+  type LedgerReader,
+  type MemberRecord,
+  mayCreate,
+  type TransactionContext,
+} from '../control/index.ts'
 import {
   type Element,
   groupByName,
@@ -7,6 +14,7 @@ import {
   ristretto255,
   sha256,
   verifyDealing,
+  verifyingShare,
   verifySigned,
 } from '../crypto/index.ts'
 import {
@@ -14,7 +22,6 @@ import {
   type Complain,
   type CreateKey,
   type Deal,
-  type Member,
   type PolicyRule,
   type SealedDealing,
   type SetPolicy,
@@ -22,12 +29,10 @@ import {
   sealedDealingCodec,
 } from '../wire/index.ts'
 import {
-  abort,
   activateIfComplete,
   convict,
   dealingIsComplete,
   endDealing,
-  isMember,
   openCeremony,
   requireCeremony,
   settle,
@@ -35,13 +40,21 @@ import {
 import { ceremonyIdOf, dealingContext, keyIdOf } from './context.ts'
 import { suiteOf } from './kinds.ts'
 import { paths } from './paths.ts'
-import type { CeremonyRecord, DealRecord, KeyRecord } from './records.ts'
-import { assignSlots, nodesOf, slotsOf } from './slots.ts'
+import type { CeremonyRecord, Dealer, DealRecord, KeyRecord, RecipientSlot } from './records.ts'
+import { assignSlots, dealingsNeeded, nodesOf, slotsOf } from './slots.ts'
+import { activeVersionOf } from './version-rules.ts'
 
-/** The members that may take slots: all but the convicted. */
-export function eligibleMembers(ledger: Ledger): Member[] {
-  const members = ledger.list<Member>('member/').map(entry => entry.value)
-  return members.filter(member => ledger.get(paths.conviction(member.peerId)) === undefined)
+/** The members that may take slots: the active ones that nothing convicts. */
+export function eligibleMembers(ledger: LedgerReader): MemberRecord[] {
+  const members = ledger.list<MemberRecord>('member/').map(entry => entry.value)
+  return members.filter(
+    ({ state, peerId }) => state === 'active' && ledger.get(paths.conviction(peerId)) === undefined,
+  )
+}
+
+/** Every node among the slots deals a part of the new secret. */
+export function newSecretDealers(slots: readonly RecipientSlot[]): Dealer[] {
+  return nodesOf(slots).map(peerId => ({ dealer: publicKeyOf(peerId), fromSlot: 0 }))
 }
 
 function checkRules(rules: readonly PolicyRule[]): void {
@@ -76,7 +89,6 @@ export function createKey(ledger: Ledger, create: CreateKey, at: TransactionCont
       available: slots.length,
     })
   }
-  const id = ceremonyIdOf(at.transactionId)
   ledger.put(paths.keyName(keyId), { name })
   ledger.put(paths.key(name), {
     name,
@@ -90,21 +102,25 @@ export function createKey(ledger: Ledger, create: CreateKey, at: TransactionCont
     threshold,
     shares,
     activeVersion: 0,
-    ceremony: id,
+    ceremony: new Uint8Array(0),
     lastFailure: '',
   } satisfies KeyRecord)
+  const isImport = origin === 'import'
   openCeremony(ledger, {
-    id,
+    id: ceremonyIdOf(at.transactionId),
     name,
     keyId,
     version: 1,
+    generation: 0,
     kind,
-    origin,
+    purpose: isImport ? 'import' : 'create',
     threshold,
+    shares,
     slots,
-    dealers: origin === 'import' ? [at.signer] : nodesOf(slots).map(peerId => publicKeyOf(peerId)),
+    dealers: isImport ? [{ dealer: at.signer, fromSlot: 0 }] : newSecretDealers(slots),
+    dealingsNeeded: isImport ? 1 : dealingsNeeded(threshold, slots),
     stage: 'dealing',
-    deadlineMs: at.timeMs + (origin === 'import' ? IMPORT_DEAL_MS : ledger.genesis.timing.dealMs),
+    deadlineMs: at.timeMs + (isImport ? IMPORT_DEAL_MS : ledger.genesis.timing.dealMs),
     dealt: [],
     disqualified: [],
     acknowledged: [],
@@ -120,34 +136,51 @@ const IMPORT_DEAL_MS = 60_000
  */
 export function deal(ledger: Ledger, transaction: Deal, at: TransactionContext): void {
   const ceremony = requireCeremony(ledger, transaction.ceremony)
-  const dealer = at.signer
-  if (!isMember(ceremony.dealers, dealer))
-    throw new OstrakaError('forbidden', 'not a dealer of this ceremony')
-  const earlier = ledger.get<DealRecord>(paths.deal(ceremony.id, dealer))
+  const { fromSlot } = transaction
+  const place = ceremony.dealers.findIndex(
+    entry => entry.fromSlot === fromSlot && equalBytes(entry.dealer, at.signer),
+  )
+  if (place < 0) throw new OstrakaError('forbidden', 'not a dealer of this ceremony')
+  const earlier = ledger.get<DealRecord>(paths.deal(ceremony.id, place))
   if (earlier !== undefined) {
     if (sameDealing(earlier, transaction)) throw new OstrakaError('conflict', 'already dealt')
-    convict(ledger, dealer, 'equivocation', at)
+    convict(ledger, at.signer, 'equivocation', at)
     return
   }
-  if (isMember(ceremony.disqualified, dealer))
+  if (ceremony.disqualified.includes(place))
     throw new OstrakaError('forbidden', 'this dealer is disqualified')
   if (ceremony.stage !== 'dealing') throw new OstrakaError('conflict', 'dealing is over')
-  const group = groupByName(suiteOf(ceremony.kind).group)
-  const context = dealingContext(ledger.networkId, ceremony, dealer)
-  try {
-    verifyDealing(group, ceremony.threshold, transaction.commitments, context, transaction.possession)
-  } catch {
-    convict(ledger, dealer, 'bad_dealing', at)
+  if (!isSound(ledger, ceremony, transaction, at.signer)) {
+    convict(ledger, at.signer, 'bad_dealing', at)
     return
   }
-  ledger.put(paths.deal(ceremony.id, dealer), {
-    dealer,
-    commitments: transaction.commitments,
-    recordHash: transaction.recordHash,
-  } satisfies DealRecord)
-  const next: CeremonyRecord = { ...ceremony, dealt: [...ceremony.dealt, dealer] }
+  const { commitments, recordHash } = transaction
+  const record: DealRecord = { dealer: at.signer, fromSlot, commitments, recordHash }
+  ledger.put(paths.deal(ceremony.id, place), record)
+  const next: CeremonyRecord = { ...ceremony, dealt: [...ceremony.dealt, place] }
   ledger.put(paths.ceremony(ceremony.id), next)
-  if (dealingIsComplete(next)) endDealing(ledger, next, ledger.genesis.timing.acknowledgeMs, at)
+  if (dealingIsComplete(next)) endDealing(ledger, next, at)
+}
+
+/** Whether the public half of a dealing is what it must be; a handed-on share must be the one the dealer holds. */
+function isSound(ledger: Ledger, ceremony: CeremonyRecord, transaction: Deal, dealer: Uint8Array): boolean {
+  const { commitments, possession, fromSlot } = transaction
+  const group = groupByName(suiteOf(ceremony.kind).group)
+  const context = dealingContext(ledger.networkId, ceremony, { dealer, fromSlot })
+  try {
+    const constant =
+      fromSlot === 0
+        ? undefined
+        : verifyingShare(
+            group,
+            activeVersionOf(ledger, ceremony).commitments.map(bytes => group.decode(bytes)),
+            fromSlot,
+          )
+    verifyDealing(group, ceremony.threshold, commitments, context, possession, constant)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Takes a holder's word that it has its shares; a later, larger word replaces an earlier one. */
@@ -158,13 +191,13 @@ export function acknowledge(ledger: Ledger, transaction: Acknowledge, at: Transa
     throw new OstrakaError('forbidden', 'not a holder in this ceremony')
   }
   if (ceremony.stage !== 'acknowledging') throw new OstrakaError('conflict', 'dealing is not over')
-  if (!transaction.dealers.every(dealer => isMember(ceremony.dealt, dealer))) {
-    throw new OstrakaError('malformed', 'an acknowledged dealer has not dealt')
+  if (!transaction.dealings.every(place => ceremony.dealt.includes(place))) {
+    throw new OstrakaError('malformed', 'an acknowledged dealing has not been dealt')
   }
   const others = ceremony.acknowledged.filter(entry => entry.peerId !== peerId)
   const next: CeremonyRecord = {
     ...ceremony,
-    acknowledged: [...others, { peerId, dealers: transaction.dealers }],
+    acknowledged: [...others, { peerId, dealings: transaction.dealings }],
   }
   ledger.put(paths.ceremony(ceremony.id), next)
   activateIfComplete(ledger, next, at)
@@ -174,7 +207,7 @@ export function acknowledge(ledger: Ledger, transaction: Acknowledge, at: Transa
 function sealedShareIn(
   networkId: Uint8Array,
   ceremony: CeremonyRecord,
-  dealer: Uint8Array,
+  { dealer, fromSlot }: Dealer,
   bytes: Uint8Array,
   slot: number,
 ): Uint8Array | undefined {
@@ -186,7 +219,7 @@ function sealedShareIn(
   }
   const { value, signer } = record
   if (!equalBytes(signer, dealer) || !verifySigned('sealed-dealing', networkId, record)) return undefined
-  if (!equalBytes(value.ceremony, ceremony.id)) return undefined
+  if (!equalBytes(value.ceremony, ceremony.id) || value.fromSlot !== fromSlot) return undefined
   return value.shares.find(share => share.slot === slot)?.sealed
 }
 
@@ -198,9 +231,9 @@ function decodeAll(ceremony: CeremonyRecord, encoded: readonly Uint8Array[]): El
 /** Judges an opened share: the dealer lied, or the complainer did. Errors: `not_found`, `forbidden`, `malformed`. */
 export function complain(ledger: Ledger, complaint: Complain, at: TransactionContext): void {
   const ceremony = requireCeremony(ledger, complaint.ceremony)
-  const dealt = ledger.get<DealRecord>(paths.deal(ceremony.id, complaint.dealer))
+  const dealt = ledger.get<DealRecord>(paths.deal(ceremony.id, complaint.dealing))
   if (dealt === undefined) throw new OstrakaError('not_found', 'no such dealing')
-  if (isMember(ceremony.disqualified, complaint.dealer)) {
+  if (ceremony.disqualified.includes(complaint.dealing)) {
     throw new OstrakaError('conflict', 'this dealer is already disqualified')
   }
   const held = slotsOf(ceremony.slots, peerIdOf(at.signer)).find(slot => slot.slot === complaint.slot)
@@ -208,7 +241,7 @@ export function complain(ledger: Ledger, complaint: Complain, at: TransactionCon
   if (!equalBytes(sha256(complaint.record), dealt.recordHash)) {
     throw new OstrakaError('malformed', 'not the record that the dealer published')
   }
-  const sealed = sealedShareIn(ledger.networkId, ceremony, dealt.dealer, complaint.record, complaint.slot)
+  const sealed = sealedShareIn(ledger.networkId, ceremony, dealt, complaint.record, complaint.slot)
   const guilty =
     sealed === undefined
       ? 'dealer'
@@ -218,7 +251,7 @@ export function complain(ledger: Ledger, complaint: Complain, at: TransactionCon
             commitments: decodeAll(ceremony, dealt.commitments),
             slot: complaint.slot,
             sealed,
-            context: dealingContext(ledger.networkId, ceremony, dealt.dealer),
+            context: dealingContext(ledger.networkId, ceremony, dealt),
           },
           ristretto255.decode(held.sealingKey),
           { sharedPoint: complaint.sharedPoint, proof: complaint.proof },
@@ -258,10 +291,7 @@ export function settleDeadlines(ledger: Ledger, at: HookContext): void {
     const ceremony = ledger.get<CeremonyRecord>(subject)
     if (!subject.startsWith('ceremony/') || ceremony === undefined || ceremony.deadlineMs > at.timeMs)
       continue
-    if (ceremony.origin === 'import' && ceremony.stage === 'dealing') {
-      abort(ledger, ceremony, 'the importing client did not deal in time')
-    } else if (ceremony.stage === 'dealing') {
-      endDealing(ledger, ceremony, ledger.genesis.timing.acknowledgeMs, at)
-    } else settle(ledger, ceremony, at)
+    if (ceremony.stage === 'dealing') endDealing(ledger, ceremony, at)
+    else settle(ledger, ceremony, at)
   }
 }

@@ -1,11 +1,6 @@
-export {
-  begin as beginCeremonies,
-  type CeremonyEvent,
-  type CeremonyState,
-  type CeremonyWorld,
-  recoverCeremonies,
-  step as stepCeremonies,
-} from './ceremonies.ts'
+export { begin as beginCeremonies, type CeremonyEvent, step as stepCeremonies } from './ceremonies.ts'
+export { type CeremonyState, type CeremonyWorld, recoverCeremonies } from './ceremony-state.ts'
+export { changeKey, endRetention, retireVersion } from './change-handlers.ts'
 export { dealingContext } from './context.ts'
 export { type DealingPlan, type MadeDealing, makeDealing } from './dealer.ts'
 export { reportEvidence } from './evidence-handler.ts'
@@ -21,4 +16,6 @@ export { suiteOf } from './kinds.ts'
 export * from './operations/index.ts'
 export { paths as keyPaths } from './paths.ts'
 export type * from './records.ts'
+export { openRefreshes, scheduleRepairs } from './repairs.ts'
+export { announceSealingKey } from './sealing-keys.ts'
 export { Vault, vaultPaths } from './vault.ts'

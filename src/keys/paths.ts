@@ -5,8 +5,12 @@ export const paths = {
   key: (name: string): string => `key/${name}`,
   keyName: (keyId: Uint8Array): string => `key-name/${toHex(keyId)}`,
   version: (keyId: Uint8Array, version: number): string => `version/${toHex(keyId)}/${version}`,
+  versions: (keyId: Uint8Array): string => `version/${toHex(keyId)}/`,
   ceremony: (id: Uint8Array): string => `ceremony/${toHex(id)}`,
-  deal: (ceremony: Uint8Array, dealer: Uint8Array): string => `deal/${toHex(ceremony)}/${toHex(dealer)}`,
+  deal: (ceremony: Uint8Array, place: number): string => `deal/${toHex(ceremony)}/${place}`,
   conviction: (peerId: PeerId): string => `conviction/${peerId}`,
+  sealing: (peerId: PeerId): string => `sealing/${peerId}`,
+  retired: 'retired',
   openCeremonies: 'ceremonies',
+  repairs: 'repairs',
 } as const

@@ -7,9 +7,12 @@ import type { KeyKind, PolicyRule } from '../wire/index.ts'
  *   key-name/<keyId hex>            { name }
  *   version/<keyId hex>/<version>   VersionRecord
  *   ceremony/<id hex>               CeremonyRecord, while it is open
- *   deal/<ceremony hex>/<dealer>    DealRecord, while it is open
+ *   deal/<ceremony hex>/<place>     DealRecord, while it is open
  *   ceremonies                      OpenCeremonies
+ *   repairs                         RepairRecord
+ *   sealing/<peerId>                SealingRecord
  *   conviction/<peerId>             ConvictionRecord
+ *   retired                         RetiredRecord
  */
 export interface KeyRecord {
   readonly name: string
@@ -38,12 +41,18 @@ export interface Slot {
 }
 
 export interface RecipientSlot extends Slot {
+  /** The node's sealing key under which this slot's shares lie in the DHT. */
   readonly sealingKey: Uint8Array
 }
 
-/** One dealer whose polynomial is part of a version, and where its sealed shares lie in the DHT. */
-export interface VersionDealer {
+/** Who is to deal, and what: a new secret (fromSlot 0), or the share of a slot it holds. */
+export interface Dealer {
   readonly dealer: Uint8Array
+  readonly fromSlot: number
+}
+
+/** One dealing that is part of a version, and where its sealed shares lie in the DHT. */
+export interface VersionDealing extends Dealer {
   /** Its own Feldman commitments: what a holder that comes late checks its share against. */
   readonly commitments: readonly Uint8Array[]
   readonly recordHash: Uint8Array
@@ -52,45 +61,73 @@ export interface VersionDealer {
 export interface VersionRecord {
   readonly keyId: Uint8Array
   readonly version: number
+  /** Counts the share sets of one secret: 0 as created, one more with each refresh, reshare and repair. */
+  readonly generation: number
   readonly state: 'active' | 'archived' | 'destroyed'
+  /** archived: when it is destroyed; 0 means not by itself. */
+  readonly retainUntilMs: number
+  /** The ceremony that made this generation. */
   readonly ceremony: Uint8Array
   /** As a standard client takes it: 32 bytes, x-only for secp256k1, the u-coordinate for x25519. */
   readonly publicKey: Uint8Array
   readonly threshold: number
-  readonly slots: readonly Slot[]
+  readonly slots: readonly RecipientSlot[]
   /** Feldman commitments of the joint polynomial, t group elements. */
   readonly commitments: readonly Uint8Array[]
-  readonly dealers: readonly VersionDealer[]
+  readonly dealings: readonly VersionDealing[]
+  /** Where and when (block time) this generation became active. */
   readonly height: number
+  readonly timeMs: number
 }
+
+export type Purpose = 'create' | 'import' | 'rotate' | 'refresh' | 'reshare' | 'repair'
 
 export interface CeremonyRecord {
   readonly id: Uint8Array
   readonly name: string
   readonly keyId: Uint8Array
   readonly version: number
+  readonly generation: number
   readonly kind: KeyKind
-  readonly origin: 'generate' | 'import'
+  readonly purpose: Purpose
   readonly threshold: number
+  /** What the key wants from now on, once this ceremony has ended well. */
+  readonly shares: number
   readonly slots: readonly RecipientSlot[]
-  /** Public keys of those who are to deal: the holders' nodes, or the importing principal. */
-  readonly dealers: readonly Uint8Array[]
+  /** Places in this list name dealings everywhere else. */
+  readonly dealers: readonly Dealer[]
+  /** How many dealings must stand. For a handed-on secret the version takes exactly that many. */
+  readonly dealingsNeeded: number
   readonly stage: 'dealing' | 'acknowledging'
   /** Block time at which the stage is settled with what there is. */
   readonly deadlineMs: number
-  readonly dealt: readonly Uint8Array[]
-  readonly disqualified: readonly Uint8Array[]
-  readonly acknowledged: readonly { readonly peerId: PeerId; readonly dealers: readonly Uint8Array[] }[]
+  readonly dealt: readonly number[]
+  readonly disqualified: readonly number[]
+  readonly acknowledged: readonly { readonly peerId: PeerId; readonly dealings: readonly number[] }[]
 }
 
-export interface DealRecord {
-  readonly dealer: Uint8Array
-  readonly commitments: readonly Uint8Array[]
-  readonly recordHash: Uint8Array
-}
+export type DealRecord = VersionDealing
 
 export interface OpenCeremonies {
   readonly ids: readonly Uint8Array[]
+}
+
+/** Versions that lack a holder, most endangered first, and the members that could hold when this was found out. */
+export interface RepairRecord {
+  readonly eligible: readonly PeerId[]
+  readonly queue: readonly { readonly keyId: Uint8Array; readonly version: number }[]
+}
+
+/** When a node last changed its sealing key, which stands in its member record. */
+export interface SealingRecord {
+  readonly revision: number
+  readonly sinceMs: number
+}
+
+/** The versions that the block at `height` destroyed: the last such block. */
+export interface RetiredRecord {
+  readonly height: number
+  readonly versions: readonly { readonly keyId: Uint8Array; readonly version: number }[]
 }
 
 /** A node that proof has convicted. Names it for good. */

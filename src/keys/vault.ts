@@ -30,10 +30,11 @@ export class Vault {
 
 /** Where a node keeps its own part of keys and ceremonies. */
 export const vaultPaths = {
-  share: (keyId: Uint8Array, version: number, slot: number): string =>
-    `keys/share/${toHex(keyId)}/${version}/${slot}`,
-  subshare: (ceremony: Uint8Array, dealer: Uint8Array, slot: number): string =>
-    `keys/subshare/${toHex(ceremony)}/${toHex(dealer)}/${slot}`,
-  dealing: (ceremony: Uint8Array): string => `keys/dealing/${toHex(ceremony)}`,
+  share: (keyId: Uint8Array, version: number, generation: number, slot: number): string =>
+    `${vaultPaths.shares(keyId, version)}${generation}/${slot}`,
+  shares: (keyId: Uint8Array, version: number): string => `keys/share/${toHex(keyId)}/${version}/`,
+  subshare: (recordHash: Uint8Array, slot: number): string => `keys/subshare/${toHex(recordHash)}/${slot}`,
+  dealing: (ceremony: Uint8Array, fromSlot: number): string => `keys/dealing/${toHex(ceremony)}/${fromSlot}`,
+  sealing: (publicKey: Uint8Array): string => `keys/sealing/${toHex(publicKey)}`,
   record: (hash: Uint8Array): string => `keys/record/${toHex(hash)}`,
 } as const

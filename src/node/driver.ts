@@ -25,6 +25,7 @@ import {
   peerRequestCodec,
   type Token,
 } from '../wire/index.ts'
+import { judgePlan } from './planning.ts'
 import { memberOf, type NodeState } from './state.ts'
 import { type NodeEffect, type NodeEvent, stepNode } from './step.ts'
 
@@ -91,6 +92,7 @@ export class Driver {
         clock.nowMs(),
       ),
     )
+    gossip.subscribe('plans', (_from, bytes) => judgePlan(this.#state, bytes))
     gossip.subscribe('blocks', (from, bytes) => {
       const verdict = judgeBlock(this.#state.log, bytes)
       if (verdict === 'accept') this.dispatch({ type: 'gossiped', from, bytes })

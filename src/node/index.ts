@@ -8,5 +8,6 @@ export type {
   NodePort,
   PeerView,
   StatusView,
+  TrustView,
 } from './port.ts'
 export { type RunningNode, type StartOptions, startNode } from './start.ts'

@@ -5,6 +5,7 @@ import type {
   KeyKind,
   Load,
   Location,
+  Observation,
   OperationRequest,
   PolicyRule,
   Signed,
@@ -19,6 +20,7 @@ export interface NodePort {
   /** Why this node cannot serve; empty when it can. */
   complaints(): readonly string[]
   peers(): readonly PeerView[]
+  trust(): TrustView
   keys(): readonly KeyView[]
   key(name: string): KeyView | undefined
   /** Certified blocks from height `from` on. Errors: `not_found` when they are pruned here. */
@@ -66,7 +68,7 @@ export interface ConvictionView {
 export interface MemberView {
   readonly peerId: PeerId
   readonly region: string
-  /** `self`, `connected`, `unreachable` or `convicted`. */
+  /** `self`, `connected`, `unreachable`, `suspended`, `removed` or `convicted`. */
   readonly state: string
   readonly trust: number
   /** Median of recent pings; null while unknown. */
@@ -82,6 +84,33 @@ export interface PeerView extends MemberView {
   readonly beaconAgeMs: number | null
 }
 
+/** The trust vector and what it is made of. */
+export interface TrustView {
+  /** The epoch at whose opening the vector was last settled. */
+  readonly epoch: number
+  readonly scores: readonly {
+    readonly peerId: PeerId
+    /** `active`, `suspended` or `removed`. */
+    readonly state: string
+    /** 0 to 1: the weight in rotation and in the choice of holders. */
+    readonly score: number
+    /** The median of what the others last said, before smoothing. */
+    readonly opinion: number
+    /** Pieces of evidence it sent that proved nothing. */
+    readonly fines: number
+  }[]
+  /** Each member's latest report; whom it leaves out has kept every promise. */
+  readonly reports: readonly {
+    readonly reporter: PeerId
+    readonly epoch: number
+    readonly observations: readonly Observation[]
+  }[]
+  readonly convictions: readonly (ConvictionView & {
+    /** Of the transaction that carried the proof. */
+    readonly transactionId: string
+  })[]
+}
+
 export interface KeyView {
   readonly name: string
   readonly kind: KeyKind
@@ -92,6 +121,8 @@ export interface KeyView {
   readonly publicKey: Uint8Array
   readonly threshold: number
   readonly shares: number
+  /** Counts the share sets that the current version has had: refreshes, reshares and repairs. */
+  readonly generation: number
   /** Who holds which slot of the current version. */
   readonly holders: readonly { readonly slot: number; readonly peerId: PeerId }[]
   /** `creating`, `active`, `degraded` (fewer slots than wanted), `aborted`. */
@@ -106,6 +137,7 @@ export interface KeyView {
     readonly state: string
     readonly publicKey: Uint8Array
     readonly height: number
+    readonly generation: number
     /** Who dealt, and the Feldman commitments A_0 … A_{t-1} of the joint polynomial. */
     readonly dealers: readonly PeerId[]
     readonly commitments: readonly Uint8Array[]

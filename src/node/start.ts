@@ -4,6 +4,7 @@ import { cryptoReady } from '../crypto/index.ts'
 import { gatewayCounters } from '../keys/index.ts'
 import { certifiedBlockCodec, type Load } from '../wire/index.ts'
 import { Driver, type Logger, type Ports } from './driver.ts'
+import { trustView } from './observing.ts'
 import type { KeyView, NodePort } from './port.ts'
 import { type Entries, judgeRecord, type NodeOptions, recoverNode } from './state.ts'
 import {
@@ -79,6 +80,7 @@ function portOf(driver: Driver, ports: Ports): NodePort {
       return driver.diskFault === undefined ? reasons : [...reasons, `disk: ${driver.diskFault.code}`]
     },
     peers: () => peerViews(driver.state, clock.nowMs()),
+    trust: () => trustView(driver.state),
     keys: () => keyViews(driver.state),
     key: name => keyViewOf(driver.state, name),
     async blocks(from, limit) {

@@ -12,27 +12,57 @@ import {
 import { type SealingKeyPair, type SigningKey, verifySigned } from '../crypto/index.ts'
 import {
   acknowledge,
+  announceSealingKey,
   type CeremonyState,
+  changeKey,
   complain,
   createGateway,
   createHolder,
   createKey,
   deal,
+  endRetention,
   type GatewayState,
   type HolderState,
   type KeyDirectory,
   type KeyRecord,
   keyPaths,
+  openRefreshes,
   recoverCeremonies,
   reportEvidence,
+  retireVersion,
+  scheduleRepairs,
   setPolicy,
   settleDeadlines,
   Vault,
   type VersionRecord,
   vaultPaths,
 } from '../keys/index.ts'
-import { type BeaconState, createBeacons, type RoundTrips } from '../trust/index.ts'
-import { type Beacon, type Genesis, type Load, type Member, sealedDealingCodec } from '../wire/index.ts'
+import {
+  agreedTrust,
+  atSendersRisk,
+  type BeaconState,
+  beaconCoordinate,
+  type Coordinate,
+  createBeacons,
+  createObservations,
+  createPlans,
+  type ObservationState,
+  ORIGIN,
+  type PlanState,
+  type RoundTrips,
+  removeConvicted,
+  settleTrust,
+  takeReport,
+} from '../trust/index.ts'
+import {
+  type Beacon,
+  DEFAULT_REFRESH_MS,
+  type Genesis,
+  type Load,
+  type Member,
+  sealedDealingCodec,
+} from '../wire/index.ts'
+import { plannedFor } from './planning.ts'
 
 /** What one node is made of, besides the ports. */
 export interface NodeOptions {
@@ -59,6 +89,10 @@ export interface NodeState {
   readonly holder: HolderState
   readonly beacons: BeaconState
   readonly roundTrips: RoundTrips
+  readonly observations: ObservationState
+  readonly plans: PlanState
+  /** This node's own network coordinate. */
+  coordinate: Coordinate
   readonly connected: Set<PeerId>
   /** Operations answered as holder since the last beacon. */
   served: number
@@ -70,13 +104,18 @@ export interface NodeState {
 export const REDUCER: Reducer = {
   transactions: {
     'create-key': createKey,
+    'change-key': changeKey,
+    'retire-version': retireVersion,
+    'announce-sealing-key': announceSealingKey,
     deal,
     acknowledge,
     complain,
     'set-policy': setPolicy,
-    'report-evidence': reportEvidence,
+    'report-evidence': atSendersRisk(reportEvidence),
+    report: takeReport,
   },
-  atBlock: [settleDeadlines],
+  atBlock: [settleDeadlines, endRetention, openRefreshes, scheduleRepairs],
+  atEnd: [removeConvicted, settleTrust],
 }
 
 /** The store's entries that a node wants to see when it starts. */
@@ -105,13 +144,18 @@ export function recoverNode(
       sealingKeys,
       vault: new Vault(options.storageKey),
       acknowledgeMs: genesis.timing.acknowledgeMs,
+      refreshMs: genesis.timing.refreshMs ?? DEFAULT_REFRESH_MS,
+      createdMs: genesis.createdMs,
       ledger: reader,
     },
     keyEntries,
   )
-  const share = (keyId: Uint8Array, version: number, slot: number): Secret | undefined =>
-    ceremonies.shares.get(vaultPaths.share(keyId, version, slot))
-  const trust = (peer: PeerId): number => (reader().get(keyPaths.conviction(peer)) === undefined ? 1 : 0)
+  const share = (keyId: Uint8Array, version: number, generation: number, slot: number): Secret | undefined =>
+    ceremonies.shares.get(vaultPaths.share(keyId, version, generation, slot))
+  const plans = createPlans(networkId)
+  const trust = (peer: PeerId): number => agreedTrust(reader(), peer)
+  const plannedMs = (holder: PeerId): number | undefined =>
+    plannedFor({ plans, peerId }, state.ledger, holder)
   const state: NodeState = {
     options,
     networkId,
@@ -120,9 +164,12 @@ export function recoverNode(
     ledger,
     ceremonies,
     holder: createHolder({ ...directory, networkId, peerId, identity, share }),
-    gateway: createGateway({ ...directory, networkId, peerId, trust }),
+    gateway: createGateway({ ...directory, networkId, peerId, trust, plannedMs }),
     beacons: createBeacons(networkId, options.beaconIntervalMs),
     roundTrips: new Map(),
+    observations: createObservations(options.beaconIntervalMs),
+    plans,
+    coordinate: ORIGIN,
     connected: new Set(),
     served: 0,
     submissions: 0,
@@ -162,7 +209,8 @@ export function beaconBody(
   const { location, sealingKey } = memberOf(state, state.peerId)!
   const { software } = state.options
   const height = state.ledger.chain.height
-  return { location, sealingKey, software, height, load: { ...load, operations: state.served } }
+  const coordinate = beaconCoordinate(state.coordinate)
+  return { location, sealingKey, software, height, load: { ...load, operations: state.served }, coordinate }
 }
 
 /**

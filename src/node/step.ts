@@ -11,7 +11,7 @@ import {
   stepCeremonies,
   stepGateway,
 } from '../keys/index.ts'
-import { makeBeacon, noteRoundTrip } from '../trust/index.ts'
+import { makeBeacon, noteAnswer, noteRoundTrip } from '../trust/index.ts'
 import type {
   CertifiedBlock,
   CommonEvent,
@@ -26,6 +26,8 @@ import type {
   SubmitEffect,
   Token,
 } from '../wire/index.ts'
+import { observeBeat, observeRoundTrip } from './observing.ts'
+import { planToPublish } from './planning.ts'
 import { beaconBody, type NodeState } from './state.ts'
 
 export type NodeEvent =
@@ -133,13 +135,21 @@ class Turn {
   /** Timers and answers go to the domain whose name their id or token starts with. */
   #returned(event: Exclude<CommonEvent, { readonly type: 'message' | 'requested' }>): void {
     const domain = (event.type === 'timer' ? event.id : event.token).split('/', 1)[0]
+    if (event.type === 'answered' && (domain === 'operation' || domain === 'ping')) this.#observe(event)
     if (domain === 'control') this.#log(event)
     else if (domain === 'ceremony') this.#ceremonies(event)
     else if (domain === 'operation' && (event.type === 'timer' || event.type === 'answered'))
       this.#gateway(event)
     else if (domain === 'ping' && event.type === 'answered' && event.answer.ok) {
       noteRoundTrip(this.#state.roundTrips, event.from, this.#nowMs - Number(event.token.split('/')[1]))
+      observeRoundTrip(this.#state, event.from, this.#rng)
     }
+  }
+
+  /** How promptly peers answer is what this node tells of them. */
+  #observe({ from, answer }: Extract<CommonEvent, { readonly type: 'answered' }>): void {
+    if (from === this.#state.peerId) return
+    noteAnswer(this.#state.observations, from, answer.ok ? undefined : answer.error)
   }
 
   #log(event: LogEvent): void {
@@ -170,11 +180,11 @@ class Turn {
       case 'applied':
         state.ledger = effect.state
         this.outward.push({ type: 'block', certified: effect.certified })
-        this.#ceremonies({ type: 'applied', isJump: false })
+        this.#ceremonies({ type: 'applied', height: state.ledger.chain.height, isJump: false })
         return
       case 'restored':
         state.ledger = effect.state
-        this.#ceremonies({ type: 'applied', isJump: true })
+        this.#ceremonies({ type: 'applied', height: state.ledger.chain.height, isJump: true })
         return
       case 'included':
         this.#included(effect)
@@ -277,9 +287,13 @@ class Turn {
 
   #beat(load: Omit<Load, 'operations'>): void {
     const state = this.#state
-    const bytes = makeBeacon(state.beacons, state.options.identity, beaconBody(state, load), this.#nowMs)
+    for (const transaction of observeBeat(state, this.#nowMs)) this.#submit({ type: 'submit', transaction })
+    const body = beaconBody(state, load)
+    const bytes = makeBeacon(state.beacons, state.options.identity, body, this.#nowMs, this.#rng)
     state.served = 0
     this.outward.push({ type: 'publish', topic: 'beacons', bytes })
+    const plan = planToPublish(state)
+    if (plan !== undefined) this.outward.push({ type: 'publish', topic: 'plans', bytes: plan })
     for (const to of state.connected) {
       const token = `ping/${this.#nowMs}/${to}`
       this.outward.push({

@@ -19,13 +19,13 @@ function members(state: NodeState): MemberRecord[] {
 }
 
 function memberView(state: NodeState, member: MemberRecord): MemberView {
-  const { peerId, location, weight } = member
+  const { peerId, location, weight, state: standing } = member
   const isConvicted = reading(state.ledger).get(keyPaths.conviction(peerId)) !== undefined
   const link = peerId === state.peerId ? 'self' : state.connected.has(peerId) ? 'connected' : 'unreachable'
   return {
     peerId,
     region: location.region,
-    state: isConvicted ? 'convicted' : link,
+    state: isConvicted ? 'convicted' : standing === 'active' ? link : standing,
     trust: isConvicted ? 0 : weight,
     roundTripMs: medianRoundTrip(state.roundTrips, peerId),
   }
@@ -87,7 +87,8 @@ function keyView(state: NodeState, key: KeyRecord): KeyView {
     publicKey: active?.publicKey ?? new Uint8Array(0),
     threshold: key.threshold,
     shares: key.shares,
-    holders: active?.slots ?? [],
+    holders: active?.slots.map(({ slot, peerId }) => ({ slot, peerId })) ?? [],
+    generation: active?.generation ?? 0,
     state: stateOf(key, active),
     isExportable: key.isExportable,
     entropy: key.entropy,
@@ -99,7 +100,8 @@ function keyView(state: NodeState, key: KeyRecord): KeyView {
       state: version.state,
       publicKey: version.publicKey,
       height: version.height,
-      dealers: version.dealers.map(entry => peerIdOf(entry.dealer)),
+      generation: version.generation,
+      dealers: version.dealings.map(entry => peerIdOf(entry.dealer)),
       commitments: version.commitments,
     })),
   }
@@ -134,7 +136,8 @@ export function importPlanOf(state: NodeState, name: string): ImportPlan | undef
   const ledger = reading(state.ledger)
   const key = ledger.get<KeyRecord>(keyPaths.key(name))
   const ceremony = key && ledger.get<CeremonyRecord>(keyPaths.ceremony(key.ceremony))
-  if (ceremony === undefined || ceremony.origin !== 'import' || ceremony.stage !== 'dealing') return undefined
+  if (ceremony === undefined || ceremony.purpose !== 'import' || ceremony.stage !== 'dealing')
+    return undefined
   const { keyId, id, version, threshold, slots } = ceremony
   return { keyId, ceremony: id, version, threshold, recipients: slots }
 }
@@ -144,8 +147,9 @@ export function missingShares(state: NodeState): number {
   let missing = 0
   for (const { value: version } of reading(state.ledger).list<VersionRecord>('version/')) {
     for (const { slot, peerId } of version.slots) {
-      if (peerId !== state.peerId) continue
-      if (!state.ceremonies.shares.has(vaultPaths.share(version.keyId, version.version, slot))) missing++
+      if (peerId !== state.peerId || version.state === 'destroyed') continue
+      const path = vaultPaths.share(version.keyId, version.version, version.generation, slot)
+      if (!state.ceremonies.shares.has(path)) missing++
     }
   }
   return missing

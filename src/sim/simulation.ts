@@ -332,7 +332,12 @@ class Simulation {
         }
       },
       started: (host, port) => {
-        port.onBlock(block => this.#agreement.see(host.peerId, block))
+        port.onBlock(certified => {
+          this.#agreement.see(host.peerId, certified)
+          const { height, validators } = port.status()
+          if (height === certified.block.header.height)
+            this.#agreement.follow(host.peerId, height, validators)
+        })
       },
       failed: (host, error) => {
         const { code, message, stack } = toOstrakaError(error)

@@ -1,2 +1,21 @@
 export { type BeaconState, createBeacons, type HeardBeacon, hearBeacon, makeBeacon } from './beacons.ts'
+export {
+  createObservations,
+  makeReport,
+  noteAnswer,
+  noteBeat,
+  type ObservationState,
+} from './observations.ts'
+export {
+  createPlans,
+  hearPlan,
+  makePlan,
+  type PlannedMembers,
+  type PlanState,
+  plannedMembers,
+  plannedMs,
+} from './plans.ts'
+export * from './records.ts'
+export { agreedTrust, atSendersRisk, removeConvicted, settleTrust, takeReport, trustOf } from './reducer.ts'
 export { medianRoundTrip, noteRoundTrip, type RoundTrips } from './round-trips.ts'
+export { beaconCoordinate, type Coordinate, coordinateOf, moved, ORIGIN, predictMs } from './vivaldi.ts'

@@ -1,6 +1,7 @@
+import { OstrakaError } from '../base/index.ts'
 import { publicKey32, type Signed, signedCodec, timeMs } from './common.ts'
 import { type Location, locationSchema } from './genesis.ts'
-import { type Codec, integer, real, struct, textUpTo } from './schema.ts'
+import { type Codec, integer, list, real, type Schema, struct, textUpTo } from './schema.ts'
 
 /** A node's load, for whoever chooses holders. */
 export interface Load {
@@ -10,6 +11,21 @@ export interface Load {
   /** Operations served since the last beacon. */
   readonly operations: number
 }
+
+/** A Vivaldi network coordinate with height, in whole microseconds to be small (`trust/vivaldi.ts`). */
+export interface BeaconCoordinate {
+  /** Exactly COORDINATE_DIMENSIONS numbers. */
+  readonly positionUs: readonly number[]
+  readonly heightUs: number
+  /** The node's own estimate of its predictions' relative error. */
+  readonly errorPermille: number
+}
+
+/** More than three gain nothing on PlanetLab (`npm run bench -- --only vivaldi`). */
+export const COORDINATE_DIMENSIONS = 3
+
+/** No round trip that counts is longer than this. */
+const MAX_COORDINATE_US = 10_000_000
 
 /** What a node says of itself every interval (DESIGN section 7). The signer is the node. */
 export interface Beacon {
@@ -23,7 +39,23 @@ export interface Beacon {
   /** The control-log height that the node has applied. */
   readonly height: number
   readonly load: Load
+  readonly coordinate: BeaconCoordinate
 }
+
+const axis: Schema<number> = integer(-MAX_COORDINATE_US, MAX_COORDINATE_US)
+const axes: Schema<readonly number[]> = list(axis, COORDINATE_DIMENSIONS)
+
+const coordinate: Schema<BeaconCoordinate> = struct<BeaconCoordinate>({
+  positionUs: {
+    check(value, path) {
+      const checked = axes.check(value, path)
+      if (checked.length === COORDINATE_DIMENSIONS) return checked
+      throw new OstrakaError('malformed', `${path}: not ${COORDINATE_DIMENSIONS} numbers`)
+    },
+  },
+  heightUs: integer(0, MAX_COORDINATE_US),
+  errorPermille: integer(1, 1000),
+})
 
 export const beaconCodec: Codec<Signed<Beacon>> = signedCodec(
   'beacon',
@@ -36,5 +68,6 @@ export const beaconCodec: Codec<Signed<Beacon>> = signedCodec(
     software: textUpTo(64),
     height: integer(0),
     load: struct({ cpu: real(0, 1024), memoryBytes: integer(0), operations: integer(0) }),
+    coordinate,
   }),
 )

@@ -1,5 +1,5 @@
 import { elementBytes, hash32, keyVersion, type Signed, signedCodec, slotNumber } from './common.ts'
-import { bytesUpTo, type Codec, fixedBytes, list, type Schema, struct } from './schema.ts'
+import { bytesUpTo, type Codec, fixedBytes, integer, list, type Schema, struct } from './schema.ts'
 
 /** A discrete-log-equality proof, RFC 9497 section 2.2: two scalars. */
 export interface DleqProof {
@@ -18,6 +18,8 @@ export interface SealedDealing {
   readonly ceremony: Uint8Array
   readonly keyId: Uint8Array
   readonly version: number
+  /** As in the dealer's transaction. */
+  readonly fromSlot: number
   readonly shares: readonly SealedShare[]
 }
 
@@ -42,6 +44,7 @@ export const sealedDealingCodec: Codec<Signed<SealedDealing>> = signedCodec(
     ceremony: hash32,
     keyId: hash32,
     version: keyVersion,
+    fromSlot: integer(0, 64),
     shares: list(sealedShareSchema, 64),
   }),
 )

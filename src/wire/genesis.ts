@@ -1,6 +1,6 @@
 import type { PeerId } from '../base/index.ts'
 import { peerId, publicKey32, regionName, timeMs } from './common.ts'
-import { type Codec, codec, integer, list, real, type Schema, struct, textUpTo } from './schema.ts'
+import { type Codec, codec, integer, list, optional, real, type Schema, struct, textUpTo } from './schema.ts'
 
 /** Where a node says it stands. Latitude and longitude in degrees. */
 export interface Location {
@@ -26,7 +26,11 @@ export interface Timing {
   /** How long dealers have to deal, and holders then to acknowledge, before a ceremony is settled without them. */
   readonly dealMs: number
   readonly acknowledgeMs: number
+  /** How old the shares of a key, and a node's sealing key, may grow before they are renewed; a day by default. */
+  readonly refreshMs?: number
 }
+
+export const DEFAULT_REFRESH_MS: number = 24 * 3_600_000
 
 /** The document whose hash is the network's id. */
 export interface Genesis {
@@ -76,6 +80,7 @@ export const genesisCodec: Codec<Genesis> = codec(
       roundDeltaMs: waitMs,
       dealMs: waitMs,
       acknowledgeMs: waitMs,
+      refreshMs: optional(integer(1_000, 3_660 * 24 * HOUR_MS)),
     }),
   }),
 )

@@ -42,7 +42,7 @@ export interface SendEffect {
   readonly message: PeerMessage
 }
 
-export type Topic = 'beacons' | 'blocks'
+export type Topic = 'beacons' | 'blocks' | 'plans'
 
 export interface PublishEffect {
   readonly type: 'publish'

@@ -47,8 +47,9 @@ export interface SlotCommitment extends NonceCommitment {
 /** What a gateway sends to one holder: the client's request and, for signatures, who signs with which nonces. */
 export interface PartialRequest {
   readonly request: Signed<OperationRequest>
-  /** The resolved version. */
+  /** The resolved version, and the generation of its shares: shares of two generations do not fit together. */
   readonly version: number
+  readonly generation: number
   /** The asked holder's slots that are to answer. */
   readonly slots: readonly number[]
   /** sign only: for each input, the commitments of all signers, ascending by slot. */
@@ -86,6 +87,7 @@ export const nonceCommitmentSchema: Schema<NonceCommitment> = struct<NonceCommit
 export const partialRequestSchema: Schema<PartialRequest> = struct<PartialRequest>({
   request: signedSchema(operationRequestSchema),
   version: keyVersion,
+  generation: integer(0),
   slots: list(slotNumber, 64),
   packages: optional(list(list(struct<SlotCommitment>({ slot: slotNumber, ...commitment }), 64), MAX_INPUTS)),
 })

@@ -90,6 +90,7 @@ export interface NoncesCall {
   readonly type: 'nonces'
   readonly keyId: Uint8Array
   readonly version: number
+  readonly generation: number
   readonly count: number
 }
 
@@ -217,6 +218,7 @@ export const peerRequestCodec: Codec<PeerRequest> = codec(
       type: literal('nonces'),
       keyId: hash32,
       version: keyVersion,
+      generation: integer(0),
       count: integer(1, 1024),
     }),
     ping: struct<PingCall>({ type: literal('ping') }),

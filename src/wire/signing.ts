@@ -7,6 +7,7 @@ export const SIGNING_TYPES = [
   'prevote',
   'precommit',
   'beacon',
+  'plan',
   'operation',
   'partial',
   'sealed-dealing',

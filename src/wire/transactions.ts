@@ -1,8 +1,11 @@
 import type { PeerId } from '../base/index.ts'
+import { type Beacon, beaconCodec } from './beacon.ts'
 import {
   elementBytes,
   hash32,
   keyName,
+  keyVersion,
+  MAX_SLOTS,
   peerId,
   publicKey32,
   type Signed,
@@ -10,9 +13,11 @@ import {
   signedCodec,
   signedSchema,
   slotNumber,
+  timeMs,
 } from './common.ts'
 import { commitmentsSchema, type DleqProof, dleqProofSchema } from './dealing.ts'
 import { type KeyKind, keyKind, type PolicyRule, policyRules } from './keys.ts'
+import { type Report, reportSchema } from './reports.ts'
 import {
   bytesUpTo,
   type Codec,
@@ -21,6 +26,8 @@ import {
   integer,
   list,
   literal,
+  oneOf,
+  optional,
   real,
   type Schema,
   struct,
@@ -48,6 +55,8 @@ export interface CreateKey {
 export interface Deal {
   readonly type: 'deal'
   readonly ceremony: Uint8Array
+  /** The slot whose share is dealt on; 0 when the dealt secret is new or imported. */
+  readonly fromSlot: number
   readonly commitments: readonly Uint8Array[]
   /** Schnorr proof that the dealer knows its constant term: challenge, response. */
   readonly possession: DleqProof
@@ -59,15 +68,16 @@ export interface Deal {
 export interface Acknowledge {
   readonly type: 'acknowledge'
   readonly ceremony: Uint8Array
-  /** The dealers' public keys, ascending. */
-  readonly dealers: readonly Uint8Array[]
+  /** Which of the ceremony's dealings, by their place in its list, ascending. */
+  readonly dealings: readonly number[]
 }
 
 /** Opens a share that does not fit its dealer's commitments, so that anyone can see who lied. */
 export interface Complain {
   readonly type: 'complain'
   readonly ceremony: Uint8Array
-  readonly dealer: Uint8Array
+  /** The dealing's place in the ceremony's list. */
+  readonly dealing: number
   readonly slot: number
   /** The whole sealed dealing, whose hash the dealer's transaction pins. */
   readonly record: Uint8Array
@@ -98,7 +108,7 @@ export interface ReportEvidence {
   readonly evidence: Evidence
 }
 
-export type Evidence = ConflictingVotes | ConflictingDeals | BadPartial
+export type Evidence = ConflictingVotes | ConflictingDeals | ConflictingBeacons | BadPartial
 
 /** Two different votes of one signer for one height, round and step. */
 export interface ConflictingVotes {
@@ -124,6 +134,13 @@ export interface ConflictingDeals {
   readonly second: Signed<Transaction>
 }
 
+/** Two different beacons of one signer with one sequence. */
+export interface ConflictingBeacons {
+  readonly type: 'conflicting-beacons'
+  readonly first: Signed<Beacon>
+  readonly second: Signed<Beacon>
+}
+
 /** A signed partial response that does not verify against the holder's share, with the request it answers. */
 export interface BadPartial {
   readonly type: 'bad-partial'
@@ -133,8 +150,53 @@ export interface BadPartial {
   readonly partial: Uint8Array
 }
 
-export type Transaction = CreateKey | Deal | Acknowledge | Complain | SetPolicy | GrantCreate | ReportEvidence
+export type Transaction =
+  | CreateKey
+  | ChangeKey
+  | RetireVersion
+  | AnnounceSealingKey
+  | Deal
+  | Acknowledge
+  | Complain
+  | SetPolicy
+  | GrantCreate
+  | ReportEvidence
+  | Report
 export type SignedTransaction = Signed<Transaction>
+
+/** Opens a ceremony on a key that exists. Signed by the key's owner. */
+export interface ChangeKey {
+  readonly type: 'change-key'
+  readonly nonce: Uint8Array
+  readonly name: string
+  /** `rotate`: a new secret, a new version. `refresh`: the same secret, new shares. `reshare`: also other holders. */
+  readonly change: 'rotate' | 'refresh' | 'reshare'
+  /** The version and generation that this is about: a replayed change finds others and does nothing. */
+  readonly version: number
+  readonly generation: number
+  /** reshare, and rotate if wanted: the new numbers. */
+  readonly threshold?: number
+  readonly shares?: number
+  /** reshare only: the nodes that are to hold the slots, in this order; without it, all that are eligible. */
+  readonly holders?: readonly PeerId[]
+}
+
+/** Takes a version out of service. Signed by the key's owner. */
+export interface RetireVersion {
+  readonly type: 'retire-version'
+  readonly name: string
+  readonly version: number
+  readonly state: 'archived' | 'destroyed'
+  /** archived: when it is destroyed; absent means never by itself. */
+  readonly retainUntilMs?: number
+}
+
+/** A node's next sealing key; the ledger's revision of the current one makes it single-use. Signed by the node. */
+export interface AnnounceSealingKey {
+  readonly type: 'announce-sealing-key'
+  readonly sealingKey: Uint8Array
+  readonly revision: number
+}
 
 /** Deals of 64 slots and complaints with their whole record fit; nothing else comes near. */
 export const MAX_TRANSACTION_BYTES: number = 512 * 1024
@@ -155,25 +217,55 @@ const createKey: Schema<CreateKey> = struct<CreateKey>({
 export const dealSchema: Schema<Deal> = struct<Deal>({
   type: literal('deal'),
   ceremony: hash32,
+  fromSlot: integer(0, MAX_SLOTS),
   commitments: commitmentsSchema,
   possession: dleqProofSchema,
   recordHash: hash32,
 })
 
+/** A ceremony has at most one dealing per slot. */
+const dealingIndex: Schema<number> = integer(0, MAX_SLOTS - 1)
+
 const acknowledge: Schema<Acknowledge> = struct<Acknowledge>({
   type: literal('acknowledge'),
   ceremony: hash32,
-  dealers: list(publicKey32, 64),
+  dealings: list(dealingIndex, MAX_SLOTS),
 })
 
 const complain: Schema<Complain> = struct<Complain>({
   type: literal('complain'),
   ceremony: hash32,
-  dealer: publicKey32,
+  dealing: dealingIndex,
   slot: slotNumber,
   record: bytesUpTo(64 * 1024),
   sharedPoint: elementBytes,
   proof: dleqProofSchema,
+})
+
+const changeKey: Schema<ChangeKey> = struct<ChangeKey>({
+  type: literal('change-key'),
+  nonce: fixedBytes(16),
+  name: keyName,
+  change: oneOf(['rotate', 'refresh', 'reshare']),
+  version: keyVersion,
+  generation: integer(0),
+  threshold: optional(integer(1, MAX_SLOTS)),
+  shares: optional(integer(1, MAX_SLOTS)),
+  holders: optional(list(peerId, MAX_SLOTS)),
+})
+
+const retireVersion: Schema<RetireVersion> = struct<RetireVersion>({
+  type: literal('retire-version'),
+  name: keyName,
+  version: keyVersion,
+  state: oneOf(['archived', 'destroyed']),
+  retainUntilMs: optional(timeMs),
+})
+
+const announceSealingKey: Schema<AnnounceSealingKey> = struct<AnnounceSealingKey>({
+  type: literal('announce-sealing-key'),
+  sealingKey: publicKey32,
+  revision: integer(0),
 })
 
 const setPolicy: Schema<SetPolicy> = struct<SetPolicy>({
@@ -212,6 +304,11 @@ const evidenceSchema: Schema<Evidence> = union<Evidence>({
     first: signedDeal,
     second: signedDeal,
   }),
+  'conflicting-beacons': struct<ConflictingBeacons>({
+    type: literal('conflicting-beacons'),
+    first: beaconCodec,
+    second: beaconCodec,
+  }),
   'bad-partial': struct<BadPartial>({
     type: literal('bad-partial'),
     holder: peerId,
@@ -222,11 +319,15 @@ const evidenceSchema: Schema<Evidence> = union<Evidence>({
 
 export const transactionSchema: Schema<Transaction> = union<Transaction>({
   'create-key': createKey,
+  'change-key': changeKey,
+  'retire-version': retireVersion,
+  'announce-sealing-key': announceSealingKey,
   deal: dealSchema,
   acknowledge,
   complain,
   'set-policy': setPolicy,
   'grant-create': grantCreate,
+  report: reportSchema,
   'report-evidence': struct<ReportEvidence>({ type: literal('report-evidence'), evidence: evidenceSchema }),
 })
 

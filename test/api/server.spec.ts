@@ -148,7 +148,7 @@ describe('HTTP server', () => {
     await refuses(post('/api/v1/keys/none/sign', { messages: ['AA=='] }), 404, 'unknown_key')
     await refuses(post('/api/v1/keys/first/derive', { inputs: ['AA=='] }), 422, 'wrong_kind')
     await refuses(fetch(`${api.url}/api/v1/nothing`), 404, 'not_found')
-    await refuses(post('/api/v1/keys/first/rotate', {}), 404, 'not_found')
+    await refuses(post('/api/v1/keys/first/polish', {}), 404, 'not_found')
     await refuses(post('/api/v1/keys', { name: 'first', ...KEY }), 409, 'name_taken')
   })
 

@@ -31,6 +31,7 @@ import type {
   OperationResult,
   PeerView,
   StatusView,
+  TrustView,
 } from '../../src/node/index.ts'
 import {
   type CertifiedBlock,
@@ -104,6 +105,12 @@ export class SoloNode implements NodePort {
     const location = { region: 'local', latitude: 0, longitude: 0 }
     const unheard = { software: null, height: null, load: null, beaconAgeMs: null }
     return this.status().members.map(member => ({ ...member, ...unheard, location }))
+  }
+
+  trust(): TrustView {
+    const { peerId } = this
+    const scores = [{ peerId, state: 'active', score: 1, opinion: 1, fines: 0 }]
+    return { epoch: 0, scores, reports: [], convictions: [] }
   }
 
   keys(): readonly KeyView[] {
@@ -223,6 +230,7 @@ export class SoloNode implements NodePort {
       ...value,
       keyId: toHex(ceremony),
       version: 0,
+      generation: 0,
       publicKey: new Uint8Array(0),
       holders: [],
       state: 'creating',
@@ -279,6 +287,7 @@ export class SoloNode implements NodePort {
     const publicKey = publicKeyOf(key, commitments[0]!)
     const version = {
       version: 1,
+      generation: 0,
       state: 'active',
       publicKey,
       height: this.#blocks.length + 1,
@@ -298,7 +307,7 @@ export class SoloNode implements NodePort {
 
   #contextOf(key: SoloKey, dealer: Uint8Array): Uint8Array {
     const ceremony = { id: key.ceremony, keyId: key.ceremony, version: 1 }
-    return dealingContext(this.networkId, ceremony, dealer)
+    return dealingContext(this.networkId, ceremony, { dealer, fromSlot: 0 })
   }
 
   #answer(key: SoloKey, request: OperationRequest): OperationResult {

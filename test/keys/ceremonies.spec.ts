@@ -8,7 +8,13 @@ import {
   type Scalar,
   SigningKey,
 } from '../../src/crypto/index.ts'
-import { type CeremonyState, makeDealing, suiteOf, vaultPaths } from '../../src/keys/index.ts'
+import {
+  type CeremonyState,
+  type DealRecord,
+  makeDealing,
+  suiteOf,
+  vaultPaths,
+} from '../../src/keys/index.ts'
 import {
   type Acknowledge,
   type Complain,
@@ -26,7 +32,7 @@ function secretOf(network: CeremonyNetwork, name: string, slots: readonly number
   let sum = group.scalarFromInt(0)
   for (const slot of slots) {
     const { peerId } = version.slots.find(entry => entry.slot === slot)!
-    const path = vaultPaths.share(version.keyId, version.version, slot)
+    const path = vaultPaths.share(version.keyId, version.version, version.generation, slot)
     const share = network.node(peerId).state.shares.get(path)
     assert.ok(share, `slot ${slot} has its share`)
     sum = group.scalarAdd(sum, group.scalarMultiply(lagrangeAtZero(group, slots, slot), share.expose()))
@@ -58,7 +64,7 @@ describe('ceremonies', () => {
       network.create('k', { kind })
       network.run(start + 1_000)
       assertWhole(network, 'k')
-      assert.equal(network.version('k')!.dealers.length, 5)
+      assert.equal(network.version('k')!.dealings.length, 5)
       assert.equal(network.version('k')!.publicKey.length, 32)
       assert.deepEqual(network.convictions(), [])
     })
@@ -82,7 +88,7 @@ describe('ceremonies', () => {
     absent.isDown = true
     network.create('k')
     network.run()
-    assert.equal(network.version('k')!.dealers.length, 4)
+    assert.equal(network.version('k')!.dealings.length, 4)
     network.restart(absent)
     network.run()
     assertWhole(network, 'k')
@@ -139,7 +145,7 @@ describe('ceremonies', () => {
     network.create('k')
     network.run()
     assert.deepEqual(network.convictions(), [`${cheat} bad_dealing`])
-    assert.equal(network.version('k')!.dealers.length, 4)
+    assert.equal(network.version('k')!.dealings.length, 4)
     network.tamper = effect => [effect]
     assertWhole(network, 'k')
   })
@@ -156,7 +162,7 @@ describe('ceremonies', () => {
     network.create('k')
     network.run()
     assert.deepEqual(network.convictions(), [`${cheat} equivocation`])
-    assert.equal(network.version('k')!.dealers.length, 4)
+    assert.equal(network.version('k')!.dealings.length, 4)
   })
 
   it('name a dealer whose proof of possession is wrong', () => {
@@ -186,7 +192,7 @@ describe('ceremonies', () => {
     network.create('k')
     network.run()
     assert.deepEqual(network.convictions(), [`${cheat} false_complaint`])
-    assert.ok(network.version('k')!.dealers.length >= 4)
+    assert.ok(network.version('k')!.dealings.length >= 4)
   })
 
   it('leave out a dealer who withholds its record, without naming anybody', () => {
@@ -200,7 +206,7 @@ describe('ceremonies', () => {
     network.create('k')
     network.run()
     assert.deepEqual(network.convictions(), [])
-    assert.equal(network.version('k')!.dealers.length, 4)
+    assert.equal(network.version('k')!.dealings.length, 4)
     assertWhole(network, 'k')
   })
 
@@ -308,13 +314,12 @@ function tamperDealing(network: CeremonyNetwork, cheat: string) {
 
 /** The complaint that opens a share which is good. */
 function openShare(network: CeremonyNetwork, cheat: string, word: Acknowledge): Complain {
-  const { ceremony, dealers } = word
+  const { ceremony, dealings } = word
   const { world } = network.node(cheat)
-  const dealer = dealers.find(key => peerIdOf(key) !== cheat)!
   const id = toHex(ceremony)
-  const { recordHash } = network.ledger.records.get<{ recordHash: Uint8Array }>(
-    `deal/${id}/${toHex(dealer)}`,
-  )!
+  const dealOf = (place: number): DealRecord => network.ledger.records.get<DealRecord>(`deal/${id}/${place}`)!
+  const dealing = dealings.find(place => peerIdOf(dealOf(place).dealer) !== cheat)!
+  const { recordHash } = dealOf(dealing)
   const { slots } = network.ledger.records.get<{ slots: { slot: number; peerId: string }[] }>(
     `ceremony/${id}`,
   )!
@@ -322,7 +327,7 @@ function openShare(network: CeremonyNetwork, cheat: string, word: Acknowledge): 
   const record = network.records.get(toHex(recordHash))!
   const { sealed } = sealedDealingCodec.decode(record).value.shares.find(share => share.slot === slot)!
   const { sharedPoint, proof } = proveBadShare(sealed, world.sealingKeys, network.rng)
-  return { type: 'complain', ceremony, dealer, slot, record, sharedPoint, proof }
+  return { type: 'complain', ceremony, dealing, slot, record, sharedPoint, proof }
 }
 
 function badDealing(network: CeremonyNetwork, cheat: string, id: Uint8Array) {

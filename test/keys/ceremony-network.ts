@@ -34,6 +34,7 @@ import type {
   SignedTransaction,
   Transaction,
 } from '../../src/wire/index.ts'
+import { DEFAULT_REFRESH_MS } from '../../src/wire/index.ts'
 
 interface Node {
   readonly peerId: PeerId
@@ -96,6 +97,8 @@ export class CeremonyNetwork {
     }
     this.ledger = initialState(genesis)
     for (const part of parts) this.#add(part)
+    for (const node of this.nodes)
+      this.#perform(node, beginCeremonies(node.state, this.nowMs, this.rng).effects)
   }
 
   #add(part: { identity: SigningKey; sealingKeys: SealingKeyPair; storageKey: Secret }): void {
@@ -109,6 +112,8 @@ export class CeremonyNetwork {
       vault: new Vault(part.storageKey),
       ledger: () => this.reader(),
       acknowledgeMs: this.ledger.genesis.timing.acknowledgeMs,
+      refreshMs: this.ledger.genesis.timing.refreshMs ?? DEFAULT_REFRESH_MS,
+      createdMs: this.ledger.genesis.createdMs,
     }
     const state = recoverCeremonies(world, [])
     this.nodes.push({ peerId, world, disk: new Map(), timers: new Map(), state, isDown: false })
@@ -216,7 +221,8 @@ export class CeremonyNetwork {
     if (applied.faults.length > 0) throw applied.faults[0]
     this.ledger = applied.state
     this.results.push(...applied.results)
-    for (const node of this.nodes) this.#inbox.push(() => this.step(node, { type: 'applied', isJump: false }))
+    for (const node of this.nodes)
+      this.#inbox.push(() => this.step(node, { type: 'applied', height: block.header.height, isJump: false }))
   }
 
   #perform(node: Node, effects: readonly Effect[]): void {

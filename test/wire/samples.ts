@@ -28,6 +28,7 @@ import {
   peerAnswerCodec,
   peerMessageCodec,
   peerRequestCodec,
+  planCodec,
   proposalCodec,
   type SealedDealing,
   type Signed,
@@ -75,22 +76,61 @@ const transactions: Readonly<Record<string, Transaction>> = {
   deal: {
     type: 'deal',
     ceremony: hash(2),
+    fromSlot: 3,
     commitments: [hash(3), bytes(33, 4)],
     possession: proof,
     recordHash: hash(5),
   },
-  acknowledge: { type: 'acknowledge', ceremony: hash(6), dealers: [hash(7), hash(8)] },
+  acknowledge: { type: 'acknowledge', ceremony: hash(6), dealings: [0, 2] },
   complain: {
     type: 'complain',
     ceremony: hash(9),
-    dealer: hash(10),
+    dealing: 1,
     slot: 2,
     record: bytes(12, 11),
     sharedPoint: hash(12),
     proof,
   },
+  'change-key': {
+    type: 'change-key',
+    nonce: bytes(16, 15),
+    name: 'orders',
+    change: 'reshare',
+    version: 2,
+    generation: 4,
+    threshold: 3,
+    shares: 5,
+    holders: [peer(17)],
+  },
+  'retire-version': {
+    type: 'retire-version',
+    name: 'orders',
+    version: 1,
+    state: 'archived',
+    retainUntilMs: 9,
+  },
+  'announce-sealing-key': { type: 'announce-sealing-key', sealingKey: hash(16), revision: 2 },
   'set-policy': { type: 'set-policy', name: 'orders', revision: 4, rules: [] },
+  report: {
+    type: 'report',
+    epoch: 7,
+    observations: [
+      { subject: peer(20), beaconsDue: 6, beaconsSeen: 0, answers: 0, late: 2, wrong: 1, roundTripMs: 35 },
+      { subject: peer(21), beaconsDue: 6, beaconsSeen: 5, answers: 6, late: 0, wrong: 0 },
+    ],
+  },
   'grant-create': { type: 'grant-create', principal: hash(13), revision: 0, isAllowed: true },
+}
+
+const beacon: Beacon = {
+  sequence: 1_800_000_000_000,
+  timeMs: 1_800_000_000_000,
+  location,
+  sealingKey: hash(48),
+  software: 'ostraka/0.1.0',
+  height: 12,
+  load: { cpu: 0.25, memoryBytes: 150_000_000, operations: 9 },
+  coordinate: { positionUs: [12_000, -7_500, 0], heightUs: 1_250, errorPermille: 85 },
 }
 
 const evidence: Readonly<Record<string, Evidence>> = {
@@ -107,6 +147,11 @@ const evidence: Readonly<Record<string, Evidence>> = {
     type: 'conflicting-deals',
     first: signed<Transaction>(transactions.deal!),
     second: signed<Transaction>({ ...(transactions.deal as Deal), recordHash: hash(18) }),
+  },
+  'conflicting-beacons': {
+    type: 'conflicting-beacons',
+    first: signed(beacon),
+    second: signed<Beacon>({ ...beacon, height: 13 }),
   },
   'bad-partial': { type: 'bad-partial', holder: peer(19), request: bytes(20, 20), partial: bytes(21, 21) },
 }
@@ -156,12 +201,14 @@ const request: OperationRequest = {
 const partialRequest: PartialRequest = {
   request: signed(request),
   version: 1,
+  generation: 3,
   slots: [2],
   packages: [[{ slot: 2, hiding: hash(34), binding: bytes(33, 35) }]],
 }
 const derivation: PartialRequest = {
   request: signed<OperationRequest>({ ...request, operation: 'derive' }),
   version: 1,
+  generation: 3,
   slots: [1, 2],
 }
 const partial = {
@@ -178,6 +225,7 @@ const sealedDealing: SealedDealing = {
   ceremony: hash(41),
   keyId: hash(42),
   version: 1,
+  fromSlot: 4,
   shares: [{ slot: 1, sealed: bytes(80, 43) }],
 }
 const genesis: Genesis = {
@@ -196,15 +244,6 @@ const genesis: Genesis = {
     acknowledgeMs: 9000,
   },
 }
-const beacon: Beacon = {
-  sequence: 1_800_000_000_000,
-  timeMs: 1_800_000_000_000,
-  location,
-  sealingKey: hash(48),
-  software: 'ostraka/0.1.0',
-  height: 12,
-  load: { cpu: 0.25, memoryBytes: 150_000_000, operations: 9 },
-}
 
 const messages: readonly PeerMessage[] = [
   { type: 'proposal', proposal: signed(proposal), block, justification: [signed(vote)] },
@@ -216,7 +255,7 @@ const messages: readonly PeerMessage[] = [
 ]
 const requests: readonly PeerRequest[] = [
   { type: 'partial', call: partialRequest, refill: 8 },
-  { type: 'nonces', keyId: hash(50), version: 1, count: 8 },
+  { type: 'nonces', keyId: hash(50), version: 1, generation: 3, count: 8 },
   { type: 'ping' },
   { type: 'blocks', from: 1, limit: 64 },
   { type: 'headers', from: 1, limit: 64 },
@@ -251,6 +290,9 @@ export const SAMPLED: Readonly<Record<string, Sampled>> = {
     ['later', { block, certificate }],
   ]),
   'certified-header': sampled(certifiedHeaderCodec, [['certified-header', { header, certificate }]]),
+  plan: sampled(planCodec, [
+    ['plan', signed({ epoch: 7, membersHash: hash(54), costs: new Uint8Array([0, 6, 255, 0]) })],
+  ]),
   vote: sampled(voteCodec, [
     ['block', vote],
     ['nil', nilVote],

@@ -4,6 +4,7 @@ import type { KeyKind } from '../../wire/index.ts'
 import { type ClientOptions, clientCommand, withClient } from '../connection.ts'
 import { integerFrom, numberFrom, OFFERED_KINDS } from '../options.ts'
 import { print, shortPeer, tableLines } from '../output.ts'
+import { registerChanges } from './changes.ts'
 
 interface NewKeyOptions extends ClientOptions {
   readonly kind: KeyKind
@@ -16,7 +17,9 @@ interface NewKeyOptions extends ClientOptions {
 const MAX_SLOTS = 64
 
 export function registerKeys(program: Command): void {
-  const key = program.command('key').description('create, list, show and import keys')
+  const key = program
+    .command('key')
+    .description('create, import, list, show, rotate, refresh, reshare and retire keys')
   newKeyOptions(
     clientCommand(key, 'create <name>', [
       'ostraka key create releases --kind ed25519',
@@ -53,6 +56,7 @@ export function registerKeys(program: Command): void {
       print(shown, options.json, keyLines)
     })
   registerImport(key)
+  registerChanges(key)
 }
 
 function registerImport(key: Command): void {
@@ -105,12 +109,12 @@ function newKeyOf(name: string, options: NewKeyOptions): NewKey {
   }
 }
 
-function keyLines(key: KeyJson): readonly string[] {
+export function keyLines(key: KeyJson): readonly string[] {
   return [
     `name        ${key.name}`,
     `kind        ${key.kind}`,
     `state       ${key.state}`,
-    `version     ${key.version}`,
+    `version     ${key.version}, generation ${key.generation} of its shares`,
     `public key  ${key.publicKey}`,
     ...(key.recipient === undefined ? [] : [`recipient   ${key.recipient}`]),
     `threshold   ${key.threshold} of ${key.shares}`,

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { BlockJson, PeerJson, StatusJson } from '../../api/index.ts'
+import type { BlockJson, PeerJson, StatusJson, TrustJson } from '../../api/index.ts'
 import { type ClientOptions, clientCommand, connectTo, withClient } from '../connection.ts'
 import { integerFrom } from '../options.ts'
 import { formatMs, print, printLine, shortPeer, tableLines } from '../output.ts'
@@ -22,6 +22,11 @@ export function registerObservation(program: Command): void {
     .action(async (options: ClientOptions) => {
       const peers = await withClient(options, client => client.peers())
       print({ peers }, options.json, () => peerLines(peers))
+    })
+  clientCommand(program, 'trust', ['ostraka trust', 'ostraka trust --json | jq .reports'])
+    .description('the agreed trust vector, who says what of whom, and who was convicted')
+    .action(async (options: ClientOptions) => {
+      print(await withClient(options, client => client.trust()), options.json, trustLines)
     })
   const member = program.command('member').description('the members of the network')
   clientCommand(member, 'list', ['ostraka member list --json'])
@@ -84,6 +89,29 @@ function memberLines(members: StatusJson['members']): readonly string[] {
     ['MEMBER', 'REGION', 'STATE', 'TRUST', 'ROUND TRIP'],
     members.map(each => [each.peerId, each.region, each.state, each.trust, formatMs(each.roundTripMs)]),
   )
+}
+
+function trustLines({ epoch, scores, reports, convictions }: TrustJson): readonly string[] {
+  const said = reports.flatMap(({ reporter, epoch: at, observations }) =>
+    observations.map(each => {
+      const { beaconsDue, beaconsSeen, answers, late, wrong } = each
+      const counts = [`${beaconsSeen}/${beaconsDue}`, answers, late, wrong]
+      return [shortPeer(reporter), at, shortPeer(each.subject), ...counts]
+    }),
+  )
+  return [
+    `settled in epoch ${epoch}`,
+    '',
+    ...tableLines(
+      ['MEMBER', 'STATE', 'SCORE', 'OPINION', 'FINES'],
+      scores.map(each => [each.peerId, each.state, each.score, each.opinion, each.fines]),
+    ),
+    '',
+    ...(said.length === 0
+      ? ['nobody reports anything of anyone']
+      : tableLines(['REPORTER', 'EPOCH', 'SUBJECT', 'BEACONS', 'ANSWERS', 'LATE', 'WRONG'], said)),
+    ...convictions.map(each => `convicted ${each.peerId}: ${each.reason} at height ${each.height}`),
+  ]
 }
 
 const MEBIBYTE = 1024 * 1024

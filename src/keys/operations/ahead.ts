@@ -23,7 +23,7 @@ export function askNonces(
   const lacks = slots.map(slot => commitments.lack(material.name, slot, desk.nowMs))
   const coming = Math.min(MAX_NONCES_ASKED, needed + Math.max(...lacks))
   if (coming === 0) return
-  const { keyId, version } = material.record
+  const { keyId, version, generation } = material.record
   ask(
     desk,
     {
@@ -37,7 +37,7 @@ export function askNonces(
       request: undefined,
       attempt: on?.attempt,
     },
-    { type: 'nonces', keyId, version, count: coming },
+    { type: 'nonces', keyId, version, generation, count: coming },
     on === undefined ? AHEAD_DEADLINE_MS : on.run.deadlineMs - desk.nowMs,
   )
 }

@@ -131,7 +131,7 @@ export function candidatesFor(
       peerId,
       slots,
       isSelf: peerId === world.peerId,
-      latencyMs: standings.expectedMs(peerId, desk.nowMs),
+      latencyMs: standings.latencyMs(peerId, world.plannedMs(peerId), desk.nowMs),
       roundTrips: roundTrips(slots),
       inFlight: standings.inFlight(peerId),
       isConnected: standings.isConnected(peerId),

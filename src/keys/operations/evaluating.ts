@@ -35,7 +35,8 @@ export function advanceEvaluation(desk: Desk, run: Run, work: EvaluationWork): v
 
 function send(desk: Desk, run: Run, { peerId, slots }: ChosenHolder): void {
   const { material } = run
-  const request: PartialRequest = { request: run.signed, version: material.record.version, slots }
+  const { version, generation } = material.record
+  const request: PartialRequest = { request: run.signed, version, generation, slots }
   const size = run.checked.request.inputs.length * slots.length
   ask(
     desk,

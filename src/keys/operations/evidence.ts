@@ -54,10 +54,10 @@ function isGuilty({ networkId, version, kind, holder, request, partial }: BadPar
     equalBytes(answer.signer, publicKeyOf(holder)) &&
     equalBytes(answer.value.requestHash, sha256(request)) &&
     verifySigned('partial', networkId, answer)
-  if (!isTheirs || asked.version !== version.version) return false
+  if (!isTheirs || asked.version !== version.version || asked.generation !== version.generation) return false
   if (asked.request.value.operation !== suiteOf(kind).operation) return false
   checkPartialRequest(asked, version, holder)
-  const material = new VersionMaterial(versionName(version.keyId, version.version), kind, version)
+  const material = new VersionMaterial(versionName(version), kind, version)
   return !isRight(material, asked, answer.value)
 }
 

@@ -237,7 +237,9 @@ function advance(desk: Desk, run: Run): void {
 function refresh(desk: Desk, run: Run): void {
   const { world, materials } = desk.gateway
   const { key, request, version } = run.checked
-  if (request.version !== 0 || world.keyByName(key.name)?.activeVersion === version.version) return
+  const wanted = request.version === 0 ? world.keyByName(key.name)?.activeVersion : request.version
+  const current = wanted && world.version(key.keyId, wanted)
+  if (current && current.version === version.version && current.generation === version.generation) return
   try {
     run.checked = checkRequest(world, world.networkId, run.signed, desk.nowMs)
   } catch (thrown) {

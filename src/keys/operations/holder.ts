@@ -64,7 +64,7 @@ export function answerPartial(
 ): PartialAnswer {
   const { world } = state
   const asked = call.call
-  const checked = checkRequest(world, world.networkId, asked.request, nowMs, asked.version)
+  const checked = checkRequest(world, world.networkId, asked.request, nowMs, asked)
   checkPartialRequest(asked, checked.version, world.peerId)
   const material = state.materials.of(checked.key.kind, checked.version)
   const held = asked.slots.map(slot => ({ slot, share: shareOf(state, material, slot) }))
@@ -94,7 +94,7 @@ export function answerNonces(
   if (key === undefined) throw new OstrakaError('unknown_key', 'no such key')
   requireOperation(key.kind, 'sign')
   const version = world.version(call.keyId, call.version)
-  if (version?.state !== 'active') {
+  if (version?.state !== 'active' || version.generation !== call.generation) {
     throw new OstrakaError('unknown_version', 'no such version that can sign', { version: call.version })
   }
   const material = state.materials.of(key.kind, version)
@@ -105,8 +105,8 @@ export function answerNonces(
 
 /** The share, which has been checked once: an honest holder with a rotten disk must not sign its own conviction. */
 function shareOf(state: HolderState, material: VersionMaterial, slot: number): Secret {
-  const { keyId, version } = material.record
-  const share = state.world.share(keyId, version, slot)
+  const { keyId, version, generation } = material.record
+  const share = state.world.share(keyId, version, generation, slot)
   if (share === undefined) {
     throw new OstrakaError('not_ready', 'the share has not arrived yet', { slot, version })
   }

@@ -15,9 +15,9 @@ import type { VersionRecord } from '../records.ts'
 /** Versions whose decoded public half is kept: some hundred KB, and every hot key of a busy node. */
 const MAX_VERSIONS = 512
 
-/** `<keyId hex>/<version>`: one name for a version in every map of this folder. */
-export function versionName(keyId: Uint8Array, version: number): string {
-  return `${toHex(keyId)}/${version}`
+/** `<keyId hex>/<version>/<generation>`: one name for a set of shares in every map of this folder. */
+export function versionName({ keyId, version, generation }: VersionRecord): string {
+  return `${toHex(keyId)}/${version}/${generation}`
 }
 
 /** The public half of one key version, decoded once. */
@@ -82,12 +82,12 @@ function holdersOf({ slots }: VersionRecord): Map<PeerId, number[]> {
   return holders
 }
 
-/** The material of the versions in use; the least recently used makes room. Versions never change once made. */
+/** The material of the versions in use; the least recently used makes room. A generation never changes once made. */
 export class MaterialCache {
   readonly #known = new Map<string, VersionMaterial>()
 
   of(kind: KeyKind, record: VersionRecord): VersionMaterial {
-    const name = versionName(record.keyId, record.version)
+    const name = versionName(record)
     const material = this.#known.get(name) ?? new VersionMaterial(name, kind, record)
     this.#known.delete(name)
     this.#known.set(name, material)

@@ -36,6 +36,12 @@ const PACKAGE_LINE_BYTES = 100
 /** A signing request with its packages must fit one transport frame, with room for its envelope. */
 const MAX_SIGNING_BYTES: number = 900 * 1024
 
+/** The version, and the generation of its shares, that a gateway takes a request to mean. */
+export interface ResolvedVersion {
+  readonly version: number
+  readonly generation: number
+}
+
 /** A request that its principal signed and may make, with what it names. */
 export interface CheckedRequest {
   readonly request: OperationRequest
@@ -70,7 +76,7 @@ export function checkRequest(
   networkId: Uint8Array,
   signed: Signed<OperationRequest>,
   nowMs: number,
-  resolved?: number,
+  resolved?: ResolvedVersion,
 ): CheckedRequest {
   const { value: request, signer: principal } = signed
   checkSizes(request)
@@ -135,15 +141,17 @@ function resolveVersion(
   directory: KeyDirectory,
   key: KeyRecord,
   request: OperationRequest,
-  resolved: number | undefined,
+  resolved: ResolvedVersion | undefined,
 ): VersionRecord {
   const wanted = request.version === 0 ? key.activeVersion : request.version
   const version = directory.version(key.keyId, wanted)
   const isUsable =
     version !== undefined &&
     (version.state === 'active' || (version.state === 'archived' && request.operation !== 'sign'))
-  if (!isUsable || (resolved !== undefined && resolved !== wanted)) {
-    const details = { key: key.name, version: resolved ?? wanted, active: key.activeVersion }
+  const isMeant =
+    resolved === undefined || (resolved.version === wanted && resolved.generation === version?.generation)
+  if (!isUsable || !isMeant) {
+    const details = { key: key.name, version: resolved?.version ?? wanted, active: key.activeVersion }
     throw new OstrakaError('unknown_version', 'no such version that can do this', details)
   }
   return version

@@ -112,7 +112,8 @@ function send(
   const { material } = run
   const { commitments } = desk.gateway
   const inputs = packages.length
-  const request: PartialRequest = { request: run.signed, version: material.record.version, slots, packages }
+  const { version, generation } = material.record
+  const request: PartialRequest = { request: run.signed, version, generation, slots, packages }
   const lacks = slots.map(slot => commitments.refill(material.name, slot, inputs, desk.nowMs))
   const refill = Math.max(...lacks)
   const size = inputs * slots.length

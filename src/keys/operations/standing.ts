@@ -14,6 +14,9 @@ const HOPED_LATENCY_MS = 5
 /** And what was seen long ago counts for less, or who was slow once would never be asked again. */
 const MEMORY_HALF_LIFE_MS = 30_000
 
+/** A plan has failed for a holder that takes more than twice what it says, and this. */
+const PLAN_SLACK_MS = 10
+
 /** A holder is slower than its usual beyond its mean and four deviations, but never before this. */
 const MIN_HEDGE_MS = 50
 const HEDGE_DEVIATIONS = 4
@@ -61,6 +64,15 @@ export class Standings {
     const { isKnown, meanMs, sampledMs } = this.#of(peerId)
     if (!isKnown) return HOPED_LATENCY_MS
     return meanMs * 0.5 ** (Math.max(0, nowMs - sampledMs) / MEMORY_HALF_LIFE_MS)
+  }
+
+  /** The coordinator's word on a holder, until this gateway's own experience contradicts it. */
+  latencyMs(peerId: PeerId, plannedMs: number | undefined, nowMs: number): number {
+    const ownMs = this.expectedMs(peerId, nowMs)
+    if (plannedMs === undefined) return ownMs
+    const { isKnown, failuresInARow } = this.#of(peerId)
+    const hasFailed = failuresInARow > 0 || (isKnown && ownMs > 2 * plannedMs + PLAN_SLACK_MS)
+    return hasFailed ? ownMs : plannedMs
   }
 
   inFlight(peerId: PeerId): number {

@@ -15,7 +15,7 @@ export interface HolderWorld extends KeyDirectory {
   readonly peerId: PeerId
   readonly identity: SigningKey
   /** The share itself, lent: the holder neither keeps nor wipes it. Undefined while it has not arrived. */
-  share(keyId: Uint8Array, version: number, slot: number): Secret | undefined
+  share(keyId: Uint8Array, version: number, generation: number, slot: number): Secret | undefined
 }
 
 /** What a gateway needs of its node. */
@@ -24,4 +24,6 @@ export interface GatewayWorld extends KeyDirectory {
   readonly peerId: PeerId
   /** The agreed trust score from 0 to 1; 0, as for a convicted node, means: never ask it. */
   trust(peerId: PeerId): number
+  /** What the coordinator's plan says an answer of this holder should take; undefined while there is no current plan. */
+  plannedMs(peerId: PeerId): number | undefined
 }

@@ -7,6 +7,10 @@ import { verifyEd25519 } from './single-key.ts'
 
 const hash = (value: unknown): string => createHash('sha256').update(dagCbor.encode(value)).digest('hex')
 
+function votersOf(validators: readonly PeerId[]): ReadonlySet<string> {
+  return new Set(validators.map(peerId => toHex(publicKeyOf(peerId))))
+}
+
 /**
  * One block per height, for ever and everywhere, and every certificate valid: counted, hashed and verified here from
  * the bytes, with the checker's own quorum.
@@ -14,7 +18,8 @@ const hash = (value: unknown): string => createHash('sha256').update(dagCbor.enc
 export class AgreementCheck {
   readonly #findings: Findings
   readonly #networkId: Uint8Array
-  readonly #members: ReadonlySet<string>
+  /** Who votes on a height, hexadecimal keys; the set of a height that is missing is that of the one below. */
+  readonly #voters = new Map<number, ReadonlySet<string>>()
   readonly #blockIds = new Map<number, string>()
   readonly #times = new Map<number, number>()
   #certificates = 0
@@ -22,7 +27,7 @@ export class AgreementCheck {
   constructor(findings: Findings, networkId: Uint8Array, members: readonly PeerId[]) {
     this.#findings = findings
     this.#networkId = networkId
-    this.#members = new Set(members.map(peerId => toHex(publicKeyOf(peerId))))
+    this.#voters.set(1, votersOf(members))
   }
 
   /** The highest height that anyone has shown. */
@@ -32,6 +37,24 @@ export class AgreementCheck {
 
   get certificates(): number {
     return this.#certificates
+  }
+
+  /** A node that has applied the block at `height` says who votes on the next: all must say the same. */
+  follow(peerId: PeerId, height: number, validators: readonly PeerId[]): void {
+    const voters = votersOf(validators)
+    const known = this.#voters.get(height + 1)
+    if (known === undefined) this.#voters.set(height + 1, voters)
+    else if (known.size !== voters.size || [...known].some(voter => !voters.has(voter))) {
+      this.#fail(`${peerId} has other validators after height ${height} than others have`)
+    }
+  }
+
+  #votersOn(height: number): ReadonlySet<string> {
+    for (let at = height; at > 1; at--) {
+      const voters = this.#voters.get(at)
+      if (voters !== undefined) return voters
+    }
+    return this.#voters.get(1)!
   }
 
   /** A node has applied this block. */
@@ -66,7 +89,8 @@ export class AgreementCheck {
     { height, round, blockId, signatures }: CertifiedBlock['certificate'],
   ): void {
     this.#certificates++
-    const members = this.#members.size
+    const voters = this.#votersOn(height)
+    const members = voters.size
     const faulty = Math.floor((members - 1) / 3)
     const signers = new Set(signatures.map(each => toHex(each.signer)))
     const domain = Buffer.from('ostraka/1/precommit\0')
@@ -77,7 +101,7 @@ export class AgreementCheck {
         : // two quorums share an honest validator exactly when 2q - n > f
           2 * signers.size - members <= faulty
           ? `has ${signers.size} of ${members} signatures`
-          : [...signers].some(signer => !this.#members.has(signer))
+          : [...signers].some(signer => !voters.has(signer))
             ? 'is signed by a stranger'
             : signatures.some(each => !verifyEd25519(each.signer, signed, each.signature))
               ? 'has a signature that does not verify'

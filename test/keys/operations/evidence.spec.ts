@@ -32,7 +32,12 @@ function honestCase(kind: KeyKind): Case {
   const gateway = network.peerIds[0]!
   const inputs =
     kind === 'x25519' ? [x25519.getPublicKey(new Uint8Array(32).fill(5))] : [utf8('one'), utf8('two')]
-  const request: PartialRequest = { request: network.request(key, inputs), version: 1, slots: [2] }
+  const request: PartialRequest = {
+    request: network.request(key, inputs),
+    version: 1,
+    generation: 0,
+    slots: [2],
+  }
   const isSign = request.request.value.operation === 'sign'
   const call = isSign ? { ...request, packages: packagesFor(network, key, inputs.length) } : request
   const { partial } = answerPartial(
@@ -50,7 +55,7 @@ function packagesFor(
   key: TestKey,
   count: number,
 ): NonNullable<PartialRequest['packages']> {
-  const call = { type: 'nonces', keyId: key.key.keyId, version: 1, count } as const
+  const call = { type: 'nonces', keyId: key.key.keyId, version: 1, generation: 0, count } as const
   const made = network.nodes
     .slice(0, 3)
     .flatMap(

@@ -389,6 +389,37 @@ describe('a gateway', () => {
     deepEqual(network.askedHolders().sort(), [self, near, other].sort())
   })
 
+  it('follows the coordinator’s plan before it knows anything itself', () => {
+    const network = new TestNetwork()
+    const key = network.addKey('ristretto255')
+    const [self, near, far, farther, other] = network.peerIds
+    network.planned.set(near!, 4).set(far!, 80).set(farther!, 120).set(other!, 6)
+    for (let round = 0; round < 5; round++) network.operate(network.request(key, [utf8('x')]))
+    deepEqual([...new Set(network.askedHolders())].sort(), [self, near, other].sort())
+  })
+
+  it('falls back to its own view of a holder for whom the plan has failed, and hedges meanwhile', () => {
+    const network = new TestNetwork()
+    const key = network.addKey('ristretto255')
+    const [self, wrong, second, other] = network.peerIds
+    network.latencyMs.set(wrong!, 400)
+    for (const peerId of network.peerIds) network.planned.set(peerId, peerId === wrong ? 2 : 20)
+    for (let round = 0; round < 3; round++) {
+      const startMs = network.nowMs
+      network.operate(network.request(key, [utf8('x')]))
+      ok(network.nowMs - startMs < 400, 'nobody waits for the slow one')
+      network.settle()
+    }
+    network.requests.length = 0
+    network.operate(network.request(key, [utf8('x')]))
+    ok(network.askedHolders().includes(self!) && !network.askedHolders().includes(wrong!))
+    network.planned.clear()
+    network.requests.length = 0
+    network.operate(network.request(key, [utf8('x')]))
+    ok(!network.askedHolders().includes(wrong!), 'without a plan its own view is all it has')
+    ok(network.askedHolders().some(peerId => peerId === second || peerId === other))
+  })
+
   it('asks nobody whom the network does not trust', () => {
     const network = new TestNetwork()
     const key = network.addKey('ristretto255')

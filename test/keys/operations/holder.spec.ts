@@ -30,7 +30,7 @@ function setUp(
 
 /** Packages for slots 1, 2, 3 (nodes 0, 1, 2), with nonces freshly made for `gateway`. */
 function packagesFor(network: TestNetwork, key: TestKey, gateway: string, count: number): SlotCommitment[][] {
-  const call = { type: 'nonces', keyId: key.key.keyId, version: 1, count } as const
+  const call = { type: 'nonces', keyId: key.key.keyId, version: 1, generation: 0, count } as const
   const made = network.nodes
     .slice(0, 3)
     .flatMap(node => answerNonces(node.holder, gateway, call, network.nowMs, network.rng).nonces)
@@ -58,7 +58,7 @@ function refuses(code: ErrorCode, task: () => unknown): void {
 }
 
 function callFor(request: Signed<OperationRequest>, changes: Partial<PartialRequest> = {}): PartialRequest {
-  return { request, version: 1, slots: [2], ...changes }
+  return { request, version: 1, generation: 0, slots: [2], ...changes }
 }
 
 describe('a holder', () => {
@@ -152,7 +152,7 @@ describe('a holder', () => {
 
   it('keeps a bounded number of nonces for a gateway, and drops the oldest', () => {
     const { network, key, node, gateway } = setUp()
-    const call = { type: 'nonces', keyId: key.key.keyId, version: 1, count: 600 } as const
+    const call = { type: 'nonces', keyId: key.key.keyId, version: 1, generation: 0, count: 600 } as const
     const [first] = answerNonces(node.holder, gateway, call, network.nowMs, network.rng).nonces
     answerNonces(node.holder, gateway, call, network.nowMs, network.rng)
     equal(node.holder.nonces.size, 1024)
@@ -267,7 +267,7 @@ describe('a holder', () => {
 
   it('makes no nonces for keys that do not sign, nor for versions that are no longer active', () => {
     const { network, key, node, gateway } = setUp('ristretto255')
-    const call = { type: 'nonces', keyId: key.key.keyId, version: 1, count: 1 } as const
+    const call = { type: 'nonces', keyId: key.key.keyId, version: 1, generation: 0, count: 1 } as const
     refuses('wrong_kind', () => answerNonces(node.holder, gateway, call, network.nowMs, network.rng))
     const signing = network.addKey('ed25519')
     signing.version = { ...signing.version, state: 'archived' }

@@ -100,13 +100,16 @@ export function dealKey(
       keyId,
       version: 1,
       state: 'active',
+      generation: 0,
+      retainUntilMs: 0,
       ceremony: new Uint8Array(32),
       publicKey,
       threshold,
-      slots,
+      slots: slots.map(slot => ({ ...slot, sealingKey: new Uint8Array(32) })),
       commitments: commitments.map(element => element.bytes),
-      dealers: [],
+      dealings: [],
       height: 1,
+      timeMs: 1,
     },
     secret: new Secret(secret),
     shares: new Map(slots.map(({ slot }) => [slot, evaluate(group, polynomial, slot)])),
@@ -142,6 +145,8 @@ export class TestNetwork {
   readonly outcomes: Map<string, { readonly atMs: number; readonly outcome: Outcome<OperationResult> }> =
     new Map()
   readonly trust: Map<PeerId, number> = new Map()
+  /** The coordinator's plan, as the gateway sees it. */
+  readonly planned: Map<PeerId, number> = new Map()
   /** What one holder sees instead of the agreed records. */
   readonly views: Map<PeerId, (record: KeyRecord) => KeyRecord> = new Map()
   readonly rng: SeededRng
@@ -158,6 +163,7 @@ export class TestNetwork {
       networkId: NETWORK_ID,
       peerId: this.nodes[0]!.peerId,
       trust: peerId => this.trust.get(peerId) ?? 1,
+      plannedMs: peerId => this.planned.get(peerId),
     })
     for (const { peerId } of this.nodes.slice(1)) this.step({ type: 'peer', peerId, isConnected: true })
   }
@@ -259,7 +265,7 @@ export class TestNetwork {
       networkId: NETWORK_ID,
       peerId,
       identity,
-      share: (keyId, version, slot) => {
+      share: (keyId, version, _generation, slot) => {
         const key = this.keys.find(
           one => toHex(one.key.keyId) === toHex(keyId) && one.version.version === version,
         )

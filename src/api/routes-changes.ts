@@ -1,0 +1,146 @@
+import type { PeerId } from '../base/index.ts'
+import type { ChangeKey, RetireVersion, SignedTransaction } from '../wire/index.ts'
+import { keyJson } from './json.ts'
+import { type Answer, type Call, type Context, keyNameOf, type Route, requirePrincipal } from './route.ts'
+import { requireKey, requireSameName, transactionOf } from './routes-keys.ts'
+import * as schema from './schemas.ts'
+import { signTransaction } from './signing.ts'
+
+/** What a body may say of the shares that a change makes. */
+export interface ChangeJson {
+  readonly threshold?: number
+  readonly shares?: number
+  readonly holders?: readonly PeerId[]
+}
+
+const numbers = { threshold: schema.slotCount, shares: schema.slotCount }
+
+function changeTransaction(
+  { port, rng }: Context,
+  call: Call,
+  name: string,
+  change: ChangeKey['change'],
+): SignedTransaction {
+  if (call.envelope !== undefined) {
+    const transaction = transactionOf(call.envelope, 'change-key')
+    requireSameName(transaction.value.name, name)
+    return transaction
+  }
+  const { version, generation } = requireKey(port, name)
+  const body = (call.body ?? {}) as ChangeJson
+  const value: ChangeKey = {
+    type: 'change-key',
+    nonce: rng.bytes(16),
+    name,
+    change,
+    version,
+    generation,
+    ...body,
+  }
+  return signTransaction(requirePrincipal(call), port.networkId, value)
+}
+
+/** Opens the ceremony and answers when it has ended: with the changed key, or with `ceremony_aborted`. */
+async function changeKey(context: Context, call: Call, change: ChangeKey['change']): Promise<Answer> {
+  const name = keyNameOf(call)
+  requireKey(context.port, name)
+  await context.port.submit(changeTransaction(context, call, name, change))
+  return { status: 200, body: keyJson(await context.port.ceremonyEnd(name)) }
+}
+
+const ERRORS = [
+  'unknown_key',
+  'forbidden',
+  'conflict',
+  'not_enough_nodes',
+  'insufficient_shares',
+  'ceremony_aborted',
+  'no_quorum',
+] as const
+
+const rotate: Route = {
+  method: 'POST',
+  path: '/api/v1/keys/{name}/rotate',
+  id: 'rotateKey',
+  summary: 'Makes a new secret, which is the key’s next version; the old version is archived.',
+  body: schema.object(numbers, Object.keys(numbers)),
+  envelope: 'transaction',
+  answers: { 200: { description: 'The key with its new version.', schema: schema.key } },
+  errors: ERRORS,
+  handle: (context, call) => changeKey(context, call, 'rotate'),
+}
+
+const refresh: Route = {
+  method: 'POST',
+  path: '/api/v1/keys/{name}/refresh',
+  id: 'refreshKey',
+  summary: 'Makes new shares of the same secret; the old ones are of no use afterwards.',
+  body: schema.object({}, []),
+  envelope: 'transaction',
+  answers: { 200: { description: 'The key with its next generation of shares.', schema: schema.key } },
+  errors: ERRORS,
+  handle: (context, call) => changeKey(context, call, 'refresh'),
+}
+
+const reshare: Route = {
+  method: 'POST',
+  path: '/api/v1/keys/{name}/reshare',
+  id: 'reshareKey',
+  summary: 'Shares the same secret anew: to another threshold, number of shares, or set of holders.',
+  body: schema.object({ ...numbers, holders: schema.listOf({ type: 'string' }) }, ['holders']),
+  envelope: 'transaction',
+  answers: { 200: { description: 'The key with its new holders.', schema: schema.key } },
+  errors: ERRORS,
+  handle: (context, call) => changeKey(context, call, 'reshare'),
+}
+
+function retireTransaction(
+  { port }: Context,
+  call: Call,
+  name: string,
+  state: RetireVersion['state'],
+): SignedTransaction {
+  if (call.envelope !== undefined) {
+    const transaction = transactionOf(call.envelope, 'retire-version')
+    requireSameName(transaction.value.name, name)
+    return transaction
+  }
+  const body = call.body as { readonly version: number; readonly retainUntilMs?: number }
+  const value: RetireVersion = { type: 'retire-version', name, state, ...body }
+  return signTransaction(requirePrincipal(call), port.networkId, value)
+}
+
+async function retire(context: Context, call: Call, state: RetireVersion['state']): Promise<Answer> {
+  const name = keyNameOf(call)
+  requireKey(context.port, name)
+  await context.port.submit(retireTransaction(context, call, name, state))
+  return { status: 200, body: keyJson(requireKey(context.port, name)) }
+}
+
+const version = { type: 'integer', minimum: 1 } as const
+
+const archive: Route = {
+  method: 'POST',
+  path: '/api/v1/keys/{name}/archive',
+  id: 'archiveVersion',
+  summary: 'Takes a version out of service: it still decrypts and derives, until its retention ends.',
+  body: schema.object({ version, retainUntilMs: { type: 'integer', minimum: 1 } }, ['retainUntilMs']),
+  envelope: 'transaction',
+  answers: { 200: { description: 'The key.', schema: schema.key } },
+  errors: ['unknown_key', 'unknown_version', 'forbidden', 'conflict', 'no_quorum'],
+  handle: (context, call) => retire(context, call, 'archived'),
+}
+
+const destroy: Route = {
+  method: 'POST',
+  path: '/api/v1/keys/{name}/destroy',
+  id: 'destroyVersion',
+  summary: 'Destroys a version for good: its holders erase their shares, and no backup brings them back.',
+  body: schema.object({ version }, []),
+  envelope: 'transaction',
+  answers: { 200: { description: 'The key.', schema: schema.key } },
+  errors: ['unknown_key', 'unknown_version', 'forbidden', 'conflict', 'no_quorum'],
+  handle: (context, call) => retire(context, call, 'destroyed'),
+}
+
+export const changeRoutes: readonly Route[] = [rotate, refresh, reshare, archive, destroy]

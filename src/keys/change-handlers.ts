@@ -1,0 +1,191 @@
+import { equalBytes, OstrakaError, type PeerId, publicKeyOf } from '../base/index.ts'
+import {
+  type HookContext,
+  type Ledger,
+  type MemberRecord,
+  memberPath,
+  type TransactionContext,
+} from '../control/index.ts'
+import type { ChangeKey, RetireVersion } from '../wire/index.ts'
+import { openCeremony } from './ceremony-rules.ts'
+import { ceremonyIdOf } from './context.ts'
+import { eligibleMembers, newSecretDealers } from './handlers.ts'
+import { paths } from './paths.ts'
+import type { CeremonyRecord, Dealer, KeyRecord, Purpose, RecipientSlot, VersionRecord } from './records.ts'
+import { assignSlots, dealingsNeeded } from './slots.ts'
+import { type Moment, retire, versionOf } from './version-rules.ts'
+
+/** What a handoff is to make of a version. */
+export interface Handoff {
+  readonly purpose: Purpose
+  readonly threshold: number
+  readonly shares: number
+  readonly slots: readonly RecipientSlot[]
+}
+
+function ownedKey(ledger: Ledger, name: string, at: TransactionContext): KeyRecord {
+  const key = ledger.get<KeyRecord>(paths.key(name))
+  if (key === undefined) throw new OstrakaError('unknown_key', 'no key of this name', { key: name })
+  if (!equalBytes(key.owner, at.signer)) throw new OstrakaError('forbidden', 'only its owner changes a key')
+  return key
+}
+
+/**
+ * Opens a rotation, refresh or reshare. Errors: `unknown_key`, `forbidden`, `conflict` (another version or generation, or
+ * an open ceremony), `malformed`, `not_enough_nodes`, `insufficient_shares`.
+ */
+export function changeKey(ledger: Ledger, change: ChangeKey, at: TransactionContext): void {
+  const key = ownedKey(ledger, change.name, at)
+  const version = versionOf(ledger, key.keyId, key.activeVersion)
+  if (
+    version === undefined ||
+    version.version !== change.version ||
+    version.generation !== change.generation
+  ) {
+    throw new OstrakaError('conflict', 'the key has changed meanwhile', {
+      version: key.activeVersion,
+      generation: version?.generation ?? 0,
+    })
+  }
+  const threshold = change.threshold ?? key.threshold
+  const shares = change.shares ?? key.shares
+  if (threshold > shares) throw new OstrakaError('malformed', 'the threshold is above the number of shares')
+  if (change.change === 'rotate') {
+    openCeremony(ledger, rotation(ledger, key, threshold, shares, at))
+    return
+  }
+  const slots =
+    change.change === 'refresh'
+      ? refreshedSlots(ledger, version)
+      : assignedSlots(ledger, key.keyId, change.holders, threshold, shares)
+  const handoff: Handoff =
+    change.change === 'refresh'
+      ? { purpose: 'refresh', threshold: version.threshold, shares: key.shares, slots }
+      : { purpose: 'reshare', threshold, shares, slots }
+  openCeremony(ledger, handoffCeremony(ledger, key, version, handoff, at.transactionId, at))
+}
+
+function assignedSlots(
+  ledger: Ledger,
+  keyId: Uint8Array,
+  holders: readonly PeerId[] | undefined,
+  threshold: number,
+  shares: number,
+): RecipientSlot[] {
+  const members = eligibleMembers(ledger)
+  if (threshold === 1 && members.length > 1) {
+    throw new OstrakaError('malformed', 'a threshold of 1 would leave the whole key on one node')
+  }
+  const wanted = holders === undefined ? members : members.filter(member => holders.includes(member.peerId))
+  const slots = assignSlots(keyId, wanted, threshold, shares)
+  if (slots.length < threshold) {
+    throw new OstrakaError('not_enough_nodes', 'these members cannot hold that many slots', {
+      needed: threshold,
+      available: slots.length,
+    })
+  }
+  return slots
+}
+
+/** The same slots at the same nodes, under the sealing keys that they have now. */
+export function refreshedSlots(ledger: Ledger, version: VersionRecord): RecipientSlot[] {
+  return version.slots.map(({ slot, peerId, sealingKey }) => {
+    const member = ledger.get<MemberRecord>(memberPath(peerId))
+    return { slot, peerId, sealingKey: member?.sealingKey ?? sealingKey }
+  })
+}
+
+function rotation(
+  ledger: Ledger,
+  key: KeyRecord,
+  threshold: number,
+  shares: number,
+  at: TransactionContext,
+): CeremonyRecord {
+  const slots = assignedSlots(ledger, key.keyId, undefined, threshold, shares)
+  return {
+    id: ceremonyIdOf(at.transactionId),
+    name: key.name,
+    keyId: key.keyId,
+    version: key.activeVersion + 1,
+    generation: 0,
+    kind: key.kind,
+    purpose: 'rotate',
+    threshold,
+    shares,
+    slots,
+    dealers: newSecretDealers(slots),
+    dealingsNeeded: dealingsNeeded(threshold, slots),
+    stage: 'dealing',
+    deadlineMs: at.timeMs + ledger.genesis.timing.dealMs,
+    dealt: [],
+    disqualified: [],
+    acknowledged: [],
+  }
+}
+
+/** Every slot whose node is still trusted deals its share on. Errors: `insufficient_shares` when those are too few. */
+export function handoffCeremony(
+  ledger: Ledger,
+  key: KeyRecord,
+  version: VersionRecord,
+  handoff: Handoff,
+  cause: Uint8Array,
+  at: Moment,
+): CeremonyRecord {
+  const trusted = new Set(eligibleMembers(ledger).map(member => member.peerId))
+  const dealers: Dealer[] = version.slots
+    .filter(slot => trusted.has(slot.peerId))
+    .map(({ slot, peerId }) => ({ dealer: publicKeyOf(peerId), fromSlot: slot }))
+  if (dealers.length < version.threshold) {
+    throw new OstrakaError('insufficient_shares', 'too few holders are left to hand the key on', {
+      needed: version.threshold,
+      answered: dealers.length,
+    })
+  }
+  const { purpose, threshold, shares, slots } = handoff
+  return {
+    id: ceremonyIdOf(cause),
+    name: key.name,
+    keyId: key.keyId,
+    version: version.version,
+    generation: version.generation + 1,
+    kind: key.kind,
+    purpose,
+    threshold,
+    shares,
+    slots,
+    dealers,
+    dealingsNeeded: version.threshold,
+    stage: 'dealing',
+    deadlineMs: at.timeMs + ledger.genesis.timing.dealMs,
+    dealt: [],
+    disqualified: [],
+    acknowledged: [],
+  }
+}
+
+/** Archives or destroys a version. Errors: `unknown_key`, `forbidden`, `unknown_version`, `conflict`. */
+export function retireVersion(ledger: Ledger, transaction: RetireVersion, at: TransactionContext): void {
+  const key = ownedKey(ledger, transaction.name, at)
+  if (key.ceremony.length > 0) {
+    const open = ledger.get<CeremonyRecord>(paths.ceremony(key.ceremony))!
+    if (open.version === transaction.version)
+      throw new OstrakaError('conflict', 'a ceremony of this version is open')
+  }
+  retire(ledger, key, transaction.version, transaction.state, transaction.retainUntilMs ?? 0)
+}
+
+const RETENTION = 'retention/'
+
+/** Destroys what has been archived for its time. */
+export function endRetention(ledger: Ledger, at: HookContext): void {
+  for (const { subject } of at.due) {
+    if (!subject.startsWith(RETENTION)) continue
+    const version = ledger.get<VersionRecord>(subject.slice(RETENTION.length))
+    if (version?.state !== 'archived' || version.retainUntilMs === 0 || version.retainUntilMs > at.timeMs)
+      continue
+    const { name } = ledger.get<{ readonly name: string }>(paths.keyName(version.keyId))!
+    retire(ledger, ledger.get<KeyRecord>(paths.key(name))!, version.version, 'destroyed', 0)
+  }
+}

@@ -1,0 +1,96 @@
+import { equalBytes, type Write } from '../base/index.ts'
+import type { Work } from './ceremony-state.ts'
+import { dealingName } from './ceremony-state.ts'
+import { dropNeed, need } from './fetching.ts'
+import { paths } from './paths.ts'
+import { completeShares, forgetDealings, forgetShares, hasShares } from './receiving.ts'
+import type { CeremonyRecord, DealRecord, KeyRecord, RetiredRecord, VersionRecord } from './records.ts'
+import { eraseLater } from './sealing-keys.ts'
+import { slotsOf } from './slots.ts'
+import { vaultPaths } from './vault.ts'
+import { versionOf } from './version-rules.ts'
+
+/** A ceremony that was open is so no more: takes over what it made, or forgets what it left. */
+export function endCeremony(work: Work, ceremony: CeremonyRecord, deals: readonly DealRecord[]): void {
+  const { state, effects } = work
+  const version = versionOf(work.ledger, ceremony.keyId, ceremony.version)
+  const isActive = version !== undefined && equalBytes(version.ceremony, ceremony.id)
+  const unused = isActive ? deals.filter(deal => !isPartOf(version, deal)) : deals
+  for (const [hash, wanted] of state.needs) {
+    if (unused.some(deal => equalBytes(deal.recordHash, wanted.dealing.recordHash))) dropNeed(work, hash)
+  }
+  const writes = [...forgetDealings(state, unused), ...forgetOwnDealings(work, ceremony)]
+  if (writes.length > 0) effects.push({ type: 'persist', writes })
+  if (isActive) completeVersion(work, version, ceremony.kind)
+}
+
+function isPartOf(version: VersionRecord, deal: DealRecord): boolean {
+  return version.dealings.some(({ recordHash }) => equalBytes(recordHash, deal.recordHash))
+}
+
+function forgetOwnDealings({ state }: Work, ceremony: CeremonyRecord): Write[] {
+  const writes: Write[] = []
+  for (const { fromSlot } of ceremony.dealers) {
+    if (!state.dealings.delete(dealingName(ceremony.id, fromSlot))) continue
+    writes.push({ key: vaultPaths.dealing(ceremony.id, fromSlot), value: null })
+  }
+  return writes
+}
+
+/**
+ * Sums up this node's shares of a version that serves, or searches for what is missing; and erases the shares of
+ * earlier generations, in the same batch as the new ones are stored: a crash leaves the old or the new.
+ */
+export function completeVersion(work: Work, version: VersionRecord, kind: CeremonyRecord['kind']): void {
+  const { state, effects, rng } = work
+  const { keyId, generation } = version
+  const slots = slotsOf(version.slots, state.world.peerId)
+  const missing = slots.filter(
+    ({ slot }) => !state.shares.has(vaultPaths.share(keyId, version.version, generation, slot)),
+  )
+  const writes: Write[] = []
+  if (missing.length > 0) {
+    const made = completeShares(state, state.world.vault, version, kind, slots, rng)
+    if (made === undefined) searchFor(work, version, kind)
+    else writes.push(...made)
+  }
+  if (missing.length === 0 || writes.length > 0) writes.push(...forgetDealings(state, version.dealings))
+  writes.push(...forgetShares(state, keyId, version.version, generation))
+  if (writes.length > 0) effects.push({ type: 'persist', writes })
+  eraseLater(work)
+}
+
+function searchFor(work: Work, version: VersionRecord, kind: CeremonyRecord['kind']): void {
+  const { state } = work
+  const slots = slotsOf(version.slots, state.world.peerId)
+  const ceremony = { id: version.ceremony, keyId: version.keyId, version: version.version, kind }
+  for (const dealing of version.dealings) {
+    if (!hasShares(state, dealing, slots)) need(work, { ceremony, place: -1, dealing, slots })
+  }
+}
+
+/** Looks at every version in the ledger for shares that should be here and are not, or are and should not be. */
+export function scanVersions(work: Work): void {
+  const { ledger } = work
+  for (const { value: version } of ledger.list<VersionRecord>('version/')) {
+    if (version.state === 'destroyed') eraseVersion(work, version)
+    else completeVersion(work, version, kindOf(work, version))
+  }
+}
+
+export function kindOf({ ledger }: Work, { keyId }: VersionRecord): KeyRecord['kind'] {
+  const { name } = ledger.get<{ readonly name: string }>(paths.keyName(keyId))!
+  return ledger.get<KeyRecord>(paths.key(name))!.kind
+}
+
+/** Erases what the last block destroyed. */
+export function eraseRetired(work: Work, height: number): void {
+  const retired = work.ledger.get<RetiredRecord>(paths.retired)
+  if (retired?.height !== height) return
+  for (const version of retired.versions) eraseVersion(work, version)
+}
+
+function eraseVersion(work: Work, { keyId, version }: Pick<VersionRecord, 'keyId' | 'version'>): void {
+  const writes = forgetShares(work.state, keyId, version)
+  if (writes.length > 0) work.effects.push({ type: 'persist', writes })
+}

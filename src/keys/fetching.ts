@@ -1,0 +1,160 @@
+import { equalBytes, OstrakaError, type Outcome, type PeerId, peerIdOf, toHex } from '../base/index.ts'
+import { sha256, verifySigned } from '../crypto/index.ts'
+import { type PeerAnswer, sealedDealingCodec, type Token } from '../wire/index.ts'
+import type { Work } from './ceremony-state.ts'
+import { paths } from './paths.ts'
+import { type Need, receive } from './receiving.ts'
+import type { CeremonyRecord } from './records.ts'
+import { nodesOf } from './slots.ts'
+import { vaultPaths } from './vault.ts'
+import { versionOf } from './version-rules.ts'
+
+/** A pushed record usually outruns the search for it. */
+const FIRST_FETCH_MS = 250
+const FETCH_EVERY_MS = 700
+
+/** Pushed records wait for their transaction; a block or two is enough, so few are kept. */
+const MAX_EARLY_RECORDS = 256
+
+/** js-libp2p's kad-dht drops records after 48 hours unless they are put again. */
+const REPUBLISH_MS = 6 * 3_600_000
+const REPUBLISH_BATCH = 32
+
+/** Wants a record: it may be here already, it may be on its way, or it must be searched for. */
+export function need(work: Work, wanted: Need): void {
+  const { state, effects, nowMs } = work
+  const hash = toHex(wanted.dealing.recordHash)
+  if (state.needs.has(hash) || state.complained.has(hash)) return
+  state.needs.set(hash, { ...wanted, attempts: 0 })
+  effects.push({ type: 'timer', id: `ceremony/fetch/${hash}`, atMs: nowMs + FIRST_FETCH_MS })
+}
+
+export function dropNeed({ state, effects }: Work, hash: string): void {
+  state.needs.delete(hash)
+  effects.push({ type: 'timer', id: `ceremony/fetch/${hash}`, atMs: null })
+}
+
+/** Takes a record that came by whatever way. Returns what it was needed for, now received; undefined if nothing was. */
+export function takeRecord(work: Work, record: Uint8Array): Need | undefined {
+  const { state, effects, rng } = work
+  const hash = toHex(sha256(record))
+  const wanted = state.needs.get(hash)
+  if (wanted === undefined) {
+    if (state.early.size >= MAX_EARLY_RECORDS) state.early.delete(state.early.keys().next().value!)
+    state.early.set(hash, record)
+    return undefined
+  }
+  state.early.delete(hash)
+  dropNeed(work, hash)
+  const keys = { ...state.world, sealingKeys: (key: Uint8Array) => state.sealing.get(toHex(key)) }
+  const { writes, complaint } = receive(state, keys, wanted, record, rng)
+  effects.push({ type: 'persist', writes })
+  if (complaint === undefined) return wanted
+  if (wanted.place >= 0) effects.push({ type: 'submit', transaction: complaint })
+  else {
+    const details = { dealer: peerIdOf(wanted.dealing.dealer), record: hash }
+    effects.push({ type: 'note', level: 'error', text: 'a share of an active version is bad', details })
+  }
+  return undefined
+}
+
+/** The early record of that hash, if it came before it was needed. */
+export function earlyRecord({ state }: Work, hash: Uint8Array): Uint8Array | undefined {
+  return state.early.get(toHex(hash))
+}
+
+/** Asks in turn the dealer, the DHT and the other holders, until the record is here or no longer needed. */
+export function fetchRecord(work: Work, hash: string): void {
+  const { state, effects, nowMs } = work
+  const wanted = state.needs.get(hash)
+  if (wanted === undefined) return
+  const token = `ceremony/record/${hash}`
+  const holders = recordHolders(work, wanted)
+  const turn = wanted.attempts++
+  const { recordHash } = wanted.dealing
+  if (turn % 2 === 1 || holders.length === 0) effects.push({ type: 'dht-get', token, hash: recordHash })
+  else {
+    const to = holders[(turn / 2) % holders.length]!
+    const request = { type: 'record', hash: recordHash } as const
+    effects.push({ type: 'request', token, to, request, deadlineMs: FETCH_EVERY_MS })
+  }
+  effects.push({ type: 'timer', id: `ceremony/fetch/${hash}`, atMs: nowMs + FETCH_EVERY_MS })
+}
+
+/** Who may have a record: its dealer, where that is a node, then the other holders. */
+function recordHolders({ state, ledger }: Work, { ceremony, dealing }: Need): PeerId[] {
+  const slots =
+    ledger.get<CeremonyRecord>(paths.ceremony(ceremony.id))?.slots ??
+    versionOf(ledger, ceremony.keyId, ceremony.version)?.slots ??
+    []
+  const dealer = peerIdOf(dealing.dealer)
+  const isNode = ledger.get(`member/${dealer}`) !== undefined
+  const holders = nodesOf(slots).filter(peerId => peerId !== dealer)
+  return [...(isNode ? [dealer] : []), ...holders].filter(peerId => peerId !== state.world.peerId)
+}
+
+/**
+ * Pushes a record to those whose slots it fills, and puts it into the DHT for whoever comes later. Returns what this
+ * node itself received by it. Errors: `malformed`, `not_found`.
+ */
+export function shareRecord(work: Work, record: Uint8Array): Need | undefined {
+  const { state, effects, ledger } = work
+  const dealing = sealedDealingCodec.decode(record)
+  const ceremony = ledger.get<CeremonyRecord>(paths.ceremony(dealing.value.ceremony))
+  if (ceremony === undefined) throw new OstrakaError('not_found', 'no such ceremony is open')
+  const isDealers = ceremony.dealers.some(({ dealer }) => equalBytes(dealer, dealing.signer))
+  if (!isDealers) throw new OstrakaError('forbidden', 'not a dealer of this ceremony')
+  if (!verifySigned('sealed-dealing', state.world.networkId, dealing)) {
+    throw new OstrakaError('bad_signature', 'the dealer did not sign this dealing')
+  }
+  effects.push({ type: 'persist', writes: [{ key: vaultPaths.record(sha256(record)), value: record }] })
+  let received: Need | undefined
+  for (const peerId of nodesOf(ceremony.slots)) {
+    if (peerId === state.world.peerId) received = takeRecord(work, record)
+    else effects.push({ type: 'send', to: peerId, message: { type: 'record', record } })
+  }
+  effects.push({ type: 'dht-put', record })
+  return received
+}
+
+export function serveRecord(work: Work, token: Token, hash: Uint8Array): void {
+  const { state, effects } = work
+  const early = earlyRecord(work, hash)
+  if (early !== undefined) {
+    effects.push({ type: 'reply', token, answer: recordAnswer(early) })
+    return
+  }
+  const load: Token = `ceremony/serve/${token}`
+  state.serving.set(load, token)
+  const path = vaultPaths.record(hash)
+  effects.push({ type: 'load', token: load, prefix: path, from: path, limit: 1 })
+}
+
+function recordAnswer(record: Uint8Array | null): Outcome<PeerAnswer> {
+  return { ok: true, value: { type: 'record', record } }
+}
+
+/** What the disk had: for a peer that asked, or to be put into the DHT again. */
+export function onLoaded(
+  work: Work,
+  token: Token,
+  entries: ReadonlyArray<{ readonly key: string; readonly value: Uint8Array }>,
+): void {
+  const { state, effects, nowMs } = work
+  const asker = state.serving.get(token)
+  if (asker !== undefined) {
+    state.serving.delete(token)
+    effects.push({ type: 'reply', token: asker, answer: recordAnswer(entries[0]?.value ?? null) })
+    return
+  }
+  if (token !== 'ceremony/republish') return
+  for (const { value } of entries) effects.push({ type: 'dht-put', record: value })
+  const last = entries.at(-1)
+  if (last !== undefined && entries.length === REPUBLISH_BATCH) republish(work, `${last.key}\u0000`)
+  else effects.push({ type: 'timer', id: 'ceremony/republish', atMs: nowMs + REPUBLISH_MS })
+}
+
+export function republish({ effects }: Work, from: string = 'keys/record/'): void {
+  const token = 'ceremony/republish'
+  effects.push({ type: 'load', token, prefix: 'keys/record/', from, limit: REPUBLISH_BATCH })
+}

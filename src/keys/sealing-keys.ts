@@ -1,0 +1,89 @@
+import { OstrakaError, peerIdOf, toHex, type Write } from '../base/index.ts'
+import { type Ledger, type MemberRecord, memberPath, type TransactionContext } from '../control/index.ts'
+import { generateSealingKey, ristretto255 } from '../crypto/index.ts'
+import type { AnnounceSealingKey } from '../wire/index.ts'
+import type { Work } from './ceremony-state.ts'
+import { paths } from './paths.ts'
+import type { SealingRecord, VersionRecord } from './records.ts'
+import { slotsOf } from './slots.ts'
+import { vaultPaths } from './vault.ts'
+
+/** Takes a node's next sealing key. Errors: `forbidden`, `conflict` (revision), `malformed` (no group element). */
+export function announceSealingKey(
+  ledger: Ledger,
+  { sealingKey, revision }: AnnounceSealingKey,
+  at: TransactionContext,
+): void {
+  const peerId = peerIdOf(at.signer)
+  const member = ledger.get<MemberRecord>(memberPath(peerId))
+  if (member === undefined) throw new OstrakaError('forbidden', 'only members have sealing keys')
+  const current = ledger.get<SealingRecord>(paths.sealing(peerId))?.revision ?? 0
+  if (revision !== current) {
+    throw new OstrakaError('conflict', 'the sealing key has changed meanwhile', { revision: current })
+  }
+  ristretto255.decode(sealingKey)
+  ledger.put(memberPath(peerId), { ...member, sealingKey })
+  ledger.put(paths.sealing(peerId), { revision: revision + 1, sinceMs: at.timeMs } satisfies SealingRecord)
+}
+
+/** Unused sealing keys are looked for this much later than they may have become so, to look once for many keys. */
+const ERASE_DELAY_SHARE = 0.05
+
+/** Announces a fresh sealing key when the present one has served its time; its secret is on disk before that. */
+export function renewSealingKey(work: Work): void {
+  const { state, ledger, rng, effects, nowMs } = work
+  const { world } = state
+  const member = ledger.get<MemberRecord>(memberPath(world.peerId))
+  if (member === undefined) return
+  if (state.pendingSealing === toHex(member.sealingKey)) state.pendingSealing = undefined
+  const record = ledger.get<SealingRecord>(paths.sealing(world.peerId))
+  const dueMs = (record?.sinceMs ?? world.createdMs) + world.refreshMs
+  effects.push({ type: 'timer', id: 'ceremony/sealing', atMs: Math.max(dueMs, nowMs + world.refreshMs / 10) })
+  if (state.pendingSealing !== undefined || nowMs < dueMs) return
+  const pair = generateSealingKey(rng)
+  const { bytes } = pair.publicKey
+  state.sealing.set(toHex(bytes), pair)
+  state.pendingSealing = toHex(bytes)
+  effects.push({
+    type: 'persist',
+    writes: [world.vault.lock(vaultPaths.sealing(bytes), pair.secretKey, rng)],
+  })
+  const revision = record?.revision ?? 0
+  effects.push({ type: 'submit', transaction: { type: 'announce-sealing-key', sealingKey: bytes, revision } })
+  eraseLater(work)
+}
+
+/** Has unused sealing keys looked for in a while. */
+export function eraseLater({ state, effects, nowMs }: Work): void {
+  if (state.sealing.size < 2) return
+  const atMs = nowMs + state.world.refreshMs * ERASE_DELAY_SHARE
+  effects.push({ type: 'timer', id: 'ceremony/erase', atMs })
+}
+
+/**
+ * Erases the sealing keys that nothing is sealed under any more: old sealed shares that still lie in the DHT can then
+ * never be opened (forward secrecy of shares).
+ */
+export function eraseSealingKeys(work: Work): void {
+  const { state, ledger, effects } = work
+  const { peerId } = state.world
+  const used = new Set<string>([
+    toHex(ledger.get<MemberRecord>(memberPath(peerId))?.sealingKey ?? new Uint8Array(0)),
+  ])
+  if (state.pendingSealing !== undefined) used.add(state.pendingSealing)
+  for (const ceremony of state.tracked.values()) {
+    for (const { sealingKey } of slotsOf(ceremony.slots, peerId)) used.add(toHex(sealingKey))
+  }
+  for (const { value: version } of ledger.list<VersionRecord>('version/')) {
+    if (version.state === 'destroyed') continue
+    for (const { sealingKey } of slotsOf(version.slots, peerId)) used.add(toHex(sealingKey))
+  }
+  const writes: Write[] = []
+  for (const [name, pair] of state.sealing) {
+    if (used.has(name)) continue
+    state.sealing.delete(name)
+    pair.secretKey.wipe()
+    writes.push({ key: vaultPaths.sealing(pair.publicKey.bytes), value: null })
+  }
+  if (writes.length > 0) effects.push({ type: 'persist', writes })
+}

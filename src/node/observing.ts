@@ -1,0 +1,85 @@
+import { type PeerId, type Rng, toHex } from '../base/index.ts'
+import { epochStartMs, type MemberRecord } from '../control/index.ts'
+import { type ConvictionRecord, gatewayCounters } from '../keys/index.ts'
+import {
+  coordinateOf,
+  type FineRecord,
+  FULL_SCORE,
+  makeReport,
+  medianRoundTrip,
+  moved,
+  noteBeat,
+  type ReportRecord,
+  trustOf,
+  trustPaths,
+} from '../trust/index.ts'
+import type { Transaction } from '../wire/index.ts'
+import type { TrustView } from './port.ts'
+import { type NodeState, reading } from './state.ts'
+
+/** One interval has passed: what this node has to tell the control log of the others, if it is time. */
+export function observeBeat(state: NodeState, nowMs: number): Transaction[] {
+  const { beacons, observations, ledger, options } = state
+  const members = reading(ledger).list<MemberRecord>('member/')
+  const subjects = members
+    .map(entry => entry.value)
+    .filter(member => member.state !== 'removed' && member.peerId !== state.peerId)
+    .map(member => member.peerId)
+  noteBeat(observations, subjects, peerId => beacons.heard.get(peerId)?.heardMs, nowMs)
+  const transactions: Transaction[] = beacons.conflicts
+    .splice(0)
+    .map(evidence => ({ type: 'report-evidence', evidence }))
+  const self = members.find(entry => entry.value.peerId === state.peerId)?.value
+  if (self?.state !== 'active') return transactions
+  const { epoch } = ledger.chain
+  const counters = gatewayCounters(state.gateway)
+  const report = makeReport(
+    observations,
+    {
+      epoch,
+      endsMs: epochStartMs(options.genesis, epoch + 1),
+      subjects,
+      wrong: peerId => counters[`operation_bad_partials/${peerId}`] ?? 0,
+      roundTripMs: peerId => medianRoundTrip(state.roundTrips, peerId),
+    },
+    nowMs,
+  )
+  return report === undefined ? transactions : [...transactions, report]
+}
+
+/** A ping has come back: this node's coordinate moves. The median of the recent ones keeps single outliers out. */
+export function observeRoundTrip(state: NodeState, from: PeerId, rng: Rng): void {
+  const heard = state.beacons.heard.get(from)
+  const roundTripMs = medianRoundTrip(state.roundTrips, from)
+  if (heard === undefined || roundTripMs === null) return
+  state.coordinate = moved(state.coordinate, coordinateOf(heard.beacon.coordinate), roundTripMs, rng)
+}
+
+/** The trust vector, and the trust graph: who says what of whom. */
+export function trustView(state: NodeState): TrustView {
+  const ledger = reading(state.ledger)
+  const vector = trustOf(ledger)
+  const known = new Map(vector.scores.map(entry => [entry.peerId, entry]))
+  const members = ledger.list<MemberRecord>('member/').map(entry => entry.value)
+  return {
+    epoch: vector.epoch,
+    scores: members.map(({ peerId, state: standing, weight }) => ({
+      peerId,
+      state: standing,
+      score: weight,
+      opinion: (known.get(peerId)?.opinion ?? FULL_SCORE) / FULL_SCORE,
+      fines: ledger.get<FineRecord>(trustPaths.fine(peerId))?.transactionIds.length ?? 0,
+    })),
+    reports: ledger.list<ReportRecord>(trustPaths.reports).map(({ path, value }) => ({
+      reporter: path.slice(trustPaths.reports.length),
+      epoch: value.epoch,
+      observations: value.observations,
+    })),
+    convictions: ledger
+      .list<ConvictionRecord>('conviction/')
+      .map(({ value: { peerId, reason, height, transactionId } }) => ({
+        ...{ peerId, reason, height },
+        transactionId: toHex(transactionId),
+      })),
+  }
+}

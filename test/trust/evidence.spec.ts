@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict'
+import { peerIdOf, SeededRng } from '../../src/base/index.ts'
+import { signValue } from '../../src/crypto/index.ts'
+import { createBeacons, hearBeacon, makeBeacon } from '../../src/trust/index.ts'
+import { type Beacon, beaconCodec, type Evidence, type Signed } from '../../src/wire/index.ts'
+import { signed } from '../control/fixture.ts'
+import { TrustLedger } from './ledger.ts'
+
+const ledger = (): TrustLedger => new TrustLedger(4)
+
+function beaconOf({ genesis }: TrustLedger, sequence: number, height: number): Beacon {
+  const { location, sealingKey } = genesis.members[0]!
+  const load = { cpu: 0, memoryBytes: 0, operations: 0 }
+  const coordinate = { positionUs: [0, 0, 0], heightUs: 0, errorPermille: 1000 }
+  return {
+    sequence,
+    timeMs: genesis.createdMs,
+    location,
+    sealingKey,
+    software: 'x',
+    height,
+    load,
+    coordinate,
+  }
+}
+
+function signBeacon(on: TrustLedger, node: number, beacon: Beacon): Signed<Beacon> {
+  return signValue(on.keys[node]!, 'beacon', on.state.networkId, beacon)
+}
+
+function submit(on: TrustLedger, from: number, evidence: Evidence): string {
+  const [result] = on.block([signed(on.genesis, { type: 'report-evidence', evidence }, on.keys[from]!)])
+  return result!.ok ? 'ok' : result!.code
+}
+
+describe('evidence', () => {
+  it('two beacons with one sequence and different content remove their signer at once', () => {
+    const on = ledger()
+    const [first, second] = [1, 2].map(height => signBeacon(on, 0, beaconOf(on, 7, height)))
+    assert.equal(submit(on, 1, { type: 'conflicting-beacons', first: first!, second: second! }), 'ok')
+    assert.equal(on.member(0).state, 'removed')
+    assert.ok(!on.state.validators.some(({ peerId }) => peerId === on.peers[0]))
+    assert.equal(on.member(1).weight, 1)
+  })
+
+  it('a forged proof convicts nobody and costs its sender, once', () => {
+    const on = ledger()
+    const [first, other] = [1, 2].map(height => signBeacon(on, 0, beaconOf(on, 7, height)))
+    const forged: Evidence = {
+      type: 'conflicting-beacons',
+      first: first!,
+      second: { ...other!, signature: first!.signature },
+    }
+    const transaction = signed(on.genesis, { type: 'report-evidence', evidence: forged }, on.keys[1]!)
+    assert.ok(on.block([transaction])[0]!.ok)
+    assert.equal(on.member(0).state, 'active')
+    assert.equal(on.member(0).weight, 1)
+    assert.equal(on.member(1).weight, 0.9)
+    const [again] = on.block([transaction])
+    assert.equal(again!.ok, false)
+    assert.equal(on.member(1).weight, 0.9)
+  })
+
+  it('two copies of one beacon, or two sequences, prove nothing', () => {
+    const on = ledger()
+    const first = signBeacon(on, 0, beaconOf(on, 7, 1))
+    submit(on, 1, { type: 'conflicting-beacons', first, second: first })
+    submit(on, 1, { type: 'conflicting-beacons', first, second: signBeacon(on, 0, beaconOf(on, 8, 1)) })
+    assert.equal(on.member(0).state, 'active')
+    assert.equal(on.member(1).weight, 0.8)
+  })
+
+  it('whoever is no member pays nothing, and is refused', () => {
+    const on = ledger()
+    const first = signBeacon(on, 0, beaconOf(on, 7, 1))
+    const evidence: Evidence = { type: 'conflicting-beacons', first, second: first }
+    const [result] = on.block([signed(on.genesis, { type: 'report-evidence', evidence })])
+    assert.equal(result!.ok, false)
+  })
+
+  it('is found by whoever hears both, and a repeated copy is none', () => {
+    const on = ledger()
+    const nowMs = on.genesis.createdMs
+    const state = createBeacons(on.state.networkId, 5000)
+    const { sealingKey } = on.genesis.members[0]!
+    const hear = (beacon: Beacon): string =>
+      hearBeacon(state, beaconCodec.encode(signBeacon(on, 0, beacon)), () => sealingKey, nowMs)
+    assert.equal(hear(beaconOf(on, 7, 1)), 'accept')
+    assert.equal(hear(beaconOf(on, 7, 1)), 'ignore')
+    assert.equal(state.conflicts.length, 0)
+    assert.equal(hear(beaconOf(on, 7, 2)), 'ignore')
+    assert.equal(submit(on, 1, state.conflicts[0]!), 'ok')
+    assert.equal(on.member(0).state, 'removed')
+  })
+
+  it('an honest node that restarts with its clock set back repeats no sequence', () => {
+    const on = ledger()
+    const identity = on.keys[0]!
+    const { sequence, timeMs, ...body } = beaconOf(on, 7, 1)
+    const sequences = new Set<number>()
+    for (let start = 0; start < 3; start++) {
+      const state = createBeacons(on.state.networkId, 5000)
+      const rng = new SeededRng(`start ${start}`)
+      for (let beat = 0; beat < 3; beat++) {
+        makeBeacon(state, identity, body, timeMs + beat * 5000, rng)
+        sequences.add(state.heard.get(peerIdOf(identity.publicKey))!.beacon.sequence)
+      }
+    }
+    assert.equal(sequences.size, 9)
+  })
+})
