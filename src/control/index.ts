@@ -16,6 +16,7 @@ export { blockIdOf, networkIdOf } from './ids.ts'
 export {
   type BlockContext,
   coordinatorOf,
+  epochStartMs,
   initialState,
   type Ledger,
   type LedgerReader,
@@ -45,5 +46,5 @@ export {
   memberPath,
 } from './records.ts'
 export { LOG_PREFIXES, recoverLog } from './recovery.ts'
-export type { Ranking, Validator } from './rotation.ts'
+export { type Ranking, rank, type Validator } from './rotation.ts'
 export { blockKey } from './store-keys.ts'

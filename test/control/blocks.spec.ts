@@ -112,7 +112,7 @@ describe('a block', () => {
       signed(genesis, {
         type: 'complain',
         ceremony: new Uint8Array(32),
-        dealer: new Uint8Array(32),
+        dealing: 0,
         slot: slot + 1,
         record,
         sharedPoint: new Uint8Array(32),

@@ -29,6 +29,9 @@ export class AcknowledgementCheck {
   /** Key names by the ceremony that makes them. */
   readonly #names = new Map<string, string>()
 
+  /** Hashes of the dealings' records that anyone has told, by ceremony. */
+  readonly #records = new Map<string, Set<string>>()
+
   constructor(
     findings: Findings,
     isHonest: (peerId: string) => boolean,
@@ -52,16 +55,22 @@ export class AcknowledgementCheck {
       const id = sha256(dagCbor.encode(transaction))
       this.#names.set(toHex(sha256('ostraka/1/ceremony\0', id)), value.name)
     }
+    if (value.type === 'deal') {
+      const ceremony = toHex(value.ceremony)
+      this.#records.set(ceremony, (this.#records.get(ceremony) ?? new Set()).add(toHex(value.recordHash)))
+    }
     if (value.type !== 'acknowledge' || peerIdOf(signer) !== from) return
     const machine = this.#machineOf(from)
     const name = this.#names.get(toHex(value.ceremony))
     // once the version is active, the shares of single dealings have made way for their sum
     const isOpen = name !== undefined && machine.isMaking(name)
-    for (const dealer of value.dealers) {
-      const prefix = `keys/subshare/${toHex(value.ceremony)}/${toHex(dealer)}/`
-      const isLacking = isOpen && machine.durableKeys(prefix).length === 0
-      if (!isLacking && machine.unsyncedKeys(prefix).length === 0) continue
-      this.#findings.add('acknowledged is durable', `${from} vouched for ${prefix} before it was synced`)
-    }
+    const prefixes = [...(this.#records.get(toHex(value.ceremony)) ?? [])].map(
+      hash => `keys/subshare/${hash}/`,
+    )
+    const durable = prefixes.filter(prefix => machine.durableKeys(prefix).length > 0).length
+    const isUnsynced = prefixes.some(prefix => machine.unsyncedKeys(prefix).length > 0)
+    if (!isUnsynced && !(isOpen && durable < value.dealings.length)) return
+    const words = `${from} vouched for ${value.dealings.length} dealings of ${name} with ${durable} synced`
+    this.#findings.add('acknowledged is durable', words)
   }
 }
