@@ -238,8 +238,9 @@ describe('the acknowledgement checker', () => {
   const create = signValue(keys[0]!, 'transaction', networkId, { type: 'create-key', name: 'k' })
   const id = createHash('sha256').update(dagCbor.encode(create)).digest()
   const ceremony = new Uint8Array(createHash('sha256').update('ostraka/1/ceremony\0').update(id).digest())
-  const dealers = [new Uint8Array(32).fill(2)]
-  const word = signValue(keys[0]!, 'transaction', networkId, { type: 'acknowledge', ceremony, dealers })
+  const dealing = { type: 'deal', ceremony, recordHash: new Uint8Array(32).fill(2) }
+  const deal = signValue(keys[0]!, 'transaction', networkId, dealing)
+  const word = signValue(keys[0]!, 'transaction', networkId, { type: 'acknowledge', ceremony, dealings: [0] })
   const see = (durable: readonly string[], unsynced: readonly string[], isMaking: boolean): string[] => {
     const findings = new Findings(() => {})
     const machine = { durableKeys: () => durable, unsyncedKeys: () => unsynced, isMaking: () => isMaking }
@@ -248,7 +249,7 @@ describe('the acknowledgement checker', () => {
       () => true,
       () => machine,
     )
-    check.see(frame('message', { type: 'transactions', transactions: [create, word] }))
+    check.see(frame('message', { type: 'transactions', transactions: [create, deal, word] }))
     return rules(findings)
   }
 

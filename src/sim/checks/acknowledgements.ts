@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import * as dagCbor from '@ipld/dag-cbor'
 import { peerIdOf, toHex } from '../../base/index.ts'
-import type { SignedTransaction, TransactionsMessage } from '../../wire/index.ts'
+import type { PeerMessage, SignedTransaction } from '../../wire/index.ts'
 import type { Frame } from '../network.ts'
 import type { Findings } from './findings.ts'
 
@@ -43,22 +43,25 @@ export class AcknowledgementCheck {
   }
 
   see({ kind, from, bytes }: Frame): void {
-    if (kind !== 'message' || !this.#isHonest(from)) return
-    const message = dagCbor.decode<TransactionsMessage>(bytes)
-    if (message.type !== 'transactions') return
+    if (kind !== 'message') return
+    const message = dagCbor.decode<PeerMessage>(bytes)
+    for (const transaction of transactionsIn(message)) this.#learn(transaction)
+    if (message.type !== 'transactions' || !this.#isHonest(from)) return
     for (const transaction of message.transactions) this.#look(from, transaction)
   }
 
-  #look(from: string, transaction: SignedTransaction): void {
-    const { value, signer } = transaction
+  #learn(transaction: SignedTransaction): void {
+    const { value } = transaction
     if (value.type === 'create-key') {
       const id = sha256(dagCbor.encode(transaction))
       this.#names.set(toHex(sha256('ostraka/1/ceremony\0', id)), value.name)
-    }
-    if (value.type === 'deal') {
+    } else if (value.type === 'deal') {
       const ceremony = toHex(value.ceremony)
       this.#records.set(ceremony, (this.#records.get(ceremony) ?? new Set()).add(toHex(value.recordHash)))
     }
+  }
+
+  #look(from: string, { value, signer }: SignedTransaction): void {
     if (value.type !== 'acknowledge' || peerIdOf(signer) !== from) return
     const machine = this.#machineOf(from)
     const name = this.#names.get(toHex(value.ceremony))
@@ -73,4 +76,11 @@ export class AcknowledgementCheck {
     const words = `${from} vouched for ${value.dealings.length} dealings of ${name} with ${durable} synced`
     this.#findings.add('acknowledged is durable', words)
   }
+}
+
+/** The transactions that a message carries, whatever it is. */
+function transactionsIn(message: PeerMessage): readonly SignedTransaction[] {
+  if (message.type === 'transactions') return message.transactions
+  if (message.type === 'proposal') return message.block.transactions
+  return message.type === 'block' ? message.certified.block.transactions : []
 }
