@@ -5,9 +5,10 @@ import { cryptoReady, edwards25519, ristretto255, verifyEd25519 } from '../src/c
 import type { KeyKind } from '../src/wire/index.ts'
 import { type Daemons, withDaemons } from './daemons.ts'
 import { LoadResult, load, type Stretch } from './load.ts'
-import { cpuOf } from './measure.ts'
+import { cpuOf, median } from './measure.ts'
 import { nobleDerivation } from './noble-derivation.ts'
 import { nobleSigning } from './noble-signing.ts'
+import { residentMbOf } from './processes.ts'
 import type { Bench, Part } from './report.ts'
 import { shareKey, systemRng } from './shared-key.ts'
 import { MESSAGE_BYTES, SHARES, THRESHOLD } from './signing.ts'
@@ -70,6 +71,12 @@ async function run(bench: Bench): Promise<void> {
       const one = await measure(bench, daemons, operation, 1)
       report(bench, operation, one, many, idle)
     }
+    const resident = daemons.nodes.map(node => residentMbOf(node.pid))
+    figure({
+      name: 'resident memory of a daemon after all this, median',
+      value: median(resident),
+      unit: 'MB',
+    })
   })
 }
 

@@ -19,23 +19,28 @@ import { type RunningNode, startNode } from '../src/node/index.ts'
 import type { Genesis, SignedTransaction, Timing, Transaction } from '../src/wire/index.ts'
 import { systemRng } from './shared-key.ts'
 
-/** Waits far above what a computation takes, so that no round is lost to the nodes' sharing of one thread. */
+/**
+ * Waits far above what a computation takes, so that no round is lost to the nodes' sharing of one thread; an epoch so
+ * long that a node which is kept waiting for the thread does not pass for silent.
+ */
 const TIMING: Timing = {
-  epochMs: 3_000,
+  epochMs: 9_000,
   proposeMs: 5_000,
   voteMs: 5_000,
   roundDeltaMs: 1_000,
   dealMs: 60_000,
   acknowledgeMs: 60_000,
 }
-const READY_DEADLINE_MS = 60_000
-const POLL_MS = 5
+const SETTLE_DEADLINE_MS = 60_000
+const POLL_MS = 20
 
 /** Whole nodes in this process, on its clock, over wires that cost nothing: no sockets, no encryption, no disk. */
 export interface InProcessNetwork {
   readonly nodes: readonly RunningNode[]
   /** Signs as the one principal, which is the operator too. */
   sign(transaction: Transaction): SignedTransaction
+  /** Resolves when every node hears of a quorum and all have applied the same blocks. */
+  settled(): Promise<void>
 }
 
 /** Runs `count` nodes until `use` has ended. */
@@ -75,20 +80,27 @@ export async function withNetwork(
         await startNode({ ...options, ports: wires.portsOf(peerId), logger: silentLogger(), measureLoad }),
       )
     }
-    await untilReady(nodes)
+    await settled(nodes)
     const { networkId } = nodes[0]!.port
-    await use({ nodes, sign: transaction => signValue(principal, 'transaction', networkId, transaction) })
+    await use({
+      nodes,
+      sign: transaction => signValue(principal, 'transaction', networkId, transaction),
+      settled: () => settled(nodes),
+    })
   } finally {
     for (const node of nodes) await node.stop()
     wires.cut()
   }
 }
 
-async function untilReady(nodes: readonly RunningNode[]): Promise<void> {
-  const deadline = Date.now() + READY_DEADLINE_MS
-  while (nodes.some(({ port }) => port.complaints().length > 0)) {
+async function settled(nodes: readonly RunningNode[]): Promise<void> {
+  const deadline = Date.now() + SETTLE_DEADLINE_MS
+  while (true) {
+    const reasons = nodes.flatMap(({ port }) => port.complaints())
+    const heights = new Set(nodes.map(({ port }) => port.status().height))
+    if (reasons.length === 0 && heights.size === 1) return
     if (Date.now() > deadline) {
-      throw new OstrakaError('not_ready', nodes.flatMap(({ port }) => port.complaints()).join('; '))
+      throw new OstrakaError('not_ready', `at heights ${[...heights].join()}: ${reasons.join('; ')}`)
     }
     await sleep(POLL_MS)
   }

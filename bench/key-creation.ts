@@ -45,7 +45,7 @@ async function onDaemons({ figure }: Bench, { clients, cpuMs }: Daemons): Promis
 
 async function inProcess({ figure }: Bench, threshold: number, shares: number): Promise<void> {
   const shape = `${threshold}-of-${shares}`
-  await withNetwork(shares, async ({ nodes, sign }) => {
+  await withNetwork(shares, async ({ nodes, sign, settled }) => {
     const create = async (index: number): Promise<void> => {
       const { port } = nodes[index % nodes.length]!
       const name = `key-${index}`
@@ -56,12 +56,15 @@ async function inProcess({ figure }: Bench, threshold: number, shares: number): 
       if (view.state !== 'active') throw new Error(`${shape}: the key is ${view.state}`)
     }
     await create(0)
+    await settled()
     const latenciesMs: number[] = []
     const before = cpuUs()
     for (let index = 1; index <= IN_PROCESS_KEYS; index++) {
       const start = performance.now()
       await create(index)
       latenciesMs.push(performance.now() - start)
+      // the other nodes learn a little later; what they still do belongs to this key
+      await settled()
     }
     const perNode = (cpuUs() - before) / 1000 / IN_PROCESS_KEYS / shares
     figure({ name: `${shape}: creation, median`, value: median(latenciesMs) / 1000, unit: 's' })

@@ -92,6 +92,11 @@ function isSooner(a: Task, b: Task): boolean {
   return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order)
 }
 
+/** A platform's timers count another clock than its wall clock, and may fire so much before their time by the latter. */
+const EARLY_MS = 0.9
+/** As for the platform, a shorter timer is one of a millisecond. */
+const SHORTEST_MS = 1
+
 /** One host's clock: virtual time plus an error that faults may change, and timers that die with the process. */
 export class VirtualClock implements Clock {
   readonly #time: VirtualTime
@@ -110,7 +115,7 @@ export class VirtualClock implements Clock {
 
   schedule(delayMs: number, task: () => void): () => void {
     if (this.#isDead) return () => {}
-    const cancel = this.#time.schedule(delayMs, () => {
+    const cancel = this.#time.schedule(Math.max(SHORTEST_MS, delayMs) - EARLY_MS, () => {
       this.#pending.delete(cancel)
       task()
     })

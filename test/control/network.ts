@@ -62,7 +62,8 @@ export interface SimNode {
   readonly index: number
   readonly key: SigningKey
   readonly peerId: PeerId
-  readonly skewMs: number
+  /** How far its clock is ahead. */
+  skewMs: number
   store: Map<string, Uint8Array>
   log: LogState | null
   life: number
