@@ -4,6 +4,8 @@ import type { SigningKey } from '../crypto/index.ts'
 import type { ChangeKey, KeyKind, Operation, PolicyRule, RetireVersion, Transaction } from '../wire/index.ts'
 import { createHttp, type Http, jsonOfAnswer } from './http.ts'
 import type {
+  AuditCheckpointJson,
+  AuditJson,
   BlockJson,
   KeyJson,
   PeerJson,
@@ -94,6 +96,10 @@ export interface Client {
     from: number,
     options?: { readonly limit?: number; readonly waitMs?: number },
   ): Promise<{ readonly height: number; readonly blocks: readonly BlockJson[] }>
+  /** Entries of the daemon's audit log from one on, with their proofs. */
+  audit(from: number, options?: { readonly limit?: number }): Promise<AuditJson>
+  /** The last recorded checkpoint of every node's audit log. */
+  auditCheckpoints(): Promise<readonly AuditCheckpointJson[]>
   /** Ends the pooled connections. */
   close(): void
 }
@@ -278,6 +284,17 @@ class HttpClient implements Client {
     const query = new URLSearchParams({ from: String(from) })
     for (const [name, value] of Object.entries(options)) query.set(name, String(value))
     return (await this.#get(`/api/v1/log?${query}`)) as { height: number; blocks: BlockJson[] }
+  }
+
+  async audit(from: number, { limit }: { readonly limit?: number } = {}): Promise<AuditJson> {
+    const query = new URLSearchParams({ from: String(from) })
+    if (limit !== undefined) query.set('limit', String(limit))
+    return (await this.#get(`/api/v1/audit?${query}`)) as AuditJson
+  }
+
+  async auditCheckpoints(): Promise<readonly AuditCheckpointJson[]> {
+    const answer = await this.#get('/api/v1/audit/checkpoints')
+    return (answer as { checkpoints: AuditCheckpointJson[] }).checkpoints
   }
 
   close(): void {

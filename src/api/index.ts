@@ -14,6 +14,8 @@ export {
   type Signatures,
 } from './client.ts'
 export {
+  type AuditCheckpointJson,
+  type AuditJson,
   ageRecipient,
   type BlockJson,
   type KeyJson,

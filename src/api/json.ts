@@ -1,4 +1,5 @@
 import { bech32 } from '@scure/base'
+import type { AuditEntry } from '../audit/index.ts'
 import { toBase64, toHex } from '../base/index.ts'
 import type { CertifiedBlock, PolicyRule } from '../wire/index.ts'
 import type { ImportPlan, KeyView, OperationResult, PeerView, StatusView, TrustView } from './port.ts'
@@ -151,6 +152,40 @@ export function blockJson(certified: CertifiedBlock): BlockJson {
     block: jsonOf(certified.block),
     certificate: jsonOf(certified.certificate),
   }
+}
+
+export interface AuditCheckpointJson {
+  readonly peerId: string
+  readonly size: number
+  readonly root: string
+  readonly signature: string
+  readonly height: number
+  readonly timeMs: number
+  /** A C2SP signed note. */
+  readonly note: string
+}
+
+export interface AuditJson {
+  readonly peerId: string
+  readonly origin: string
+  readonly size: number
+  readonly root: string
+  readonly checkpoint: AuditCheckpointJson | null
+  readonly consistency: readonly string[]
+  readonly entries: ReadonlyArray<{
+    readonly sequence: number
+    /** The leaf's canonical CBOR. */
+    readonly bytes: string
+    /** The same in JSON, its bytes in base64; null when it cannot be read. */
+    readonly entry: AuditEntryJson | null
+    readonly provenSize: number
+    readonly proof: readonly string[]
+  }>
+}
+
+export interface AuditEntryJson extends Omit<AuditEntry, 'principal' | 'requestHash'> {
+  readonly principal?: string
+  readonly requestHash?: string
 }
 
 /** Views that hold no bytes go out as they are. */

@@ -6,6 +6,7 @@ import { openApiDocument } from './openapi.ts'
 import type { NodePort } from './port.ts'
 import { PROBLEM_MEDIA_TYPE, problemOf } from './problem.ts'
 import type { Context, Route } from './route.ts'
+import { auditRoutes } from './routes-audit.ts'
 import { changeRoutes } from './routes-changes.ts'
 import { importRoutes } from './routes-import.ts'
 import { keyRoutes } from './routes-keys.ts'
@@ -48,7 +49,14 @@ export function buildServer(
   })
   server.addHook('onRoute', onRoute)
   const metrics = createMetrics(options.port, options.counters)
-  const routes = [...networkRoutes, ...keyRoutes, ...operationRoutes, ...importRoutes, ...changeRoutes]
+  const routes = [
+    ...networkRoutes,
+    ...keyRoutes,
+    ...operationRoutes,
+    ...importRoutes,
+    ...changeRoutes,
+    ...auditRoutes,
+  ]
   routes.push(metricsRoute(metrics))
   const document = openApiDocument([...routes, openApiRoute({})], options.software)
   routes.push(openApiRoute(document))

@@ -1,6 +1,10 @@
 export type { OperationResult, PartialProof } from '../keys/index.ts'
+export { claimedHeads, inspectDirectory, type Witnessed } from './audit-offline.ts'
+export type { AuditPage } from './audit-store.ts'
 export type { Logger, Ports } from './driver.ts'
 export type {
+  AuditCheckpointView,
+  AuditView,
   ConvictionView,
   ImportPlan,
   KeyView,

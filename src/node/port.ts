@@ -1,5 +1,5 @@
 import type { PeerId } from '../base/index.ts'
-import type { OperationResult } from '../keys/index.ts'
+import type { AuditRecord, OperationResult } from '../keys/index.ts'
 import type {
   CertifiedBlock,
   KeyKind,
@@ -11,6 +11,7 @@ import type {
   Signed,
   SignedTransaction,
 } from '../wire/index.ts'
+import type { AuditPage } from './audit-store.ts'
 
 /** The narrow port through which HTTP sees the node. Every rejection is an OstrakaError. */
 export interface NodePort {
@@ -25,6 +26,10 @@ export interface NodePort {
   key(name: string): KeyView | undefined
   /** Certified blocks from height `from` on. Errors: `not_found` when they are pruned here. */
   blocks(from: number, limit: number): Promise<readonly CertifiedBlock[]>
+  /** This node's audit log from entry `from` on, with proofs. Errors: `storage_corrupt` where it is not whole. */
+  audit(from: number, limit: number): Promise<AuditView>
+  /** The checkpoints of all nodes' audit logs that the control log has recorded. */
+  auditCheckpoints(): readonly AuditCheckpointView[]
   /** Calls back after every applied block, for followers; the returned function ends it. */
   onBlock(listener: (block: CertifiedBlock) => void): () => void
   /**
@@ -142,6 +147,17 @@ export interface KeyView {
     readonly dealers: readonly PeerId[]
     readonly commitments: readonly Uint8Array[]
   }[]
+}
+
+/** A recorded checkpoint, and the same as a C2SP signed note. */
+export interface AuditCheckpointView extends AuditRecord {
+  readonly note: string
+}
+
+export interface AuditView extends AuditPage {
+  readonly peerId: PeerId
+  readonly origin: string
+  readonly checkpoint: AuditCheckpointView | null
 }
 
 export interface ImportPlan {

@@ -1,13 +1,16 @@
-import { isOstrakaError, OstrakaError, type Store } from '../base/index.ts'
-import { blockKey, LOG_PREFIXES } from '../control/index.ts'
+import { originOf } from '../audit/index.ts'
+import { isOstrakaError, OstrakaError, peerIdOf, type Store } from '../base/index.ts'
+import { blockKey, LOG_PREFIXES, networkIdOf } from '../control/index.ts'
 import { cryptoReady } from '../crypto/index.ts'
 import { gatewayCounters } from '../keys/index.ts'
 import { certifiedBlockCodec, type Load } from '../wire/index.ts'
+import { openAuditLog, readAuditPage } from './audit-store.ts'
 import { Driver, type Logger, type Ports } from './driver.ts'
 import { trustView } from './observing.ts'
 import type { KeyView, NodePort } from './port.ts'
 import { type Entries, judgeRecord, type NodeOptions, recoverNode } from './state.ts'
 import {
+  auditCheckpoints,
   complaintsOf,
   failureOf,
   importPlanOf,
@@ -42,7 +45,11 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
   const logEntries: Entries[number][] = []
   for (const prefix of LOG_PREFIXES) logEntries.push(...(await ports.store.scan(prefix)))
   const keyEntries = await scanRepairing(ports.store, 'keys/', logger)
-  const state = recoverNode(options, logEntries, keyEntries, ports.clock.nowMs())
+  const { identity } = options
+  const owner = { networkId: networkIdOf(options.genesis), peerId: peerIdOf(identity.publicKey), identity }
+  const audit = await openAuditLog(ports.store, owner)
+  if (audit.damage !== undefined) logger.error({ ...audit.damage.details }, audit.damage.message)
+  const state = recoverNode(options, logEntries, keyEntries, audit, ports.clock.nowMs())
   const driver = new Driver(state, ports, logger)
   await driver.start(options.measureLoad)
   return {
@@ -90,6 +97,15 @@ function portOf(driver: Driver, ports: Ports): NodePort {
       }
       return entries.map(entry => certifiedBlockCodec.decode(entry.value))
     },
+    async audit(from, limit) {
+      const { networkId, peerId } = driver.state
+      const checkpoint = auditCheckpoints(driver.state).find(each => each.peerId === peerId)
+      const { log } = driver.state.auditing
+      if (log.damage !== undefined) throw log.damage
+      const page = await readAuditPage(store, log, checkpoint?.size ?? 0, from, limit)
+      return { ...page, peerId, origin: originOf(networkId, peerId), checkpoint: checkpoint ?? null }
+    },
+    auditCheckpoints: () => auditCheckpoints(driver.state),
     onBlock: listener => driver.onBlock(listener),
     submit: transaction =>
       driver.ask(token => {

@@ -1,6 +1,8 @@
+import { formatNote } from '../audit/index.ts'
 import { peerIdOf, toHex } from '../base/index.ts'
 import { coordinatorOf, type MemberRecord, viewLog } from '../control/index.ts'
 import {
+  type AuditRecord,
   type CeremonyRecord,
   type ConvictionRecord,
   type KeyRecord,
@@ -9,7 +11,15 @@ import {
   vaultPaths,
 } from '../keys/index.ts'
 import { medianRoundTrip } from '../trust/index.ts'
-import type { ConvictionView, ImportPlan, KeyView, MemberView, PeerView, StatusView } from './port.ts'
+import type {
+  AuditCheckpointView,
+  ConvictionView,
+  ImportPlan,
+  KeyView,
+  MemberView,
+  PeerView,
+  StatusView,
+} from './port.ts'
 import { type NodeState, reading } from './state.ts'
 
 function members(state: NodeState): MemberRecord[] {
@@ -35,6 +45,12 @@ function convictions(state: NodeState): ConvictionView[] {
   return reading(state.ledger)
     .list<ConvictionRecord>('conviction/')
     .map(({ value: { peerId, reason, height } }) => ({ peerId, reason, height }))
+}
+
+export function auditCheckpoints(state: NodeState): AuditCheckpointView[] {
+  return reading(state.ledger)
+    .list<AuditRecord>('audit/')
+    .map(({ value }) => ({ ...value, note: formatNote(state.networkId, value.peerId, value) }))
 }
 
 export function statusView(state: NodeState): StatusView {
@@ -165,5 +181,7 @@ export function complaintsOf(state: NodeState, nowMs: number): string[] {
   }
   const isMember = members(state).some(member => member.peerId === state.peerId)
   if (!isMember) reasons.push('this node is not a member of the network')
+  const { damage } = state.auditing.log
+  if (damage !== undefined) reasons.push(`no secret is used: ${damage.message}`)
   return reasons
 }

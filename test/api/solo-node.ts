@@ -25,6 +25,8 @@ import {
 } from '../../src/crypto/index.ts'
 import { dealingContext, suiteOf } from '../../src/keys/index.ts'
 import type {
+  AuditCheckpointView,
+  AuditView,
   ImportPlan,
   KeyView,
   NodePort,
@@ -123,6 +125,19 @@ export class SoloNode implements NodePort {
 
   async blocks(from: number, limit: number): Promise<readonly CertifiedBlock[]> {
     return this.#blocks.slice(from - 1, from - 1 + limit)
+  }
+
+  /** What `audit` answers with; a test sets it. */
+  auditView: AuditView | undefined
+
+  async audit(): Promise<AuditView> {
+    if (this.auditView === undefined) throw new OstrakaError('storage_corrupt', 'no audit log')
+    return this.auditView
+  }
+
+  auditCheckpoints(): readonly AuditCheckpointView[] {
+    const checkpoint = this.auditView?.checkpoint
+    return checkpoint ? [checkpoint] : []
   }
 
   onBlock(listener: (block: CertifiedBlock) => void): () => void {

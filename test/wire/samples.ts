@@ -120,6 +120,13 @@ const transactions: Readonly<Record<string, Transaction>> = {
     ],
   },
   'grant-create': { type: 'grant-create', principal: hash(13), revision: 0, isAllowed: true },
+  'audit-checkpoint': {
+    type: 'audit-checkpoint',
+    size: 5,
+    root: hash(54),
+    signature: bytes(64, 55),
+    proof: [hash(56), hash(57)],
+  },
 }
 
 const beacon: Beacon = {
@@ -154,6 +161,13 @@ const evidence: Readonly<Record<string, Evidence>> = {
     second: signed<Beacon>({ ...beacon, height: 13 }),
   },
   'bad-partial': { type: 'bad-partial', holder: peer(19), request: bytes(20, 20), partial: bytes(21, 21) },
+  'forked-audit': {
+    type: 'forked-audit',
+    log: hash(58),
+    size: 5,
+    first: { root: hash(59), signature: bytes(64, 60) },
+    second: { root: hash(61), signature: bytes(64, 62) },
+  },
 }
 
 const signedTransactions: ReadonlyMap<string, Signed<Transaction>> = new Map([
