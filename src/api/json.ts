@@ -2,7 +2,15 @@ import { bech32 } from '@scure/base'
 import type { AuditEntry } from '../audit/index.ts'
 import { toBase64, toHex } from '../base/index.ts'
 import type { CertifiedBlock, PolicyRule } from '../wire/index.ts'
-import type { ImportPlan, KeyView, OperationResult, PeerView, StatusView, TrustView } from './port.ts'
+import type {
+  ImportPlan,
+  KeyView,
+  MembershipView,
+  OperationResult,
+  PeerView,
+  StatusView,
+  TrustView,
+} from './port.ts'
 
 /** Anything of bytes, numbers, text, lists and maps, with its bytes in base64. */
 export function jsonOf(value: unknown): unknown {
@@ -190,5 +198,6 @@ export interface AuditEntryJson extends Omit<AuditEntry, 'principal' | 'requestH
 
 /** Views that hold no bytes go out as they are. */
 export type StatusJson = StatusView
+export type MembershipJson = MembershipView
 export type PeerJson = PeerView
 export type TrustJson = TrustView

@@ -10,6 +10,7 @@ import { auditRoutes } from './routes-audit.ts'
 import { changeRoutes } from './routes-changes.ts'
 import { importRoutes } from './routes-import.ts'
 import { keyRoutes } from './routes-keys.ts'
+import { memberRoutes } from './routes-members.ts'
 import { networkRoutes } from './routes-network.ts'
 import { operationRoutes } from './routes-operations.ts'
 
@@ -30,6 +31,8 @@ export interface ServerOptions {
   readonly clock: Clock
   readonly rng: Rng
   readonly software: string
+  /** The multiaddrs that this node listens on, for those who are invited. */
+  readonly addresses: () => readonly string[]
   /** What the daemon counts of itself, for `/metrics`. */
   readonly counters: () => Readonly<Record<string, number>>
   /** Told of every request that failed for a reason of our own making. */
@@ -56,6 +59,7 @@ export function buildServer(
     ...importRoutes,
     ...changeRoutes,
     ...auditRoutes,
+    ...memberRoutes,
   ]
   routes.push(metricsRoute(metrics))
   const document = openApiDocument([...routes, openApiRoute({})], options.software)

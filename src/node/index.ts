@@ -8,10 +8,11 @@ export type {
   ConvictionView,
   ImportPlan,
   KeyView,
+  MembershipView,
   MemberView,
   NodePort,
   PeerView,
   StatusView,
   TrustView,
 } from './port.ts'
-export { type RunningNode, type StartOptions, startNode } from './start.ts'
+export { type NodeAddress, type RunningNode, type StartOptions, startNode } from './start.ts'

@@ -2,6 +2,7 @@ import type { PeerId } from '../base/index.ts'
 import type { AuditRecord, OperationResult } from '../keys/index.ts'
 import type {
   CertifiedBlock,
+  Genesis,
   KeyKind,
   Load,
   Location,
@@ -21,6 +22,10 @@ export interface NodePort {
   /** Why this node cannot serve; empty when it can. */
   complaints(): readonly string[]
   peers(): readonly PeerView[]
+  /** Every member there is or was. */
+  members(): readonly MembershipView[]
+  /** The document that the network began with. */
+  readonly genesis: Genesis
   trust(): TrustView
   keys(): readonly KeyView[]
   key(name: string): KeyView | undefined
@@ -73,11 +78,25 @@ export interface ConvictionView {
 export interface MemberView {
   readonly peerId: PeerId
   readonly region: string
-  /** `self`, `connected`, `unreachable`, `suspended`, `removed` or `convicted`. */
+  /** `self`, `connected`, `unreachable`, `joining`, `suspended`, `removed` or `convicted`. */
   readonly state: string
   readonly trust: number
   /** Median of recent pings; null while unknown. */
   readonly roundTripMs: number | null
+}
+
+/** A member as the control log has it. */
+export interface MembershipView {
+  readonly peerId: PeerId
+  readonly region: string
+  /** `joining` (admitted, not there yet), `active`, `suspended` or `removed`. */
+  readonly state: string
+  /** Whether it votes on the next block. */
+  readonly isValidator: boolean
+  readonly trust: number
+  /** 0 for the founders. */
+  readonly joinedHeight: number
+  readonly addresses: readonly string[]
 }
 
 /** A member as its last beacon shows it. */

@@ -1,5 +1,5 @@
 import { originOf } from '../audit/index.ts'
-import { isOstrakaError, OstrakaError, peerIdOf, type Store } from '../base/index.ts'
+import { isOstrakaError, OstrakaError, type PeerId, peerIdOf, type Store } from '../base/index.ts'
 import { blockKey, LOG_PREFIXES, networkIdOf } from '../control/index.ts'
 import { cryptoReady } from '../crypto/index.ts'
 import { gatewayCounters } from '../keys/index.ts'
@@ -8,7 +8,14 @@ import { openAuditLog, readAuditPage } from './audit-store.ts'
 import { Driver, type Logger, type Ports } from './driver.ts'
 import { trustView } from './observing.ts'
 import type { KeyView, NodePort } from './port.ts'
-import { type Entries, judgeRecord, type NodeOptions, recoverNode } from './state.ts'
+import {
+  type Entries,
+  judgeRecord,
+  memberOf,
+  type NodeOptions,
+  recoverNode,
+  standingMembers,
+} from './state.ts'
 import {
   auditCheckpoints,
   complaintsOf,
@@ -17,6 +24,7 @@ import {
   isInCeremony,
   keyViewOf,
   keyViews,
+  membershipViews,
   missingShares,
   peerViews,
   statusView,
@@ -32,7 +40,17 @@ export interface RunningNode {
   readonly port: NodePort
   /** Whether a DHT record is one that this network keeps. */
   judgeRecord(record: Uint8Array): boolean
+  /** Whom the control log has admitted and not removed, and where those who said so listen. */
+  members(): readonly NodeAddress[]
+  isMember(peerId: PeerId): boolean
+  /** Calls back when `members` has changed; the returned function ends it. */
+  onMembers(listener: () => void): () => void
   stop(): Promise<void>
+}
+
+export interface NodeAddress {
+  readonly peerId: PeerId
+  readonly addresses: readonly string[]
 }
 
 /** A control transaction that no block holds after this long has failed for its client; it may yet be included. */
@@ -55,8 +73,26 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
   return {
     port: portOf(driver, ports),
     judgeRecord: record => judgeRecord(driver.state, record),
+    members: () => addressesOf(driver),
+    isMember: peerId => (memberOf(driver.state, peerId)?.state ?? 'removed') !== 'removed',
+    onMembers: listener => onMembers(driver, listener),
     stop: () => driver.stop(),
   }
+}
+
+function addressesOf(driver: Driver): NodeAddress[] {
+  return standingMembers(driver.state).map(({ peerId, addresses = [] }) => ({ peerId, addresses }))
+}
+
+function onMembers(driver: Driver, listener: () => void): () => void {
+  const seen = (): string => JSON.stringify(addressesOf(driver))
+  let last = seen()
+  return driver.onBlock(() => {
+    const now = seen()
+    if (now === last) return
+    last = now
+    listener()
+  })
 }
 
 /**
@@ -87,6 +123,8 @@ function portOf(driver: Driver, ports: Ports): NodePort {
       return driver.diskFault === undefined ? reasons : [...reasons, `disk: ${driver.diskFault.code}`]
     },
     peers: () => peerViews(driver.state, clock.nowMs()),
+    members: () => membershipViews(driver.state),
+    genesis: driver.state.options.genesis,
     trust: () => trustView(driver.state),
     keys: () => keyViews(driver.state),
     key: name => keyViewOf(driver.state, name),
@@ -108,10 +146,7 @@ function portOf(driver: Driver, ports: Ports): NodePort {
     auditCheckpoints: () => auditCheckpoints(driver.state),
     onBlock: listener => driver.onBlock(listener),
     submit: transaction =>
-      driver.ask(token => {
-        const deadlineMs = clock.nowMs() + SUBMIT_DEADLINE_MS
-        return { type: 'submit', token, transaction, deadlineMs }
-      }),
+      driver.ask(token => ({ type: 'submit', token, transaction, deadlineMs: SUBMIT_DEADLINE_MS })),
     ceremonyEnd: name => ceremonyEnd(driver, name),
     importPlan: async name => {
       const plan = importPlanOf(driver.state, name)

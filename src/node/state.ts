@@ -4,6 +4,7 @@ import {
   type LedgerReader,
   type LedgerState,
   type LogState,
+  type MemberRecord,
   mayCreate,
   memberPath,
   type Reducer,
@@ -61,7 +62,6 @@ import {
   DEFAULT_REFRESH_MS,
   type Genesis,
   type Load,
-  type Member,
   type OperationRequest,
   type Signed,
   sealedDealingCodec,
@@ -212,16 +212,25 @@ function keyDirectory(reader: () => LedgerReader): KeyDirectory {
   }
 }
 
-export function memberOf(state: NodeState, peerId: PeerId): Member | undefined {
-  return state.ledger.records.get<Member>(memberPath(peerId))
+export function memberOf(state: NodeState, peerId: PeerId): MemberRecord | undefined {
+  return state.ledger.records.get<MemberRecord>(memberPath(peerId))
 }
 
-/** The body of this node's next beacon. */
+/** Whom this node speaks with, as far as its log tells: all that have been admitted and not removed. */
+export function standingMembers(state: NodeState): MemberRecord[] {
+  return [...state.ledger.records.entries<MemberRecord>('member/')]
+    .map(entry => entry.value)
+    .filter(member => member.state !== 'removed')
+}
+
+/** The body of this node's next beacon; undefined while it is no member, so that nobody would forward it. */
 export function beaconBody(
   state: NodeState,
   load: Omit<Load, 'operations'>,
-): Omit<Beacon, 'sequence' | 'timeMs'> {
-  const { location, sealingKey } = memberOf(state, state.peerId)!
+): Omit<Beacon, 'sequence' | 'timeMs'> | undefined {
+  const self = memberOf(state, state.peerId)
+  if (self === undefined || self.state === 'removed') return undefined
+  const { location, sealingKey } = self
   const { software } = state.options
   const height = state.ledger.chain.height
   const coordinate = beaconCoordinate(state.coordinate)

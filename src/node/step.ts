@@ -390,9 +390,11 @@ class Turn {
     const state = this.#state
     for (const transaction of observeBeat(state, this.#nowMs)) this.#submit({ type: 'submit', transaction })
     const body = beaconBody(state, load)
-    const bytes = makeBeacon(state.beacons, state.options.identity, body, this.#nowMs, this.#rng)
-    state.served = 0
-    this.outward.push({ type: 'publish', topic: 'beacons', bytes })
+    if (body !== undefined) {
+      const bytes = makeBeacon(state.beacons, state.options.identity, body, this.#nowMs, this.#rng)
+      state.served = 0
+      this.outward.push({ type: 'publish', topic: 'beacons', bytes })
+    }
     const plan = planToPublish(state)
     if (plan !== undefined) this.outward.push({ type: 'publish', topic: 'plans', bytes: plan })
     for (const to of state.connected) {

@@ -16,11 +16,12 @@ import type {
   ConvictionView,
   ImportPlan,
   KeyView,
+  MembershipView,
   MemberView,
   PeerView,
   StatusView,
 } from './port.ts'
-import { type NodeState, reading } from './state.ts'
+import { memberOf, type NodeState, reading } from './state.ts'
 
 function members(state: NodeState): MemberRecord[] {
   return reading(state.ledger)
@@ -39,6 +40,21 @@ function memberView(state: NodeState, member: MemberRecord): MemberView {
     trust: isConvicted ? 0 : weight,
     roundTripMs: medianRoundTrip(state.roundTrips, peerId),
   }
+}
+
+export function membershipViews(state: NodeState): MembershipView[] {
+  const voting = new Set(state.ledger.validators.map(({ peerId }) => peerId))
+  return members(state).map(
+    ({ peerId, location, state: standing, weight, joinedHeight, addresses = [] }) => ({
+      peerId,
+      region: location.region,
+      state: standing,
+      isValidator: voting.has(peerId),
+      trust: weight,
+      joinedHeight,
+      addresses,
+    }),
+  )
 }
 
 function convictions(state: NodeState): ConvictionView[] {
@@ -179,8 +195,10 @@ export function complaintsOf(state: NodeState, nowMs: number): string[] {
   if (log.answering < log.needed) {
     reasons.push(`no quorum: ${log.answering} of ${log.needed} validators needed are heard of`)
   }
-  const isMember = members(state).some(member => member.peerId === state.peerId)
-  if (!isMember) reasons.push('this node is not a member of the network')
+  const standing = memberOf(state, state.peerId)?.state
+  if (standing === undefined) reasons.push('this node is not a member of the network')
+  else if (standing === 'joining') reasons.push('this node has been admitted and is joining')
+  else if (standing === 'removed') reasons.push('this node has been removed from the network')
   const { damage } = state.auditing.log
   if (damage !== undefined) reasons.push(`no secret is used: ${damage.message}`)
   return reasons

@@ -17,6 +17,7 @@ import {
 } from './common.ts'
 import { commitmentsSchema, type DleqProof, dleqProofSchema } from './dealing.ts'
 import { type KeyKind, keyKind, type PolicyRule, policyRules } from './keys.ts'
+import { type MembershipTransaction, membershipSchemas } from './membership.ts'
 import { type Report, reportSchema } from './reports.ts'
 import {
   bytesUpTo,
@@ -188,6 +189,7 @@ export type Transaction =
   | GrantCreate
   | ReportEvidence
   | Report
+  | MembershipTransaction
   | AuditCheckpoint
 export type SignedTransaction = Signed<Transaction>
 
@@ -380,6 +382,7 @@ export const transactionSchema: Schema<Transaction> = union<Transaction>({
   'set-policy': setPolicy,
   'grant-create': grantCreate,
   report: reportSchema,
+  ...membershipSchemas,
   'report-evidence': struct<ReportEvidence>({ type: literal('report-evidence'), evidence: evidenceSchema }),
   'audit-checkpoint': auditCheckpoint,
 })

@@ -29,6 +29,7 @@ import type {
   AuditView,
   ImportPlan,
   KeyView,
+  MembershipView,
   NodePort,
   OperationResult,
   PeerView,
@@ -40,6 +41,7 @@ import {
   type CreateKey,
   canonicalBytes,
   type Deal,
+  type Genesis,
   type OperationRequest,
   type SealedDealing,
   type SetPolicy,
@@ -107,6 +109,30 @@ export class SoloNode implements NodePort {
     const location = { region: 'local', latitude: 0, longitude: 0 }
     const unheard = { software: null, height: null, load: null, beaconAgeMs: null }
     return this.status().members.map(member => ({ ...member, ...unheard, location }))
+  }
+
+  members(): readonly MembershipView[] {
+    const { peerId } = this
+    const member = { peerId, region: 'local', state: 'active', isValidator: true, trust: 1 }
+    return [{ ...member, joinedHeight: 0, addresses: [] }]
+  }
+
+  get genesis(): Genesis {
+    const member = {
+      peerId: this.peerId,
+      sealingKey: this.#sealing.publicKey.bytes,
+      location: { region: 'local', latitude: 0, longitude: 0 },
+    }
+    const waits = { proposeMs: 1000, voteMs: 500, roundDeltaMs: 250, dealMs: 1000, acknowledgeMs: 1000 }
+    return {
+      name: 'solo',
+      createdMs: 1_700_000_000_000,
+      operators: [],
+      approvals: 1,
+      members: [member],
+      creators: [],
+      timing: { epochMs: 3000, ...waits },
+    }
   }
 
   trust(): TrustView {
