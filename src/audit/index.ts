@@ -8,7 +8,7 @@ export {
   type TreeHead,
   verifyCheckpoint,
 } from './checkpoint.ts'
-export { AUDIT_KINDS, type AuditAct, type AuditEntry, type AuditKind, auditEntryCodec } from './entry.ts'
+export { type AuditAct, type AuditEntry, type AuditKind, auditEntryCodec } from './entry.ts'
 export { type AuditFault, type AuditFinding, type ClaimedHead, Inspection } from './inspection.ts'
 export {
   type Appended,
@@ -34,7 +34,7 @@ export {
   verifyConsistency,
   verifyInclusion,
 } from './proofs.ts'
-export { AUDIT_PREFIX, ENTRY_PREFIX, entryKey, HEAD_KEY, nodeKey, SIGNED_KEY } from './store-keys.ts'
+export { ENTRY_PREFIX, entryKey, HEAD_KEY, nodeKey, SIGNED_KEY } from './store-keys.ts'
 export {
   CompactRange,
   EMPTY_ROOT,

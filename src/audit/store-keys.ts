@@ -7,7 +7,6 @@ import type { TreeNode } from './tree.ts'
  *   audit/head                    the size, and the hashes of the fewest full subtrees that make it up
  *   audit/checkpoint              the last checkpoint that was signed, written before it left
  */
-export const AUDIT_PREFIX = 'audit/'
 export const ENTRY_PREFIX = 'audit/entry/'
 export const HEAD_KEY = 'audit/head'
 export const SIGNED_KEY = 'audit/checkpoint'
