@@ -1,11 +1,23 @@
 import { randomBytes } from 'node:crypto'
-import { fromBase64, fromHex, type Rng, type Secret, toBase64 } from '../base/index.ts'
+import { fromBase64, fromHex, type PeerId, type Rng, type Secret, toBase64 } from '../base/index.ts'
 import type { SigningKey } from '../crypto/index.ts'
-import type { ChangeKey, KeyKind, Operation, PolicyRule, RetireVersion, Transaction } from '../wire/index.ts'
+import type {
+  ChangeKey,
+  Genesis,
+  KeyKind,
+  Operation,
+  PolicyRule,
+  RetireVersion,
+  SignedTransaction,
+  Transaction,
+} from '../wire/index.ts'
 import { createHttp, type Http, jsonOfAnswer } from './http.ts'
 import type {
+  AuditCheckpointJson,
+  AuditJson,
   BlockJson,
   KeyJson,
+  MembershipJson,
   PeerJson,
   PlanJson,
   PolicyJson,
@@ -54,6 +66,12 @@ export interface Signatures {
   readonly signatures: readonly Uint8Array[]
 }
 
+/** What the control log has decided of a member, in the block at `height`. */
+export interface MembershipDecision {
+  readonly height: number
+  readonly member: MembershipJson
+}
+
 /** A daemon's HTTP interface as typed calls. Every rejection is an OstrakaError with the daemon's code. */
 export interface Client {
   readonly api: string
@@ -62,6 +80,13 @@ export interface Client {
   status(): Promise<StatusJson>
   peers(): Promise<readonly PeerJson[]>
   trust(): Promise<TrustJson>
+  /** Every member that there is or was. */
+  members(): Promise<readonly MembershipJson[]>
+  genesis(): Promise<{ readonly genesis: Genesis; readonly addresses: readonly string[] }>
+  /** Hands in a signed `join`. */
+  admit(join: SignedTransaction): Promise<MembershipDecision>
+  /** Hands in a signed `remove-member` or `leave`. */
+  removeMember(peerId: PeerId, departure: SignedTransaction): Promise<MembershipDecision>
   keys(): Promise<readonly KeyJson[]>
   key(name: string): Promise<KeyJson>
   /** Resolves when the key's first version is active. */
@@ -94,6 +119,10 @@ export interface Client {
     from: number,
     options?: { readonly limit?: number; readonly waitMs?: number },
   ): Promise<{ readonly height: number; readonly blocks: readonly BlockJson[] }>
+  /** Entries of the daemon's audit log from one on, with their proofs. */
+  audit(from: number, options?: { readonly limit?: number }): Promise<AuditJson>
+  /** The last recorded checkpoint of every node's audit log. */
+  auditCheckpoints(): Promise<readonly AuditCheckpointJson[]>
   /** Ends the pooled connections. */
   close(): void
 }
@@ -138,6 +167,37 @@ class HttpClient implements Client {
 
   async trust(): Promise<TrustJson> {
     return (await this.#get('/api/v1/trust')) as TrustJson
+  }
+
+  async members(): Promise<readonly MembershipJson[]> {
+    return ((await this.#get('/api/v1/members')) as { members: MembershipJson[] }).members
+  }
+
+  async genesis(): Promise<{ readonly genesis: Genesis; readonly addresses: readonly string[] }> {
+    const { genesisCodec } = await import('../wire/index.ts')
+    const answer = (await this.#get('/api/v1/genesis')) as { genesis: string; addresses: string[] }
+    return { genesis: genesisCodec.decode(fromBase64(answer.genesis)), addresses: answer.addresses }
+  }
+
+  admit(join: SignedTransaction): Promise<MembershipDecision> {
+    return this.#hand('POST', '/api/v1/members', join)
+  }
+
+  removeMember(peerId: PeerId, departure: SignedTransaction): Promise<MembershipDecision> {
+    return this.#hand('DELETE', `/api/v1/members/${encodeURIComponent(peerId)}`, departure)
+  }
+
+  async #hand(
+    method: 'POST' | 'DELETE',
+    path: string,
+    transaction: SignedTransaction,
+  ): Promise<MembershipDecision> {
+    const { transactionCodec } = await import('../wire/index.ts')
+    return (await this.#sendEnvelope(
+      method,
+      path,
+      transactionCodec.encode(transaction),
+    )) as MembershipDecision
   }
 
   async keys(): Promise<readonly KeyJson[]> {
@@ -280,6 +340,17 @@ class HttpClient implements Client {
     return (await this.#get(`/api/v1/log?${query}`)) as { height: number; blocks: BlockJson[] }
   }
 
+  async audit(from: number, { limit }: { readonly limit?: number } = {}): Promise<AuditJson> {
+    const query = new URLSearchParams({ from: String(from) })
+    if (limit !== undefined) query.set('limit', String(limit))
+    return (await this.#get(`/api/v1/audit?${query}`)) as AuditJson
+  }
+
+  async auditCheckpoints(): Promise<readonly AuditCheckpointJson[]> {
+    const answer = await this.#get('/api/v1/audit/checkpoints')
+    return (answer as { checkpoints: AuditCheckpointJson[] }).checkpoints
+  }
+
   close(): void {
     this.#http.close()
   }
@@ -340,7 +411,7 @@ class HttpClient implements Client {
     return jsonOfAnswer(await this.#http.send({ method, path, headers, body: JSON.stringify(body) }))
   }
 
-  async #sendEnvelope(method: 'POST' | 'PUT', path: string, body: Uint8Array): Promise<unknown> {
+  async #sendEnvelope(method: 'POST' | 'PUT' | 'DELETE', path: string, body: Uint8Array): Promise<unknown> {
     const headers = { 'content-type': 'application/cbor' }
     return jsonOfAnswer(await this.#http.send({ method, path, headers, body }))
   }

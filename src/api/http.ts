@@ -9,7 +9,7 @@ import { OstrakaError } from '../base/index.ts'
 import { errorOfProblem } from './problem.ts'
 
 export interface HttpCall {
-  readonly method: 'GET' | 'POST' | 'PUT'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array

@@ -9,13 +9,18 @@ export {
   type ConnectOptions,
   connect,
   type Evaluated,
+  type MembershipDecision,
   type NewKey,
   type OperationOptions,
   type Signatures,
 } from './client.ts'
 export {
+  type AuditCheckpointJson,
+  type AuditJson,
+  ageRecipient,
   type BlockJson,
   type KeyJson,
+  type MembershipJson,
   type PeerJson,
   type PolicyJson,
   publicKeyOfRecipient,

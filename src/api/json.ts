@@ -1,7 +1,16 @@
 import { bech32 } from '@scure/base'
+import type { AuditEntry } from '../audit/index.ts'
 import { toBase64, toHex } from '../base/index.ts'
 import type { CertifiedBlock, PolicyRule } from '../wire/index.ts'
-import type { ImportPlan, KeyView, OperationResult, PeerView, StatusView, TrustView } from './port.ts'
+import type {
+  ImportPlan,
+  KeyView,
+  MembershipView,
+  OperationResult,
+  PeerView,
+  StatusView,
+  TrustView,
+} from './port.ts'
 
 /** Anything of bytes, numbers, text, lists and maps, with its bytes in base64. */
 export function jsonOf(value: unknown): unknown {
@@ -153,7 +162,42 @@ export function blockJson(certified: CertifiedBlock): BlockJson {
   }
 }
 
+export interface AuditCheckpointJson {
+  readonly peerId: string
+  readonly size: number
+  readonly root: string
+  readonly signature: string
+  readonly height: number
+  readonly timeMs: number
+  /** A C2SP signed note. */
+  readonly note: string
+}
+
+export interface AuditJson {
+  readonly peerId: string
+  readonly origin: string
+  readonly size: number
+  readonly root: string
+  readonly checkpoint: AuditCheckpointJson | null
+  readonly consistency: readonly string[]
+  readonly entries: ReadonlyArray<{
+    readonly sequence: number
+    /** The leaf's canonical CBOR. */
+    readonly bytes: string
+    /** The same in JSON, its bytes in base64; null when it cannot be read. */
+    readonly entry: AuditEntryJson | null
+    readonly provenSize: number
+    readonly proof: readonly string[]
+  }>
+}
+
+export interface AuditEntryJson extends Omit<AuditEntry, 'principal' | 'requestHash'> {
+  readonly principal?: string
+  readonly requestHash?: string
+}
+
 /** Views that hold no bytes go out as they are. */
 export type StatusJson = StatusView
+export type MembershipJson = MembershipView
 export type PeerJson = PeerView
 export type TrustJson = TrustView

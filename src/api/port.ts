@@ -2,6 +2,7 @@ export type {
   ConvictionView,
   ImportPlan,
   KeyView,
+  MembershipView,
   MemberView,
   NodePort,
   OperationResult,

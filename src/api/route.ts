@@ -9,6 +9,8 @@ export interface Context {
   readonly port: NodePort
   readonly clock: Clock
   readonly rng: Rng
+  /** The multiaddrs that this node listens on. */
+  addresses(): readonly string[]
 }
 
 /** A request after authentication and validation against its route's schemas. */
@@ -31,7 +33,7 @@ export interface Answer {
 
 /** One operation of the HTTP interface: what serves it, and what `/openapi.json` says of it. */
 export interface Route {
-  readonly method: 'GET' | 'POST' | 'PUT'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** OpenAPI form: `/api/v1/keys/{name}`. */
   readonly path: string
   readonly id: string

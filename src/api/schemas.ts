@@ -106,6 +106,19 @@ export const status: JsonSchema = object({
   convictions: listOf(object({ peerId: text, reason: text, height: count })),
 })
 
+export const member: JsonSchema = object({
+  peerId: text,
+  region: text,
+  state: { type: 'string', description: 'joining, active, suspended or removed.' },
+  isValidator: flag,
+  trust: amount,
+  joinedHeight: { ...count, description: '0 for the founders.' },
+  addresses: listOf(text),
+})
+
+/** What the control log decided of a member, and in which block. */
+export const decision: JsonSchema = object({ height: count, member })
+
 export const peers: JsonSchema = object({
   peers: listOf(
     object({

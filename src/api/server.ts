@@ -6,9 +6,11 @@ import { openApiDocument } from './openapi.ts'
 import type { NodePort } from './port.ts'
 import { PROBLEM_MEDIA_TYPE, problemOf } from './problem.ts'
 import type { Context, Route } from './route.ts'
+import { auditRoutes } from './routes-audit.ts'
 import { changeRoutes } from './routes-changes.ts'
 import { importRoutes } from './routes-import.ts'
 import { keyRoutes } from './routes-keys.ts'
+import { memberRoutes } from './routes-members.ts'
 import { networkRoutes } from './routes-network.ts'
 import { operationRoutes } from './routes-operations.ts'
 
@@ -29,6 +31,8 @@ export interface ServerOptions {
   readonly clock: Clock
   readonly rng: Rng
   readonly software: string
+  /** The multiaddrs that this node listens on, for those who are invited. */
+  readonly addresses: () => readonly string[]
   /** What the daemon counts of itself, for `/metrics`. */
   readonly counters: () => Readonly<Record<string, number>>
   /** Told of every request that failed for a reason of our own making. */
@@ -48,7 +52,15 @@ export function buildServer(
   })
   server.addHook('onRoute', onRoute)
   const metrics = createMetrics(options.port, options.counters)
-  const routes = [...networkRoutes, ...keyRoutes, ...operationRoutes, ...importRoutes, ...changeRoutes]
+  const routes = [
+    ...networkRoutes,
+    ...keyRoutes,
+    ...operationRoutes,
+    ...importRoutes,
+    ...changeRoutes,
+    ...auditRoutes,
+    ...memberRoutes,
+  ]
   routes.push(metricsRoute(metrics))
   const document = openApiDocument([...routes, openApiRoute({})], options.software)
   routes.push(openApiRoute(document))

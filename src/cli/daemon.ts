@@ -1,11 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { authorityOf, PrincipalVault, startApi, TokenRegister } from '../api/index.ts'
-import { OstrakaError, type PeerId, type Secret } from '../base/index.ts'
+import { OstrakaError, type PeerId, peerIdOf, type Secret } from '../base/index.ts'
 import { createLogger, type Io, type Logger, type LogLevel, startIo } from '../io/index.ts'
 import { type RunningNode, startNode } from '../node/index.ts'
 import type { Genesis } from '../wire/index.ts'
 import { networkIdText, readGenesis } from './genesis-file.ts'
 import { measureLoad } from './load.ts'
+import { followMembers, membershipOf } from './membership.ts'
 import { type NodeSecrets, nodeFiles, openNode } from './node-directory.ts'
 import { SOFTWARE } from './software.ts'
 
@@ -51,6 +52,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     rng: io.rng,
     software: SOFTWARE,
     counters: () => ({ ...node.port.counters(), ...io.counters.snapshot() }),
+    addresses: () => io.addresses(),
     onInternalError: (error: unknown) => logger.error({ err: error }, 'a request failed unforeseen'),
   }
   const api = await startApi(server, options.api).catch(async error => {
@@ -82,22 +84,24 @@ async function startCore(
   secrets: NodeSecrets,
   logger: Logger,
 ): Promise<{ readonly io: Io; readonly node: RunningNode }> {
-  const members = new Set(genesis.members.map(member => member.peerId))
+  const bootstrap = addressBook([...storedPeers(options.dir), ...options.peers])
   let node: RunningNode | undefined
+  const membership = membershipOf(genesis, bootstrap, peerIdOf(secrets.identity.publicKey), () => node)
   const io = await startIo({
     identitySeed: secrets.identitySeed,
     networkId,
     directory: options.dir,
     listen: options.listen,
-    members: () => members,
-    isMember: peerId => members.has(peerId),
-    addresses: addressBook([...storedPeers(options.dir), ...options.peers]),
+    members: membership.members,
+    isMember: membership.isMember,
+    addresses: bootstrap,
     judgeRecord: record => node?.judgeRecord(record) ?? false,
     logger,
   })
   try {
-    if (!members.has(io.peerId)) {
-      throw new OstrakaError('stranger', 'this node is no member of that network', { peerId: io.peerId })
+    if (bootstrap.size === 0 && !genesis.members.some(member => member.peerId === io.peerId)) {
+      const message = 'this node is no founder of that network and knows nobody there: run node join first'
+      throw new OstrakaError('stranger', message, { peerId: io.peerId })
     }
     node = await startNode({
       genesis,
@@ -110,6 +114,7 @@ async function startCore(
       logger,
       measureLoad: measureLoad(),
     })
+    followMembers(io, node)
   } catch (error) {
     await io.stop()
     throw error

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { toOstrakaError } from '../base/index.ts'
+import { registerAudit } from './commands/audit.ts'
 import { registerFiles } from './commands/files.ts'
 import { registerKeys } from './commands/keys.ts'
 import { registerNetwork } from './commands/network.ts'
@@ -37,6 +38,7 @@ export function createProgram(): Command {
   registerFiles(program)
   registerPrincipals(program)
   registerObservation(program)
+  registerAudit(program)
   registerSim(program)
   inheritExit(program)
   return program

@@ -18,6 +18,7 @@ import {
   openState,
   seedOf,
 } from './ledger.ts'
+import { arrive, join, leave, removeMember } from './membership.ts'
 import type { MerkleMap } from './merkle-map.ts'
 import {
   CHAIN_PATH,
@@ -45,6 +46,15 @@ export type TransactionHandler<T extends Transaction> = (
 
 export type TransactionHandlers = {
   readonly [K in Transaction['type']]?: TransactionHandler<Extract<Transaction, { readonly type: K }>>
+}
+
+/** What control/ itself decides: who belongs, and who may create keys. */
+const OWN_TRANSACTIONS: TransactionHandlers = {
+  'grant-create': grantCreate,
+  join,
+  arrive,
+  leave,
+  'remove-member': removeMember,
 }
 
 export interface HookContext extends BlockContext {
@@ -141,8 +151,7 @@ function runTransaction(
 ): TransactionResult {
   const transactionId = transactionIdOf(signed)
   const { type } = signed.value
-  const handlers = reducer.transactions as Readonly<Record<string, TransactionHandler<never> | undefined>>
-  const handler = (type === 'grant-create' ? grantCreate : handlers[type]) as
+  const handler = (OWN_TRANSACTIONS[type] ?? reducer.transactions[type]) as
     | TransactionHandler<Transaction>
     | undefined
   if (handler === undefined) {

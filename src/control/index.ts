@@ -12,13 +12,14 @@ export {
 } from './apply.ts'
 export { quorumOf, verifyCertificate } from './certificates.ts'
 export { mayCreate } from './grants.ts'
-export { blockIdOf, networkIdOf } from './ids.ts'
+export { blockIdOf, networkIdOf, transactionIdOf } from './ids.ts'
 export {
   type BlockContext,
   coordinatorOf,
   epochStartMs,
   initialState,
   type Ledger,
+  LedgerDraft,
   type LedgerReader,
   type LedgerState,
 } from './ledger.ts'

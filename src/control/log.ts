@@ -119,7 +119,9 @@ function hear(run: Run, from: PeerId): void {
 
 function onMessage(run: Run, from: PeerId, message: PeerMessage): void {
   const { log } = run
-  if (message.type === 'record' || from === log.self || !isMember(log, from)) return
+  if (message.type === 'record' || from === log.self) return
+  // a newcomer learns who belongs by catching up; whom it was told to ask is the transport's to know
+  if (!isMember(log, from) && isMember(log, log.self)) return
   hear(run, from)
   switch (message.type) {
     case 'proposal':

@@ -7,6 +7,7 @@ import type { Member } from '../wire/index.ts'
  *   validators                    ValidatorsRecord
  *   member/<peerId>               MemberRecord
  *   creator/<public key hex>      CreatorRecord
+ *   invite/<nonce hex>            InviteRecord
  *   deadline/<time>/<subject>     DeadlineRecord
  */
 export const CHAIN_PATH = 'chain'
@@ -20,6 +21,10 @@ export function memberPath(peerId: PeerId): string {
 
 export function creatorPath(principal: Uint8Array): string {
   return `creator/${toHex(principal)}`
+}
+
+export function invitePath(nonce: Uint8Array): string {
+  return `invite/${toHex(nonce)}`
 }
 
 /** Padded, so that paths sort by time. */
@@ -53,10 +58,19 @@ export interface ValidatorsRecord {
 }
 
 export interface MemberRecord extends Member {
-  readonly state: 'active' | 'suspended' | 'removed'
+  /** `joining`: admitted, but not known to be there; it neither votes nor holds shares. `removed` is for good. */
+  readonly state: 'joining' | 'active' | 'suspended' | 'removed'
   /** The agreed trust score, above zero; 1 until trust is measured. */
   readonly weight: number
   readonly joinedHeight: number
+  /** Where a node that was invited says it listens. */
+  readonly addresses?: readonly string[]
+}
+
+/** A used invite. */
+export interface InviteRecord {
+  readonly peerId: PeerId
+  readonly height: number
 }
 
 export interface CreatorRecord {

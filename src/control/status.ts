@@ -1,6 +1,6 @@
 import type { PeerId } from '../base/index.ts'
 import { isValidator, peerOf, type Run, send, sendToValidators, statusMs } from './log-state.ts'
-import { MEMBER_PREFIX } from './records.ts'
+import { MEMBER_PREFIX, type MemberRecord } from './records.ts'
 import { expireSubmissions } from './submissions.ts'
 import { keepUp } from './sync.ts'
 import { shareVotes } from './witness.ts'
@@ -17,9 +17,9 @@ export function sayStatus(run: Run): void {
   if (isValidator(log)) {
     const voting = new Set(log.ledger.validators.map(({ peerId }) => peerId))
     const turn = Math.floor(nowMs / statusMs(log)) % TURNS
-    const others = [...log.ledger.records.entries(MEMBER_PREFIX)]
-      .map(({ path }) => path.slice(MEMBER_PREFIX.length))
-      .filter(peerId => !voting.has(peerId))
+    const others = [...log.ledger.records.entries<MemberRecord>(MEMBER_PREFIX)]
+      .filter(({ value: { peerId, state } }) => state !== 'removed' && !voting.has(peerId))
+      .map(({ value }) => value.peerId)
     for (const [index, peerId] of others.entries()) if (index % TURNS === turn) send(run, peerId, message)
   }
   shareVotes(run)

@@ -36,7 +36,7 @@ export type { SigningCommitment } from './frost-package.ts'
 export type { Element, Group, GroupName, Scalar } from './group.ts'
 export { groupByName } from './groups.ts'
 export { sha256, sha512 } from './hash.ts'
-export { checkPublicKey, SigningKey, verifyEd25519 } from './identity.ts'
+export { checkPublicKey, SIGNATURE_BYTES, SigningKey, verifyEd25519 } from './identity.ts'
 export { hkdfSha512 } from './kdf.ts'
 export {
   combinePartials,

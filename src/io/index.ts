@@ -1,7 +1,18 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { GossipSub } from '@libp2p/gossipsub'
 import type { SingleKadDHT } from '@libp2p/kad-dht'
-import type { Clock, Gossip, PeerId, RecordStore, Rng, Secret, Store, Transport } from '../base/index.ts'
+import {
+  type Clock,
+  type Gossip,
+  OstrakaError,
+  type PeerId,
+  type RecordStore,
+  type Rng,
+  type Secret,
+  type Store,
+  type Transport,
+} from '../base/index.ts'
 import { SystemClock } from './clock.ts'
 import { Counters } from './counters.ts'
 import { NodeDatastore } from './datastore.ts'
@@ -142,6 +153,13 @@ function assemble({ host, transport, gossip, records, store, rng, counters }: Pa
       await store.close()
     },
   }
+}
+
+/** The store of a node's directory, without a node. Errors: `not_found`, `conflict` (its daemon runs), `storage_corrupt`. */
+export async function openStore(directory: string): Promise<Store> {
+  if (!existsSync(join(directory, 'db')))
+    throw new OstrakaError('not_found', `${directory} holds no node's data`)
+  return (await openDisk(directory, new Counters())).store
 }
 
 interface Disk {

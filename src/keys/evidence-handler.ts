@@ -12,6 +12,7 @@ import {
   type ReportEvidence,
   signingBytes,
 } from '../wire/index.ts'
+import { judgeFork } from './audit-handler.ts'
 import { convict } from './ceremony-rules.ts'
 import { sameTransaction } from './context.ts'
 import { judgeBadPartial } from './operations/index.ts'
@@ -72,6 +73,8 @@ function judge(ledger: Ledger, evidence: Evidence): Verdict | undefined {
       return judgeBeacons(ledger.networkId, evidence)
     case 'bad-partial':
       return judgePartial(ledger, evidence)
+    case 'forked-audit':
+      return judgeFork(ledger.networkId, evidence)
   }
 }
 

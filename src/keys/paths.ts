@@ -11,6 +11,7 @@ export const paths = {
   conviction: (peerId: PeerId): string => `conviction/${peerId}`,
   sealing: (peerId: PeerId): string => `sealing/${peerId}`,
   retired: 'retired',
+  audit: (peerId: PeerId): string => `audit/${peerId}`,
   openCeremonies: 'ceremonies',
   repairs: 'repairs',
 } as const

@@ -13,6 +13,7 @@ import type { KeyKind, PolicyRule } from '../wire/index.ts'
  *   sealing/<peerId>                SealingRecord
  *   conviction/<peerId>             ConvictionRecord
  *   retired                         RetiredRecord
+ *   audit/<peerId>                  AuditRecord
  */
 export interface KeyRecord {
   readonly name: string
@@ -133,8 +134,19 @@ export interface RetiredRecord {
 /** A node that proof has convicted. Names it for good. */
 export interface ConvictionRecord {
   readonly peerId: PeerId
-  readonly reason: 'equivocation' | 'bad_dealing' | 'bad_partial' | 'false_complaint'
+  readonly reason: 'equivocation' | 'bad_dealing' | 'bad_partial' | 'false_complaint' | 'forked_audit'
   readonly height: number
   /** Hash of the transaction that carried the proof. */
   readonly transactionId: Uint8Array
+}
+
+/** The last checkpoint of a node's audit log that the control log holds. */
+export interface AuditRecord {
+  readonly peerId: PeerId
+  readonly size: number
+  readonly root: Uint8Array
+  /** The node's, over the C2SP note text. */
+  readonly signature: Uint8Array
+  readonly height: number
+  readonly timeMs: number
 }

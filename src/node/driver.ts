@@ -25,6 +25,7 @@ import {
   peerRequestCodec,
   type Token,
 } from '../wire/index.ts'
+import { AuditLane } from './audit-lane.ts'
 import { judgePlan } from './planning.ts'
 import { memberOf, type NodeState } from './state.ts'
 import { type NodeEffect, type NodeEvent, stepNode } from './step.ts'
@@ -49,8 +50,8 @@ const RETRY_WRITE_MS = 1_000
 
 /**
  * Feeds events to the node's pure core and performs its effects. What a step wants persisted is on disk, synced,
- * before any other effect of that step or of a later one is performed; operations on shares, which persist nothing,
- * need not wait for the disk.
+ * before any other effect of that step or of a later one is performed. Operations on shares persist nothing of their
+ * own and do not queue behind that: only what a share was used for is held, by the audit lane, until its entry is on disk.
  */
 export class Driver {
   readonly #ports: Ports
@@ -59,6 +60,7 @@ export class Driver {
   readonly #asked = new Map<Token, (answer: Outcome<PeerAnswer>) => void>()
   readonly #waiting = new Map<Token, (outcome: Outcome<unknown>) => void>()
   readonly #blockListeners = new Set<(block: CertifiedBlock) => void>()
+  readonly #lane: AuditLane
   readonly #encoded = new WeakMap<PeerMessage, Uint8Array>()
   #state: NodeState
   #queue: NodeEffect[][] = []
@@ -72,6 +74,12 @@ export class Driver {
     this.#state = state
     this.#ports = ports
     this.#logger = logger
+    this.#lane = new AuditLane({
+      store: ports.store,
+      clock: ports.clock,
+      written: size => this.#audited(size),
+      failed: error => this.#unaudited(error),
+    })
   }
 
   get state(): NodeState {
@@ -79,7 +87,7 @@ export class Driver {
   }
 
   get diskFault(): OstrakaError | undefined {
-    return this.#diskFault
+    return this.#diskFault ?? this.#state.auditing.log.unwritten
   }
 
   async start(measureLoad: () => Omit<Load, 'operations'>): Promise<void> {
@@ -120,6 +128,7 @@ export class Driver {
     const error = new OstrakaError('not_ready', 'the node is stopping')
     for (const resolve of this.#waiting.values()) resolve({ ok: false, error })
     this.#waiting.clear()
+    await this.#lane.close()
   }
 
   /** Runs one step at once; its effects follow in order. */
@@ -130,6 +139,9 @@ export class Driver {
     this.#state = step.state
     const effects = [...step.effects]
     if (effects.length === 0) return
+    for (const effect of effects) {
+      if (effect.type === 'audit') this.#lane.push(effect.appended, effect.isUrgent)
+    }
     const isFree = isOperation(event) && !effects.some(effect => effect.type === 'persist')
     if (isFree) for (const effect of effects) this.#perform(effect)
     else {
@@ -163,6 +175,7 @@ export class Driver {
       const writes: Write[] = []
       for (const effect of steps.flat()) if (effect.type === 'persist') writes.push(...effect.writes)
       if (writes.length > 0) await this.#write(writes)
+      if (steps.flat().some(effect => effect.type === 'audit' && effect.isUrgent)) await this.#untilAudited()
       for (const effect of steps.flat()) if (effect.type !== 'persist') this.#perform(effect)
     }
     this.#isFlushing = false
@@ -183,6 +196,41 @@ export class Driver {
     }
   }
 
+  /** What a ceremony says leaves after its entry is on disk, like everything that a secret was used for. */
+  async #untilAudited(): Promise<void> {
+    const isOnDisk = (): Promise<boolean> =>
+      new Promise(resolve => {
+        this.#lane.hold(
+          () => resolve(true),
+          () => resolve(false),
+        )
+      })
+    while (!(await isOnDisk()) && !this.#isStopped) {
+      await new Promise<void>(resolve => this.#ports.clock.schedule(RETRY_WRITE_MS, resolve))
+    }
+  }
+
+  #audited(size: number): void {
+    this.dispatch({ type: 'audited', size })
+  }
+
+  #unaudited(error: OstrakaError): void {
+    this.#logger.error({ code: error.code }, `cannot write the audit log: ${error.message}`)
+    this.dispatch({ type: 'unaudited', error })
+  }
+
+  /** Performs an effect once the audit log tells of it on disk; tells whoever waits when it cannot. */
+  #hold(effect: Extract<NodeEffect, { readonly type: 'held' }>['effect']): void {
+    this.#lane.hold(
+      () => this.#perform(effect),
+      error => {
+        const outcome = { ok: false, error } as const
+        if (effect.type === 'reply') this.#perform({ ...effect, answer: outcome })
+        else this.#perform({ ...effect, outcome })
+      },
+    )
+  }
+
   #perform(effect: Exclude<NodeEffect, { readonly type: 'persist' }> | NodeEffect): void {
     const { transport, gossip, store, records } = this.#ports
     switch (effect.type) {
@@ -201,6 +249,9 @@ export class Driver {
       case 'reply':
         this.#asked.get(effect.token)?.(effect.answer)
         this.#asked.delete(effect.token)
+        return
+      case 'held':
+        this.#hold(effect.effect)
         return
       case 'load': {
         const { token, prefix, from, limit } = effect

@@ -1,5 +1,5 @@
 import { type PeerId, type Rng, toHex } from '../base/index.ts'
-import { epochStartMs, type MemberRecord } from '../control/index.ts'
+import { epochStartMs, type MemberRecord, viewLog } from '../control/index.ts'
 import { type ConvictionRecord, gatewayCounters } from '../keys/index.ts'
 import {
   coordinateOf,
@@ -30,6 +30,7 @@ export function observeBeat(state: NodeState, nowMs: number): Transaction[] {
     .splice(0)
     .map(evidence => ({ type: 'report-evidence', evidence }))
   const self = members.find(entry => entry.value.peerId === state.peerId)?.value
+  if (self?.state === 'joining' && !viewLog(state.log, nowMs).isSyncing) transactions.push({ type: 'arrive' })
   if (self?.state !== 'active') return transactions
   const { epoch } = ledger.chain
   const counters = gatewayCounters(state.gateway)

@@ -1,7 +1,8 @@
 import type { PeerId } from '../base/index.ts'
-import type { OperationResult } from '../keys/index.ts'
+import type { AuditRecord, OperationResult } from '../keys/index.ts'
 import type {
   CertifiedBlock,
+  Genesis,
   KeyKind,
   Load,
   Location,
@@ -11,6 +12,7 @@ import type {
   Signed,
   SignedTransaction,
 } from '../wire/index.ts'
+import type { AuditPage } from './audit-store.ts'
 
 /** The narrow port through which HTTP sees the node. Every rejection is an OstrakaError. */
 export interface NodePort {
@@ -20,11 +22,19 @@ export interface NodePort {
   /** Why this node cannot serve; empty when it can. */
   complaints(): readonly string[]
   peers(): readonly PeerView[]
+  /** Every member there is or was. */
+  members(): readonly MembershipView[]
+  /** The document that the network began with. */
+  readonly genesis: Genesis
   trust(): TrustView
   keys(): readonly KeyView[]
   key(name: string): KeyView | undefined
   /** Certified blocks from height `from` on. Errors: `not_found` when they are pruned here. */
   blocks(from: number, limit: number): Promise<readonly CertifiedBlock[]>
+  /** This node's audit log from entry `from` on, with proofs. Errors: `storage_corrupt` where it is not whole. */
+  audit(from: number, limit: number): Promise<AuditView>
+  /** The checkpoints of all nodes' audit logs that the control log has recorded. */
+  auditCheckpoints(): readonly AuditCheckpointView[]
   /** Calls back after every applied block, for followers; the returned function ends it. */
   onBlock(listener: (block: CertifiedBlock) => void): () => void
   /**
@@ -68,11 +78,25 @@ export interface ConvictionView {
 export interface MemberView {
   readonly peerId: PeerId
   readonly region: string
-  /** `self`, `connected`, `unreachable`, `suspended`, `removed` or `convicted`. */
+  /** `self`, `connected`, `unreachable`, `joining`, `suspended`, `removed` or `convicted`. */
   readonly state: string
   readonly trust: number
   /** Median of recent pings; null while unknown. */
   readonly roundTripMs: number | null
+}
+
+/** A member as the control log has it. */
+export interface MembershipView {
+  readonly peerId: PeerId
+  readonly region: string
+  /** `joining` (admitted, not there yet), `active`, `suspended` or `removed`. */
+  readonly state: string
+  /** Whether it votes on the next block. */
+  readonly isValidator: boolean
+  readonly trust: number
+  /** 0 for the founders. */
+  readonly joinedHeight: number
+  readonly addresses: readonly string[]
 }
 
 /** A member as its last beacon shows it. */
@@ -142,6 +166,17 @@ export interface KeyView {
     readonly dealers: readonly PeerId[]
     readonly commitments: readonly Uint8Array[]
   }[]
+}
+
+/** A recorded checkpoint, and the same as a C2SP signed note. */
+export interface AuditCheckpointView extends AuditRecord {
+  readonly note: string
+}
+
+export interface AuditView extends AuditPage {
+  readonly peerId: PeerId
+  readonly origin: string
+  readonly checkpoint: AuditCheckpointView | null
 }
 
 export interface ImportPlan {

@@ -1,19 +1,30 @@
-import { isOstrakaError, OstrakaError, type Store } from '../base/index.ts'
-import { blockKey, LOG_PREFIXES } from '../control/index.ts'
+import { originOf } from '../audit/index.ts'
+import { isOstrakaError, OstrakaError, type PeerId, peerIdOf, type Store } from '../base/index.ts'
+import { blockKey, LOG_PREFIXES, networkIdOf } from '../control/index.ts'
 import { cryptoReady } from '../crypto/index.ts'
 import { gatewayCounters } from '../keys/index.ts'
 import { certifiedBlockCodec, type Load } from '../wire/index.ts'
+import { openAuditLog, readAuditPage } from './audit-store.ts'
 import { Driver, type Logger, type Ports } from './driver.ts'
 import { trustView } from './observing.ts'
 import type { KeyView, NodePort } from './port.ts'
-import { type Entries, judgeRecord, type NodeOptions, recoverNode } from './state.ts'
 import {
+  type Entries,
+  judgeRecord,
+  memberOf,
+  type NodeOptions,
+  recoverNode,
+  standingMembers,
+} from './state.ts'
+import {
+  auditCheckpoints,
   complaintsOf,
   failureOf,
   importPlanOf,
   isInCeremony,
   keyViewOf,
   keyViews,
+  membershipViews,
   missingShares,
   peerViews,
   statusView,
@@ -29,7 +40,17 @@ export interface RunningNode {
   readonly port: NodePort
   /** Whether a DHT record is one that this network keeps. */
   judgeRecord(record: Uint8Array): boolean
+  /** Whom the control log has admitted and not removed, and where those who said so listen. */
+  members(): readonly NodeAddress[]
+  isMember(peerId: PeerId): boolean
+  /** Calls back when `members` has changed; the returned function ends it. */
+  onMembers(listener: () => void): () => void
   stop(): Promise<void>
+}
+
+export interface NodeAddress {
+  readonly peerId: PeerId
+  readonly addresses: readonly string[]
 }
 
 /** A control transaction that no block holds after this long has failed for its client; it may yet be included. */
@@ -42,14 +63,36 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
   const logEntries: Entries[number][] = []
   for (const prefix of LOG_PREFIXES) logEntries.push(...(await ports.store.scan(prefix)))
   const keyEntries = await scanRepairing(ports.store, 'keys/', logger)
-  const state = recoverNode(options, logEntries, keyEntries, ports.clock.nowMs())
+  const { identity } = options
+  const owner = { networkId: networkIdOf(options.genesis), peerId: peerIdOf(identity.publicKey), identity }
+  const audit = await openAuditLog(ports.store, owner)
+  if (audit.damage !== undefined) logger.error({ ...audit.damage.details }, audit.damage.message)
+  const state = recoverNode(options, logEntries, keyEntries, audit, ports.clock.nowMs())
   const driver = new Driver(state, ports, logger)
   await driver.start(options.measureLoad)
   return {
     port: portOf(driver, ports),
     judgeRecord: record => judgeRecord(driver.state, record),
+    members: () => addressesOf(driver),
+    isMember: peerId => (memberOf(driver.state, peerId)?.state ?? 'removed') !== 'removed',
+    onMembers: listener => onMembers(driver, listener),
     stop: () => driver.stop(),
   }
+}
+
+function addressesOf(driver: Driver): NodeAddress[] {
+  return standingMembers(driver.state).map(({ peerId, addresses = [] }) => ({ peerId, addresses }))
+}
+
+function onMembers(driver: Driver, listener: () => void): () => void {
+  const seen = (): string => JSON.stringify(addressesOf(driver))
+  let last = seen()
+  return driver.onBlock(() => {
+    const now = seen()
+    if (now === last) return
+    last = now
+    listener()
+  })
 }
 
 /**
@@ -80,6 +123,8 @@ function portOf(driver: Driver, ports: Ports): NodePort {
       return driver.diskFault === undefined ? reasons : [...reasons, `disk: ${driver.diskFault.code}`]
     },
     peers: () => peerViews(driver.state, clock.nowMs()),
+    members: () => membershipViews(driver.state),
+    genesis: driver.state.options.genesis,
     trust: () => trustView(driver.state),
     keys: () => keyViews(driver.state),
     key: name => keyViewOf(driver.state, name),
@@ -90,6 +135,15 @@ function portOf(driver: Driver, ports: Ports): NodePort {
       }
       return entries.map(entry => certifiedBlockCodec.decode(entry.value))
     },
+    async audit(from, limit) {
+      const { networkId, peerId } = driver.state
+      const checkpoint = auditCheckpoints(driver.state).find(each => each.peerId === peerId)
+      const { log } = driver.state.auditing
+      if (log.damage !== undefined) throw log.damage
+      const page = await readAuditPage(store, log, checkpoint?.size ?? 0, from, limit)
+      return { ...page, peerId, origin: originOf(networkId, peerId), checkpoint: checkpoint ?? null }
+    },
+    auditCheckpoints: () => auditCheckpoints(driver.state),
     onBlock: listener => driver.onBlock(listener),
     submit: transaction =>
       driver.ask(token => ({ type: 'submit', token, transaction, deadlineMs: SUBMIT_DEADLINE_MS })),

@@ -1,8 +1,10 @@
+import type { AuditLog } from '../audit/index.ts'
 import { type PeerId, peerIdOf, type Secret } from '../base/index.ts'
 import {
   type LedgerReader,
   type LedgerState,
   type LogState,
+  type MemberRecord,
   mayCreate,
   memberPath,
   type Reducer,
@@ -27,6 +29,7 @@ import {
   type KeyRecord,
   keyPaths,
   openRefreshes,
+  recordCheckpoint,
   recoverCeremonies,
   reportEvidence,
   retireVersion,
@@ -59,9 +62,12 @@ import {
   DEFAULT_REFRESH_MS,
   type Genesis,
   type Load,
-  type Member,
+  type OperationRequest,
+  type Signed,
   sealedDealingCodec,
+  type Token,
 } from '../wire/index.ts'
+import { type Auditing, createAuditing } from './auditing.ts'
 import { plannedFor } from './planning.ts'
 
 /** What one node is made of, besides the ports. */
@@ -93,6 +99,9 @@ export interface NodeState {
   readonly plans: PlanState
   /** This node's own network coordinate. */
   coordinate: Coordinate
+  readonly auditing: Auditing
+  /** Clients' operations under way, for the audit log. */
+  readonly operations: Map<Token, Signed<OperationRequest>>
   readonly connected: Set<PeerId>
   /** Operations answered as holder since the last beacon. */
   served: number
@@ -113,6 +122,7 @@ export const REDUCER: Reducer = {
     'set-policy': setPolicy,
     'report-evidence': atSendersRisk(reportEvidence),
     report: takeReport,
+    'audit-checkpoint': recordCheckpoint,
   },
   atBlock: [settleDeadlines, endRetention, openRefreshes, scheduleRepairs],
   atEnd: [removeConvicted, settleTrust],
@@ -121,11 +131,14 @@ export const REDUCER: Reducer = {
 /** The store's entries that a node wants to see when it starts. */
 export type Entries = ReadonlyArray<{ readonly key: string; readonly value: Uint8Array }>
 
-/** Restores a node from its disk: `logEntries` under LOG_PREFIXES, `keyEntries` under `keys/`. Errors: `storage_corrupt`. */
+/**
+ * Restores a node from its disk: `logEntries` under LOG_PREFIXES, `keyEntries` under `keys/`, and its audit log. Errors: `storage_corrupt`.
+ */
 export function recoverNode(
   options: NodeOptions,
   logEntries: Entries,
   keyEntries: Entries,
+  audit: AuditLog,
   nowMs: number,
 ): NodeState {
   const { genesis, identity, sealingKeys } = options
@@ -170,6 +183,8 @@ export function recoverNode(
     observations: createObservations(options.beaconIntervalMs),
     plans,
     coordinate: ORIGIN,
+    auditing: createAuditing(audit),
+    operations: new Map(),
     connected: new Set(),
     served: 0,
     submissions: 0,
@@ -197,16 +212,25 @@ function keyDirectory(reader: () => LedgerReader): KeyDirectory {
   }
 }
 
-export function memberOf(state: NodeState, peerId: PeerId): Member | undefined {
-  return state.ledger.records.get<Member>(memberPath(peerId))
+export function memberOf(state: NodeState, peerId: PeerId): MemberRecord | undefined {
+  return state.ledger.records.get<MemberRecord>(memberPath(peerId))
 }
 
-/** The body of this node's next beacon. */
+/** Whom this node speaks with, as far as its log tells: all that have been admitted and not removed. */
+export function standingMembers(state: NodeState): MemberRecord[] {
+  return [...state.ledger.records.entries<MemberRecord>('member/')]
+    .map(entry => entry.value)
+    .filter(member => member.state !== 'removed')
+}
+
+/** The body of this node's next beacon; undefined while it is no member, so that nobody would forward it. */
 export function beaconBody(
   state: NodeState,
   load: Omit<Load, 'operations'>,
-): Omit<Beacon, 'sequence' | 'timeMs'> {
-  const { location, sealingKey } = memberOf(state, state.peerId)!
+): Omit<Beacon, 'sequence' | 'timeMs'> | undefined {
+  const self = memberOf(state, state.peerId)
+  if (self === undefined || self.state === 'removed') return undefined
+  const { location, sealingKey } = self
   const { software } = state.options
   const height = state.ledger.chain.height
   const coordinate = beaconCoordinate(state.coordinate)

@@ -1,3 +1,4 @@
+import type { Appended } from '../audit/index.ts'
 import { OstrakaError, type Outcome, type PeerId, type Rng, toOstrakaError } from '../base/index.ts'
 import { type LogEffect, type LogEvent, stepLog } from '../control/index.ts'
 import { signValue } from '../crypto/index.ts'
@@ -8,6 +9,8 @@ import {
   type CeremonyEvent,
   type GatewayEffect,
   type GatewayEvent,
+  keyPaths,
+  type OperatedEffect,
   stepCeremonies,
   stepGateway,
 } from '../keys/index.ts'
@@ -19,6 +22,8 @@ import type {
   Load,
   OperationRequest,
   PeerAnswer,
+  PeerRequest,
+  ReplyEffect,
   RequestEffect,
   Signed,
   SignedTransaction,
@@ -26,9 +31,10 @@ import type {
   SubmitEffect,
   Token,
 } from '../wire/index.ts'
+import { type CheckpointStep, onLedger, onWritten, Scribe } from './auditing.ts'
 import { observeBeat, observeRoundTrip } from './observing.ts'
 import { planToPublish } from './planning.ts'
-import { beaconBody, type NodeState } from './state.ts'
+import { beaconBody, type NodeState, reading } from './state.ts'
 
 export type NodeEvent =
   | CommonEvent
@@ -47,6 +53,9 @@ export type NodeEvent =
       readonly deadlineMs: number
     }
   | { readonly type: 'offer'; readonly token: Token; readonly record: Uint8Array }
+  /** So many entries of the audit log are on disk; or why no more are. */
+  | { readonly type: 'audited'; readonly size: number }
+  | { readonly type: 'unaudited'; readonly error: OstrakaError }
 
 /** Answers a client. */
 export interface ResolveEffect {
@@ -61,7 +70,28 @@ export interface BlockEffect {
   readonly certified: CertifiedBlock
 }
 
-export type NodeEffect = Exclude<Effect, SubmitEffect> | ResolveEffect | BlockEffect
+/** Appends to the audit log. Entries that are not urgent may wait for company. */
+export interface AuditEffect {
+  readonly type: 'audit'
+  readonly appended: Appended
+  readonly isUrgent: boolean
+}
+
+/**
+ * What a secret was used for: it leaves once every urgent entry of the audit log so far is on disk, and when that
+ * fails the error leaves in its place.
+ */
+export interface HeldEffect {
+  readonly type: 'held'
+  readonly effect: ReplyEffect | ResolveEffect
+}
+
+export type NodeEffect =
+  | Exclude<Effect, SubmitEffect>
+  | ResolveEffect
+  | BlockEffect
+  | AuditEffect
+  | HeldEffect
 
 /** A ping that takes longer says as much as none. */
 const PING_DEADLINE_MS = 2_000
@@ -78,13 +108,14 @@ export function stepNode(
 ): Step<NodeState, NodeEffect> {
   const turn = new Turn(state, nowMs, rng)
   turn.take(event)
-  return { state, effects: turn.outward }
+  return { state, effects: turn.finish() }
 }
 
 /** One step's work: the domains' effects that other domains must see are handled in the order they came. */
 class Turn {
   readonly outward: NodeEffect[] = []
   readonly #state: NodeState
+  readonly #scribe: Scribe
   readonly #nowMs: number
   readonly #rng: Rng
 
@@ -92,6 +123,15 @@ class Turn {
     this.#state = state
     this.#nowMs = nowMs
     this.#rng = rng
+    this.#scribe = new Scribe(state.auditing, nowMs)
+  }
+
+  /** The audit entries come first: what is held waits for them. */
+  finish(): readonly NodeEffect[] {
+    const { timerEffect } = this.#scribe
+    if (timerEffect !== undefined) this.outward.push(timerEffect)
+    const audit = this.#scribe.finish()
+    return audit === undefined ? this.outward : [audit, ...this.outward]
   }
 
   take(event: NodeEvent): void {
@@ -112,10 +152,17 @@ class Turn {
         this.#log(event)
         return
       case 'operate':
-        this.#gateway(event)
+        this.#operate(event)
         return
       case 'submit':
+        this.#scribe.wish(event.token, event.transaction)
         this.#log(event)
+        return
+      case 'audited':
+        this.#checkpoint(onWritten(this.#state.auditing, event.size))
+        return
+      case 'unaudited':
+        this.#state.auditing.log.unwritten = event.error
         return
       case 'offer':
         this.#offer(event.token, event.record)
@@ -136,7 +183,8 @@ class Turn {
   #returned(event: Exclude<CommonEvent, { readonly type: 'message' | 'requested' }>): void {
     const domain = (event.type === 'timer' ? event.id : event.token).split('/', 1)[0]
     if (event.type === 'answered' && (domain === 'operation' || domain === 'ping')) this.#observe(event)
-    if (domain === 'control') this.#log(event)
+    if (domain === 'audit' && event.type === 'timer') this.#scribe.timer(event.id)
+    else if (domain === 'control') this.#log(event)
     else if (domain === 'ceremony') this.#ceremonies(event)
     else if (domain === 'operation' && (event.type === 'timer' || event.type === 'answered'))
       this.#gateway(event)
@@ -181,10 +229,12 @@ class Turn {
         state.ledger = effect.state
         this.outward.push({ type: 'block', certified: effect.certified })
         this.#ceremonies({ type: 'applied', height: state.ledger.chain.height, isJump: false })
+        this.#lookAtOwnLog()
         return
       case 'restored':
         state.ledger = effect.state
         this.#ceremonies({ type: 'applied', height: state.ledger.chain.height, isJump: true })
+        this.#lookAtOwnLog()
         return
       case 'included':
         this.#included(effect)
@@ -193,7 +243,7 @@ class Turn {
         this.#resolve(effect.token, effect.outcome)
         return
       case 'operated':
-        this.#resolve(effect.token, effect.outcome)
+        this.#operated(effect)
         return
       case 'submit':
         this.#submit(effect)
@@ -204,7 +254,11 @@ class Turn {
         return
       case 'reply':
         if (effect.token.startsWith(SELF)) this.#answered(effect.token.slice(SELF.length), effect.answer)
-        else this.outward.push(effect)
+        else this.outward.push(usesSecret(effect) ? { type: 'held', effect } : effect)
+        return
+      case 'persist':
+        this.#scribe.persisted(effect.writes, keyId => this.#keyName(keyId))
+        this.outward.push(effect)
         return
       default:
         this.outward.push(effect)
@@ -223,6 +277,7 @@ class Turn {
 
   /** Tells a client; this node's own transactions end in a note, since others may have said the same before. */
   #resolve(token: Token, outcome: Outcome<unknown>): void {
+    this.#scribe.fulfilled(token, outcome)
     if (!token.startsWith('own/')) this.outward.push({ type: 'resolve', token, outcome })
     else if (!outcome.ok) {
       const details = { code: outcome.error.code, reason: outcome.error.message, transaction: token }
@@ -231,6 +286,7 @@ class Turn {
   }
 
   #submit({ transaction }: SubmitEffect): void {
+    this.#scribe.submitted(transaction)
     const { identity } = this.#state.options
     const signed = signValue(identity, 'transaction', this.#state.networkId, transaction)
     const token = `own/${transaction.type}/${++this.#state.submissions}`
@@ -250,7 +306,7 @@ class Turn {
     switch (request.type) {
       case 'partial':
         this.#state.served++
-        this.#reply(token, () => answerPartial(this.#state.holder, from, request, this.#nowMs, this.#rng))
+        this.#partial(from, token, request)
         return
       case 'nonces':
         this.#reply(token, () => answerNonces(this.#state.holder, from, request, this.#nowMs, this.#rng))
@@ -266,14 +322,59 @@ class Turn {
     }
   }
 
-  #reply(token: Token, make: () => PeerAnswer): void {
-    let answer: Outcome<PeerAnswer>
-    try {
-      answer = { ok: true, value: make() }
-    } catch (error) {
-      answer = { ok: false, error: toOstrakaError(error) }
-    }
+  /** No share is used while the audit log cannot tell of it. */
+  #partial(from: PeerId, token: Token, request: Extract<PeerRequest, { readonly type: 'partial' }>): void {
+    const { call } = request
+    const answer = attempt((): PeerAnswer => {
+      this.#scribe.requireWritable()
+      return answerPartial(this.#state.holder, from, request, this.#nowMs, this.#rng)
+    })
+    this.#scribe.partial(from, call.request, call.version, answer.ok ? undefined : answer.error)
     this.#performOne({ type: 'reply', token, answer })
+  }
+
+  #operate(event: Extract<NodeEvent, { readonly type: 'operate' }>): void {
+    try {
+      this.#scribe.requireWritable()
+    } catch (error) {
+      this.#resolve(event.token, { ok: false, error: toOstrakaError(error) })
+      return
+    }
+    this.#state.operations.set(event.token, event.request)
+    this.#gateway(event)
+  }
+
+  #operated({ token, outcome }: OperatedEffect): void {
+    const signed = this.#state.operations.get(token)
+    this.#state.operations.delete(token)
+    if (signed !== undefined) this.#scribe.operated(signed, outcome)
+    const effect: ResolveEffect = { type: 'resolve', token, outcome }
+    this.outward.push(outcome.ok ? { type: 'held', effect } : effect)
+  }
+
+  #keyName(keyId: Uint8Array): string | undefined {
+    return reading(this.#state.ledger).get<{ readonly name: string }>(keyPaths.keyName(keyId))?.name
+  }
+
+  #lookAtOwnLog(): void {
+    const { auditing, ledger, peerId } = this.#state
+    const wasSound = auditing.log.damage === undefined
+    this.#checkpoint(onLedger(auditing, ledger.records.get(keyPaths.audit(peerId)), ledger.chain.epoch))
+    const { damage } = auditing.log
+    if (!wasSound || damage === undefined) return
+    const { code, message: text, details } = damage
+    this.outward.push({ type: 'note', level: 'error', text, details: { code, ...details } })
+  }
+
+  /** Its checkpoint is on disk before it leaves: a node signs each size of its log once. */
+  #checkpoint(step: CheckpointStep | undefined): void {
+    if (step === undefined) return
+    if (step.writes.length > 0) this.outward.push({ type: 'persist', writes: step.writes })
+    this.#submit({ type: 'submit', transaction: step.transaction })
+  }
+
+  #reply(token: Token, make: () => PeerAnswer): void {
+    this.#performOne({ type: 'reply', token, answer: attempt(make) })
   }
 
   #offer(token: Token, record: Uint8Array): void {
@@ -289,9 +390,11 @@ class Turn {
     const state = this.#state
     for (const transaction of observeBeat(state, this.#nowMs)) this.#submit({ type: 'submit', transaction })
     const body = beaconBody(state, load)
-    const bytes = makeBeacon(state.beacons, state.options.identity, body, this.#nowMs, this.#rng)
-    state.served = 0
-    this.outward.push({ type: 'publish', topic: 'beacons', bytes })
+    if (body !== undefined) {
+      const bytes = makeBeacon(state.beacons, state.options.identity, body, this.#nowMs, this.#rng)
+      state.served = 0
+      this.outward.push({ type: 'publish', topic: 'beacons', bytes })
+    }
     const plan = planToPublish(state)
     if (plan !== undefined) this.outward.push({ type: 'publish', topic: 'plans', bytes: plan })
     for (const to of state.connected) {
@@ -305,4 +408,16 @@ class Turn {
       })
     }
   }
+}
+
+function attempt<T>(make: () => T): Outcome<T> {
+  try {
+    return { ok: true, value: make() }
+  } catch (error) {
+    return { ok: false, error: toOstrakaError(error) }
+  }
+}
+
+function usesSecret({ answer }: ReplyEffect): boolean {
+  return answer.ok && answer.value.type === 'partial'
 }

@@ -1,6 +1,8 @@
+import { formatNote } from '../audit/index.ts'
 import { peerIdOf, toHex } from '../base/index.ts'
 import { coordinatorOf, type MemberRecord, viewLog } from '../control/index.ts'
 import {
+  type AuditRecord,
   type CeremonyRecord,
   type ConvictionRecord,
   type KeyRecord,
@@ -9,8 +11,17 @@ import {
   vaultPaths,
 } from '../keys/index.ts'
 import { medianRoundTrip } from '../trust/index.ts'
-import type { ConvictionView, ImportPlan, KeyView, MemberView, PeerView, StatusView } from './port.ts'
-import { type NodeState, reading } from './state.ts'
+import type {
+  AuditCheckpointView,
+  ConvictionView,
+  ImportPlan,
+  KeyView,
+  MembershipView,
+  MemberView,
+  PeerView,
+  StatusView,
+} from './port.ts'
+import { memberOf, type NodeState, reading } from './state.ts'
 
 function members(state: NodeState): MemberRecord[] {
   return reading(state.ledger)
@@ -31,10 +42,31 @@ function memberView(state: NodeState, member: MemberRecord): MemberView {
   }
 }
 
+export function membershipViews(state: NodeState): MembershipView[] {
+  const voting = new Set(state.ledger.validators.map(({ peerId }) => peerId))
+  return members(state).map(
+    ({ peerId, location, state: standing, weight, joinedHeight, addresses = [] }) => ({
+      peerId,
+      region: location.region,
+      state: standing,
+      isValidator: voting.has(peerId),
+      trust: weight,
+      joinedHeight,
+      addresses,
+    }),
+  )
+}
+
 function convictions(state: NodeState): ConvictionView[] {
   return reading(state.ledger)
     .list<ConvictionRecord>('conviction/')
     .map(({ value: { peerId, reason, height } }) => ({ peerId, reason, height }))
+}
+
+export function auditCheckpoints(state: NodeState): AuditCheckpointView[] {
+  return reading(state.ledger)
+    .list<AuditRecord>('audit/')
+    .map(({ value }) => ({ ...value, note: formatNote(state.networkId, value.peerId, value) }))
 }
 
 export function statusView(state: NodeState): StatusView {
@@ -172,7 +204,11 @@ export function complaintsOf(state: NodeState, nowMs: number): string[] {
   if (stillMs > genesis.timing.epochMs * EPOCHS_WITHOUT_BLOCK + GRACE_MS) {
     reasons.push(`the control log has stood still for ${Math.round(stillMs / 1000)} s`)
   }
-  const isMember = members(state).some(member => member.peerId === state.peerId)
-  if (!isMember) reasons.push('this node is not a member of the network')
+  const standing = memberOf(state, state.peerId)?.state
+  if (standing === undefined) reasons.push('this node is not a member of the network')
+  else if (standing === 'joining') reasons.push('this node has been admitted and is joining')
+  else if (standing === 'removed') reasons.push('this node has been removed from the network')
+  const { damage } = state.auditing.log
+  if (damage !== undefined) reasons.push(`no secret is used: ${damage.message}`)
   return reasons
 }

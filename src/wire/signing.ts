@@ -12,6 +12,8 @@ export const SIGNING_TYPES = [
   'partial',
   'sealed-dealing',
   'possession',
+  'invite',
+  'removal',
   'api',
 ] as const
 

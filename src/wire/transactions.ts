@@ -17,6 +17,7 @@ import {
 } from './common.ts'
 import { commitmentsSchema, type DleqProof, dleqProofSchema } from './dealing.ts'
 import { type KeyKind, keyKind, type PolicyRule, policyRules } from './keys.ts'
+import { type MembershipTransaction, membershipSchemas } from './membership.ts'
 import { type Report, reportSchema } from './reports.ts'
 import {
   bytesUpTo,
@@ -108,7 +109,7 @@ export interface ReportEvidence {
   readonly evidence: Evidence
 }
 
-export type Evidence = ConflictingVotes | ConflictingDeals | ConflictingBeacons | BadPartial
+export type Evidence = ConflictingVotes | ConflictingDeals | ConflictingBeacons | BadPartial | ForkedAudit
 
 /** Two different votes of one signer for one height, round and step. */
 export interface ConflictingVotes {
@@ -150,6 +151,32 @@ export interface BadPartial {
   readonly partial: Uint8Array
 }
 
+/** Two checkpoints of one audit log that one node signed: one size, two roots. */
+export interface ForkedAudit {
+  readonly type: 'forked-audit'
+  /** The node's public key. */
+  readonly log: Uint8Array
+  readonly size: number
+  readonly first: CheckpointHalf
+  readonly second: CheckpointHalf
+}
+
+export interface CheckpointHalf {
+  readonly root: Uint8Array
+  readonly signature: Uint8Array
+}
+
+/** The head of a node's audit log, once an epoch while it grows. Signed by the node. */
+export interface AuditCheckpoint {
+  readonly type: 'audit-checkpoint'
+  readonly size: number
+  readonly root: Uint8Array
+  /** The node's signature over the C2SP note text, which anyone can check without this network's wire format. */
+  readonly signature: Uint8Array
+  /** RFC 6962 consistency with the checkpoint on record; empty for the first. */
+  readonly proof: readonly Uint8Array[]
+}
+
 export type Transaction =
   | CreateKey
   | ChangeKey
@@ -162,6 +189,8 @@ export type Transaction =
   | GrantCreate
   | ReportEvidence
   | Report
+  | MembershipTransaction
+  | AuditCheckpoint
 export type SignedTransaction = Signed<Transaction>
 
 /** Opens a ceremony on a key that exists. Signed by the key's owner. */
@@ -294,6 +323,30 @@ const conflictingVotes: Schema<ConflictingVotes> = struct<ConflictingVotes>({
   second: voteHalf,
 })
 
+const checkpointHalf: Schema<CheckpointHalf> = struct<CheckpointHalf>({
+  root: hash32,
+  signature: signature64,
+})
+
+const forkedAudit: Schema<ForkedAudit> = struct<ForkedAudit>({
+  type: literal('forked-audit'),
+  log: publicKey32,
+  size: integer(1),
+  first: checkpointHalf,
+  second: checkpointHalf,
+})
+
+/** Two paths in the deepest tree that a safe integer can count. */
+export const MAX_PROOF_HASHES = 128
+
+const auditCheckpoint: Schema<AuditCheckpoint> = struct<AuditCheckpoint>({
+  type: literal('audit-checkpoint'),
+  size: integer(1),
+  root: hash32,
+  signature: signature64,
+  proof: list(hash32, MAX_PROOF_HASHES),
+})
+
 /** Evidence holds transactions only of type `deal`, so the recursion ends there. */
 const signedDeal: Schema<SignedTransaction> = signedSchema<Transaction>(dealSchema)
 
@@ -315,6 +368,7 @@ const evidenceSchema: Schema<Evidence> = union<Evidence>({
     request: bytesUpTo(128 * 1024),
     partial: bytesUpTo(128 * 1024),
   }),
+  'forked-audit': forkedAudit,
 })
 
 export const transactionSchema: Schema<Transaction> = union<Transaction>({
@@ -328,7 +382,9 @@ export const transactionSchema: Schema<Transaction> = union<Transaction>({
   'set-policy': setPolicy,
   'grant-create': grantCreate,
   report: reportSchema,
+  ...membershipSchemas,
   'report-evidence': struct<ReportEvidence>({ type: literal('report-evidence'), evidence: evidenceSchema }),
+  'audit-checkpoint': auditCheckpoint,
 })
 
 export const transactionCodec: Codec<SignedTransaction> = signedCodec(

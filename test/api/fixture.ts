@@ -54,6 +54,7 @@ export async function startFixture(): Promise<ApiFixture> {
     clock: new SystemClock(),
     rng: new SystemRng(),
     software: 'ostraka/test',
+    addresses: () => [],
     counters: () => node.counters(),
     onInternalError: (error: unknown) => internalErrors.push(error),
   }

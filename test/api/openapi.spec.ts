@@ -35,6 +35,7 @@ describe('OpenAPI document', () => {
       clock: new SystemClock(),
       rng: new SystemRng(),
       software: 'x',
+      addresses: () => [],
       counters: () => ({}),
       onInternalError: () => {},
     }
@@ -59,6 +60,9 @@ describe('OpenAPI document', () => {
       ['post', '/api/v1/keys/{name}/derive'],
       ['post', '/api/v1/keys/{name}/decrypt'],
       ['post', '/api/v1/keys/{name}/import'],
+      ['get', '/api/v1/members'],
+      ['post', '/api/v1/members'],
+      ['delete', '/api/v1/members/{peerId}'],
       ['get', '/api/v1/log'],
     ] as const) {
       assert.ok(document.paths[path]?.[method], `${method} ${path}`)

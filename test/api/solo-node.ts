@@ -25,8 +25,11 @@ import {
 } from '../../src/crypto/index.ts'
 import { dealingContext, suiteOf } from '../../src/keys/index.ts'
 import type {
+  AuditCheckpointView,
+  AuditView,
   ImportPlan,
   KeyView,
+  MembershipView,
   NodePort,
   OperationResult,
   PeerView,
@@ -38,6 +41,7 @@ import {
   type CreateKey,
   canonicalBytes,
   type Deal,
+  type Genesis,
   type OperationRequest,
   type SealedDealing,
   type SetPolicy,
@@ -107,6 +111,30 @@ export class SoloNode implements NodePort {
     return this.status().members.map(member => ({ ...member, ...unheard, location }))
   }
 
+  members(): readonly MembershipView[] {
+    const { peerId } = this
+    const member = { peerId, region: 'local', state: 'active', isValidator: true, trust: 1 }
+    return [{ ...member, joinedHeight: 0, addresses: [] }]
+  }
+
+  get genesis(): Genesis {
+    const member = {
+      peerId: this.peerId,
+      sealingKey: this.#sealing.publicKey.bytes,
+      location: { region: 'local', latitude: 0, longitude: 0 },
+    }
+    const waits = { proposeMs: 1000, voteMs: 500, roundDeltaMs: 250, dealMs: 1000, acknowledgeMs: 1000 }
+    return {
+      name: 'solo',
+      createdMs: 1_700_000_000_000,
+      operators: [],
+      approvals: 1,
+      members: [member],
+      creators: [],
+      timing: { epochMs: 3000, ...waits },
+    }
+  }
+
   trust(): TrustView {
     const { peerId } = this
     const scores = [{ peerId, state: 'active', score: 1, opinion: 1, fines: 0 }]
@@ -123,6 +151,19 @@ export class SoloNode implements NodePort {
 
   async blocks(from: number, limit: number): Promise<readonly CertifiedBlock[]> {
     return this.#blocks.slice(from - 1, from - 1 + limit)
+  }
+
+  /** What `audit` answers with; a test sets it. */
+  auditView: AuditView | undefined
+
+  async audit(): Promise<AuditView> {
+    if (this.auditView === undefined) throw new OstrakaError('storage_corrupt', 'no audit log')
+    return this.auditView
+  }
+
+  auditCheckpoints(): readonly AuditCheckpointView[] {
+    const checkpoint = this.auditView?.checkpoint
+    return checkpoint ? [checkpoint] : []
   }
 
   onBlock(listener: (block: CertifiedBlock) => void): () => void {

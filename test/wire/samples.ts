@@ -16,6 +16,8 @@ import {
   genesisCodec,
   type Header,
   headerCodec,
+  type Invite,
+  inviteTokenCodec,
   type Location,
   type OperationRequest,
   operationRequestCodec,
@@ -59,6 +61,9 @@ const location: Location = { region: 'eu-west', latitude: 52.5, longitude: -13 }
 const proof: DleqProof = { challenge: hash(0xc1), response: hash(0xc2) }
 const rule: PolicyRule = { principal: hash(0xb1), operations: ['sign', 'derive'] }
 const boundedRule: PolicyRule = { ...rule, ratePerMinute: 60, untilMs: 1_900_000_000_000 }
+
+const invite: Signed<Invite> = signed({ nonce: bytes(16, 54), expiresMs: 1_900_000_000_000 })
+const boundInvite: Signed<Invite> = signed({ ...invite.value, peerId: peer(55), region: 'eu-west' })
 
 const transactions: Readonly<Record<string, Transaction>> = {
   'create-key': {
@@ -120,6 +125,26 @@ const transactions: Readonly<Record<string, Transaction>> = {
     ],
   },
   'grant-create': { type: 'grant-create', principal: hash(13), revision: 0, isAllowed: true },
+  join: {
+    type: 'join',
+    invite: boundInvite,
+    member: { peerId: peer(55), sealingKey: hash(56), location },
+    addresses: ['/ip4/192.0.2.7/tcp/7800', '/dns4/node.example/tcp/7800'],
+  },
+  arrive: { type: 'arrive' },
+  leave: { type: 'leave' },
+  'remove-member': {
+    type: 'remove-member',
+    peerId: peer(57),
+    approvals: [{ signer: hash(58), signature: bytes(64, 59) }],
+  },
+  'audit-checkpoint': {
+    type: 'audit-checkpoint',
+    size: 5,
+    root: hash(54),
+    signature: bytes(64, 55),
+    proof: [hash(56), hash(57)],
+  },
 }
 
 const beacon: Beacon = {
@@ -154,6 +179,13 @@ const evidence: Readonly<Record<string, Evidence>> = {
     second: signed<Beacon>({ ...beacon, height: 13 }),
   },
   'bad-partial': { type: 'bad-partial', holder: peer(19), request: bytes(20, 20), partial: bytes(21, 21) },
+  'forked-audit': {
+    type: 'forked-audit',
+    log: hash(58),
+    size: 5,
+    first: { root: hash(59), signature: bytes(64, 60) },
+    second: { root: hash(61), signature: bytes(64, 62) },
+  },
 }
 
 const signedTransactions: ReadonlyMap<string, Signed<Transaction>> = new Map([
@@ -282,6 +314,10 @@ const byType = <T extends { readonly type: string }>(values: readonly T[]): [str
 /** Every codec of the wire. */
 export const SAMPLED: Readonly<Record<string, Sampled>> = {
   genesis: sampled(genesisCodec, [['genesis', genesis]]),
+  'invite-token': sampled(inviteTokenCodec, [
+    ['invite', { genesis, peers: [`/ip4/192.0.2.1/tcp/7800/p2p/${peer(60)}`], apis: [], invite }],
+    ['bound', { genesis, peers: [], apis: ['http://192.0.2.1:7801'], invite: boundInvite }],
+  ]),
   beacon: sampled(beaconCodec, [['beacon', signed(beacon)]]),
   header: sampled(headerCodec, [['header', header]]),
   certificate: sampled(certificateCodec, [['certificate', certificate]]),

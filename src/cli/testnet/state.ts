@@ -104,6 +104,11 @@ export function defaultNode(
   return node === undefined ? undefined : { ...node, passphraseFile: state!.passphraseFile }
 }
 
+/** The local testnet's nodes that run. */
+export function liveNodes(dir: string = DEFAULT_DIR): readonly TestnetNode[] {
+  return findState(dir)?.nodes.filter(isAlive) ?? []
+}
+
 /** The JSON that INTERFACES.md promises of `testnet up --json`. */
 export interface TestnetJson {
   readonly networkId: string

@@ -137,6 +137,11 @@ function verifiedDigest(networkId: Uint8Array, signed: Signed<OperationRequest>)
   return digest
 }
 
+/** The digest of a request whose signature has been checked here; undefined when it has not. */
+export function knownDigest(signed: Signed<OperationRequest>): Uint8Array | undefined {
+  return verified.get(signed)?.digest
+}
+
 function resolveVersion(
   directory: KeyDirectory,
   key: KeyRecord,

@@ -1,0 +1,125 @@
+import { equalBytes, OstrakaError, type PeerId, peerIdOf, publicKeyOf, toHex } from '../base/index.ts'
+import { ristretto255, verifySigned } from '../crypto/index.ts'
+import type { Arrive, Invite, Join, Leave, Removal, RemoveMember, Signed } from '../wire/index.ts'
+import type { TransactionHandler } from './apply.ts'
+import type { Ledger, LedgerReader } from './ledger.ts'
+import { type InviteRecord, invitePath, MEMBER_PREFIX, type MemberRecord, memberPath } from './records.ts'
+
+/** What a newcomer weighs until the others have found it trustworthy, out of 1. */
+const NEWCOMER_WEIGHT = 0.5
+
+function isOperator(ledger: Ledger, publicKey: Uint8Array): boolean {
+  return ledger.genesis.operators.some(operator => equalBytes(operator, publicKey))
+}
+
+/**
+ * nothing -> joining. An invited node is admitted: members let it connect and catch up.
+ * Errors: `unauthorized` (not the node itself, or no operator's invite), `bad_signature`, `expired`, `replayed`,
+ * `forbidden` (the invite is for another node or region), `conflict` (it is, or was, a member), `malformed` (sealing key).
+ */
+export const join: TransactionHandler<Join> = (ledger, { invite, member, addresses }, at) => {
+  const { peerId, location } = member
+  if (!equalBytes(publicKeyOf(peerId), at.signer)) {
+    throw new OstrakaError('unauthorized', 'a node signs its own joining', { peerId })
+  }
+  checkInvite(ledger, invite, at.timeMs)
+  const { nonce, peerId: onlyPeer = peerId, region = location.region } = invite.value
+  if (onlyPeer !== peerId) throw new OstrakaError('forbidden', 'the invite is for another node', { onlyPeer })
+  if (region !== location.region) {
+    throw new OstrakaError('forbidden', 'the invite is for another region', { region })
+  }
+  const known = ledger.get<MemberRecord>(memberPath(peerId))
+  if (known !== undefined) {
+    const { state } = known
+    throw new OstrakaError('conflict', 'this node is, or was, a member: removal is for good', { state })
+  }
+  // a key to which nothing can be sealed would spoil every dealing
+  ristretto255.decode(member.sealingKey)
+  const { height } = at
+  ledger.put(invitePath(nonce), { peerId, height } satisfies InviteRecord)
+  ledger.put(memberPath(peerId), {
+    ...member,
+    state: 'joining',
+    weight: NEWCOMER_WEIGHT,
+    joinedHeight: height,
+    addresses,
+  } satisfies MemberRecord)
+}
+
+function checkInvite(ledger: Ledger, invite: Signed<Invite>, timeMs: number): void {
+  if (!isOperator(ledger, invite.signer)) {
+    throw new OstrakaError('unauthorized', 'no operator of this network signed the invite')
+  }
+  if (!verifySigned('invite', ledger.networkId, invite)) {
+    throw new OstrakaError('bad_signature', 'the invite’s signature does not verify')
+  }
+  const { nonce, expiresMs } = invite.value
+  if (timeMs >= expiresMs) throw new OstrakaError('expired', 'the invite has expired', { expiresMs })
+  const used = ledger.get<InviteRecord>(invitePath(nonce))
+  if (used !== undefined) {
+    throw new OstrakaError('replayed', 'the invite has been used', { invite: toHex(nonce), by: used.peerId })
+  }
+}
+
+/**
+ * joining -> active. Until it says so, a newcomer does not count towards quorums: one that never starts must not stop
+ * the log. Errors: `forbidden` (never admitted), `conflict` (not joining).
+ */
+export const arrive: TransactionHandler<Arrive> = (ledger, _transaction, at) => {
+  const member = requireMember(ledger, peerIdOf(at.signer), 'forbidden')
+  if (member.state !== 'joining') {
+    throw new OstrakaError('conflict', 'this node is not joining', { state: member.state })
+  }
+  ledger.put(memberPath(member.peerId), { ...member, state: 'active' } satisfies MemberRecord)
+}
+
+/** Any state -> removed. Errors: `forbidden` (no member), `conflict` (gone already), `not_enough_nodes` (the last one). */
+export const leave: TransactionHandler<Leave> = (ledger, _transaction, at) => {
+  remove(ledger, requireMember(ledger, peerIdOf(at.signer), 'forbidden'))
+}
+
+/**
+ * Any state -> removed, when as many operators as the genesis asks for say so.
+ * Errors: `unauthorized` (no operator, or too few { needed, given }), `bad_signature`, `not_found`, `conflict`,
+ * `not_enough_nodes`.
+ */
+export const removeMember: TransactionHandler<RemoveMember> = (ledger, transaction, at) => {
+  const { peerId, approvals } = transaction
+  const given = new Set<string>()
+  const approve = (signer: Uint8Array): void => {
+    if (!isOperator(ledger, signer)) throw new OstrakaError('unauthorized', 'only operators remove a member')
+    given.add(toHex(signer))
+  }
+  approve(at.signer)
+  const value: Removal = { peerId }
+  for (const { signer, signature } of approvals) {
+    approve(signer)
+    if (!verifySigned('removal', ledger.networkId, { value, signer, signature })) {
+      throw new OstrakaError('bad_signature', 'an approval does not verify', { signer: toHex(signer) })
+    }
+  }
+  const needed = ledger.genesis.approvals
+  if (given.size < needed) {
+    throw new OstrakaError('unauthorized', 'too few operators approve', { needed, given: given.size })
+  }
+  remove(ledger, requireMember(ledger, peerId, 'not_found'))
+}
+
+function requireMember(ledger: LedgerReader, peerId: PeerId, code: 'forbidden' | 'not_found'): MemberRecord {
+  const member = ledger.get<MemberRecord>(memberPath(peerId))
+  if (member === undefined) throw new OstrakaError(code, 'no such member', { peerId })
+  return member
+}
+
+/** The validators follow at the block's end; nobody would be left to decide anything after the last. */
+function remove(ledger: Ledger, member: MemberRecord): void {
+  const { peerId, state } = member
+  if (state === 'removed') throw new OstrakaError('conflict', 'this node is no member any more', { peerId })
+  const others = ledger
+    .list<MemberRecord>(MEMBER_PREFIX)
+    .filter(({ value }) => value.state === 'active' && value.peerId !== peerId)
+  if (others.length === 0) {
+    throw new OstrakaError('not_enough_nodes', 'no active member would be left', { needed: 1, available: 0 })
+  }
+  ledger.put(memberPath(peerId), { ...member, state: 'removed' } satisfies MemberRecord)
+}

@@ -1,0 +1,209 @@
+import {
+  type AuditAct,
+  type AuditLog,
+  appendAudit,
+  auditWritten,
+  type Issued,
+  lookAtRecord,
+  requireWritable,
+  type SignedCheckpoint,
+} from '../audit/index.ts'
+import { fromHex, type OstrakaError, type Outcome, type PeerId, type Write } from '../base/index.ts'
+import { transactionIdOf } from '../control/index.ts'
+import { type AuditRecord, knownDigest } from '../keys/index.ts'
+import type {
+  AuditCheckpoint,
+  OperationRequest,
+  Signed,
+  SignedTransaction,
+  Token,
+  Transaction,
+} from '../wire/index.ts'
+import type { AuditEffect } from './step.ts'
+
+/** What the node must remember to say what became of a client's wish. */
+export interface Auditing {
+  readonly log: AuditLog
+  readonly wishes: Map<Token, AuditAct>
+  /** The last epoch that was looked at. */
+  epoch: number
+}
+
+export function createAuditing(log: AuditLog): Auditing {
+  return { log, wishes: new Map(), epoch: 0 }
+}
+
+const REFUSALS_TIMER = 'audit/refusals'
+
+function operationAct(
+  action: string,
+  signed: Signed<OperationRequest>,
+  outcome: AuditAct['outcome'],
+): AuditAct {
+  const { key, version, operation, inputs } = signed.value
+  const digest = knownDigest(signed)
+  return {
+    kind: outcome === 'ok' ? 'use' : 'refusal',
+    action,
+    outcome,
+    principal: signed.signer,
+    key,
+    version,
+    operation,
+    inputs: inputs.length,
+    ...(digest === undefined ? {} : { requestHash: digest }),
+  }
+}
+
+/** A client's transaction, before it is known what the control log makes of it. */
+function administrationAct(signed: SignedTransaction): AuditAct {
+  const { value, signer } = signed
+  const key = 'name' in value ? { key: value.name } : {}
+  return {
+    kind: 'administration',
+    action: value.type,
+    outcome: 'ok',
+    principal: signer,
+    requestHash: transactionIdOf(signed),
+    ...key,
+  }
+}
+
+/** A step of this node's own in a ceremony, or proof that it hands in; undefined for what need not be told. */
+function ownAct(transaction: Transaction): AuditAct | undefined {
+  const { type } = transaction
+  if (type === 'report-evidence') {
+    const { evidence } = transaction
+    const culprit = evidence.type === 'bad-partial' ? { peer: evidence.holder } : {}
+    return { kind: 'evidence', action: evidence.type, outcome: 'ok', ...culprit }
+  }
+  if (type === 'announce-sealing-key') return { kind: 'ceremony', action: type, outcome: 'ok' }
+  if (type !== 'deal' && type !== 'acknowledge' && type !== 'complain') return undefined
+  return { kind: 'ceremony', action: type, outcome: 'ok', requestHash: transaction.ceremony }
+}
+
+const SHARE_KEY = /^keys\/share\/([0-9a-f]{64})\/([0-9]+)\//
+
+/** The key versions of which these writes store a share. */
+function storedShares(
+  writes: readonly Write[],
+): Array<{ readonly keyId: Uint8Array; readonly version: number }> {
+  const found = new Map<string, { keyId: Uint8Array; version: number }>()
+  for (const { key, value } of writes) {
+    const match = value === null ? null : SHARE_KEY.exec(key)
+    if (match !== null) found.set(match[0], { keyId: fromHex(match[1]!), version: Number(match[2]) })
+  }
+  return [...found.values()]
+}
+
+/** What one step of the node has to tell its audit log; the entries are made at the step's end. */
+export class Scribe {
+  readonly #auditing: Auditing
+  readonly #nowMs: number
+  readonly #acts: AuditAct[] = []
+  #isUrgent = false
+  #timerAtMs: number | null = null
+
+  constructor(auditing: Auditing, nowMs: number) {
+    this.#auditing = auditing
+    this.#nowMs = nowMs
+  }
+
+  /** Errors: those of `requireWritable`. */
+  requireWritable(): void {
+    requireWritable(this.#auditing.log)
+  }
+
+  /** A holder's answer: its entry is on disk before the answer leaves. */
+  partial(from: PeerId, signed: Signed<OperationRequest>, version: number, error?: OstrakaError): void {
+    const act = { ...operationAct('partial', signed, error?.code ?? 'ok'), version, peer: from }
+    if (error === undefined) this.#use(act)
+    else this.#refuse(act)
+  }
+
+  /** A client's operation; the holders' entries are what its result waits for, not this one. */
+  operated(signed: Signed<OperationRequest>, outcome: Outcome<unknown>): void {
+    const act = operationAct('operate', signed, outcome.ok ? 'ok' : outcome.error.code)
+    if (outcome.ok) this.#acts.push(act)
+    else this.#refuse(act)
+  }
+
+  wish(token: Token, signed: SignedTransaction): void {
+    this.#auditing.wishes.set(token, administrationAct(signed))
+  }
+
+  fulfilled(token: Token, outcome: Outcome<unknown>): void {
+    const act = this.#auditing.wishes.get(token)
+    if (act === undefined) return
+    this.#auditing.wishes.delete(token)
+    if (outcome.ok) this.#acts.push(act)
+    else this.#refuse({ ...act, outcome: outcome.error.code })
+  }
+
+  submitted(transaction: Transaction): void {
+    const act = ownAct(transaction)
+    if (act !== undefined) this.#use(act)
+  }
+
+  /** `nameOf` answers with a key's name. */
+  persisted(writes: readonly Write[], nameOf: (keyId: Uint8Array) => string | undefined): void {
+    for (const { keyId, version } of storedShares(writes)) {
+      const key = nameOf(keyId)
+      const named = key === undefined ? {} : { key }
+      this.#acts.push({ kind: 'ceremony', action: 'store-share', outcome: 'ok', version, ...named })
+    }
+  }
+
+  timer(id: Token): void {
+    if (id === REFUSALS_TIMER) this.#acts.push(...this.#auditing.log.refusals.flush())
+  }
+
+  /** The entries of this step, if there are any, and when counted refusals are due. */
+  finish(): AuditEffect | undefined {
+    const appended = appendAudit(this.#auditing.log, this.#acts, this.#nowMs)
+    return appended && { type: 'audit', appended, isUrgent: this.#isUrgent }
+  }
+
+  get timerEffect(): { readonly type: 'timer'; readonly id: Token; readonly atMs: number } | undefined {
+    return this.#timerAtMs === null ? undefined : { type: 'timer', id: REFUSALS_TIMER, atMs: this.#timerAtMs }
+  }
+
+  #use(act: AuditAct): void {
+    this.#acts.push(act)
+    this.#isUrgent = true
+  }
+
+  #refuse(act: AuditAct): void {
+    const { refusals } = this.#auditing.log
+    const now = refusals.add(act, this.#nowMs)
+    if (now !== undefined) this.#acts.push(now)
+    else this.#timerAtMs = refusals.flushAtMs()
+  }
+}
+
+/** What is to be stored, and handed to the control log, after the ledger moved on. */
+export interface CheckpointStep {
+  readonly writes: readonly Write[]
+  readonly transaction: AuditCheckpoint
+}
+
+/** `recorded` is the ledger's record of this node's log. */
+export function onLedger(
+  auditing: Auditing,
+  recorded: AuditRecord | undefined,
+  epoch: number,
+): CheckpointStep | undefined {
+  const isNewEpoch = epoch !== auditing.epoch
+  auditing.epoch = epoch
+  return stepOf(lookAtRecord(auditing.log, recorded, isNewEpoch))
+}
+
+export function onWritten(auditing: Auditing, size: number): CheckpointStep | undefined {
+  return stepOf(auditWritten(auditing.log, size))
+}
+
+function stepOf(made: Issued | SignedCheckpoint | undefined): CheckpointStep | undefined {
+  if (made === undefined) return undefined
+  const [checkpoint, writes] = 'write' in made ? [made.checkpoint, [made.write]] : [made, []]
+  return { writes, transaction: { type: 'audit-checkpoint', ...checkpoint } }
+}
