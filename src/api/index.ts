@@ -17,7 +17,6 @@ export {
 export {
   type AuditCheckpointJson,
   type AuditJson,
-  ageRecipient,
   type BlockJson,
   type KeyJson,
   type MembershipJson,

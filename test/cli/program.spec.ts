@@ -117,7 +117,7 @@ describe('command line', function () {
       '/ip4/127.0.0.1/tcp/0',
     )
     assert.equal(stranger.status, 1)
-    assert.match(stranger.stderr, /stranger: this node is no member/)
+    assert.match(stranger.stderr, /stranger: this node is no founder/)
     writeFileSync(join(dir, 'wrong'), 'another passphrase')
     const locked = run('node', 'run', '--dir', 'a', '--genesis', 'genesis.json', '--passphrase-file', 'wrong')
     assert.equal(locked.status, 1)
