@@ -11,7 +11,7 @@ import { signedOperationCodec } from '../../src/wire/index.ts'
 import { verifyWithOpenSsl, verifyWithPlatform } from '../../testnet/verification.ts'
 import { problemOf } from '../api/fixture.ts'
 import { voprfVectors } from '../api/rfc9497.ts'
-import { isInstalled, Testnet } from './testnet.ts'
+import { eventually, isInstalled, Testnet } from './testnet.ts'
 
 const SIZES = { threshold: 3, shares: 5 } as const
 
