@@ -1,8 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Client, connect } from '../src/api/index.ts'
-import { stopNodes, type TestnetNode, testnetUp } from '../src/cli/testnet/index.ts'
+import { readState, stopNodes, type TestnetNode, testnetUp } from '../src/cli/testnet/index.ts'
 import { cpuMsOf } from './processes.ts'
 
 /** A testnet of real processes and a client for each. */
@@ -16,8 +16,10 @@ export interface Daemons {
 /** Starts five daemons in a temporary directory, on free ports, and ends them when `use` has ended, however it ends. */
 export async function withDaemons(use: (daemons: Daemons) => Promise<void>): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'ostraka-bench-'))
+  const abandon = (): void => killAll(dir)
+  // an interrupted benchmark has no time for a graceful stop
+  process.once('exit', abandon)
   try {
-    // attached: should this process be killed, they end too
     const state = await testnetUp({ dir, nodes: 5, regions: 3, apiPort: 0 })
     const { nodes } = state
     const clients = nodes.map(({ api, tokenFile }) =>
@@ -31,6 +33,18 @@ export async function withDaemons(use: (daemons: Daemons) => Promise<void>): Pro
       await stopNodes(state)
     }
   } finally {
+    process.off('exit', abandon)
     rmSync(dir, { recursive: true, force: true })
   }
+}
+
+function killAll(dir: string): void {
+  for (const { pid } of existsSync(join(dir, 'testnet.json')) ? readState(dir).nodes : []) {
+    try {
+      if (pid > 0) process.kill(pid, 'SIGKILL')
+    } catch {
+      // it is gone already
+    }
+  }
+  rmSync(dir, { recursive: true, force: true, maxRetries: 5 })
 }

@@ -108,6 +108,9 @@ async function main({ parts, seconds, isJson }: Options): Promise<void> {
   for (const figure of missed) say(figureLine(figure))
 }
 
+// ends through the handlers of `exit`, which take daemons and their directories away
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
 try {
   const options = optionsOf(process.argv.slice(2))
   if (options === undefined) console.log(HELP)

@@ -44,6 +44,8 @@ export interface KnownKey {
   readonly version: number
   /** What the guest may do, once a policy change was acknowledged; undefined while one is in doubt. */
   isGuestWelcome: boolean | undefined
+  /** The policy's revision after the last change that was acknowledged. */
+  policyRevision: number
 }
 
 const REQUEST_LIFE_MS = 30_000
@@ -129,8 +131,9 @@ export class Clients {
   async changePolicy(key: KnownKey, host: SimHost): Promise<void> {
     const { guest, calls } = this.#context
     const view = host.port?.key(key.name)
-    // of two changes at once either may come last
-    if (view === undefined || this.#changing.has(key.name)) return
+    // of two changes at once either may come last; and a node that lags would have an old change made again, which the
+    // log confirms as the old one
+    if (view === undefined || this.#changing.has(key.name) || view.policyRevision < key.policyRevision) return
     this.#changing.add(key.name)
     const isWelcome = !view.rules.some(rule => toHex(rule.principal) === toHex(guest.publicKey))
     const rules: PolicyRule[] = isWelcome
@@ -141,7 +144,10 @@ export class Clients {
     const change: Transaction = { type: 'set-policy', name, revision: view.policyRevision, rules }
     const outcome = await this.#submit(`policy ${name}`, host, change)
     this.#changing.delete(key.name)
-    if (outcome.ok) key.isGuestWelcome = isWelcome
+    if (outcome.ok) {
+      key.isGuestWelcome = isWelcome
+      key.policyRevision = view.policyRevision + 1
+    }
     // others see it once they have applied the block
     await calls.sleep(100)
   }
@@ -195,7 +201,16 @@ export class Clients {
     )
     if (!end.ok) return false
     const { keyId, threshold, publicKey, version }: KeyView = end.value
-    this.known.set(name, { name, kind, keyId, threshold, publicKey, version, isGuestWelcome: false })
+    this.known.set(name, {
+      name,
+      kind,
+      keyId,
+      threshold,
+      publicKey,
+      version,
+      isGuestWelcome: false,
+      policyRevision: 0,
+    })
     return true
   }
 
