@@ -310,6 +310,11 @@ export class Driver {
     if (atMs === null || this.#isStopped) return
     const { clock } = this.#ports
     const cancel = clock.schedule(Math.max(0, atMs - clock.nowMs()), () => {
+      // timers of the platform count another clock, and may fire up to a millisecond before this one's time
+      if (clock.nowMs() < atMs) {
+        this.#setTimer(id, atMs)
+        return
+      }
       this.#timers.delete(id)
       this.dispatch({ type: 'timer', id })
     })
