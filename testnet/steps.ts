@@ -5,21 +5,25 @@ import { type Client, connect, type KeyJson } from '../src/api/index.ts'
 import { OstrakaError, toHex, utf8 } from '../src/base/index.ts'
 import { decryptStream, encryptStream } from '../src/cli/age.ts'
 import { openInput, writeStream } from '../src/cli/file-streams.ts'
-import { killNodes, type TestnetNode, type TestnetState } from '../src/cli/testnet/index.ts'
+import {
+  killNodes,
+  readState,
+  type TestnetNode,
+  type TestnetState,
+  testnetAdd,
+} from '../src/cli/testnet/index.ts'
 import type { KeyKind } from '../src/wire/index.ts'
 import { verifyWithNoble, verifyWithOpenSsl, verifyWithPlatform } from './verification.ts'
-
-/** What the demonstration will also show when members can come and shares can move. */
-export const NOT_YET: readonly string[] = [
-  'admit a sixth daemon by invite',
-  'move the dead node’s shares to it, public keys unchanged',
-]
 
 const README = new URL('../README.md', import.meta.url)
 const KINDS: readonly KeyKind[] = ['ed25519', 'secp256k1', 'ristretto255', 'x25519']
 
 /** Several idle epochs of 3 s, and a round that times out for the dead coordinator. */
 const NEW_COORDINATOR_DEADLINE_MS = 30_000
+/** Reports of a few epochs of 3 s, until the score has sunk and stayed low. */
+const SUSPENSION_DEADLINE_MS = 60_000
+/** A handoff for each key, at most four at a time. */
+const REPAIR_DEADLINE_MS = 60_000
 /** A beacon interval, and its way around. */
 const BEACONS_DEADLINE_MS = 15_000
 
@@ -31,13 +35,21 @@ export interface DemonstrationStep {
 
 /** The network under demonstration, and what earlier steps made. */
 export class World {
-  readonly state: TestnetState
+  readonly #isKept: boolean
+  #state: TestnetState
   readonly keys: Map<KeyKind, KeyJson> = new Map()
+  /** What was derived from `alice`, in hexadecimal. */
+  derived: string | undefined
   readonly #clients = new Map<string, Client>()
   readonly #dead = new Set<string>()
 
-  constructor(state: TestnetState) {
-    this.state = state
+  constructor(state: TestnetState, isKept: boolean) {
+    this.#state = state
+    this.#isKept = isKept
+  }
+
+  get state(): TestnetState {
+    return this.#state
   }
 
   /** The living nodes, in order. */
@@ -69,6 +81,13 @@ export class World {
     const node = this.state.nodes.find(other => other.peerId === peerId)!
     await killNodes(this.state.dir, [node.name])
     this.#dead.add(node.name)
+    return node
+  }
+
+  /** Admits and starts one more node. */
+  async add(): Promise<TestnetNode> {
+    const node = await testnetAdd({ dir: this.state.dir, isAttached: !this.#isKept })
+    this.#state = readState(this.state.dir)
     return node
   }
 
@@ -128,6 +147,7 @@ const operations: readonly DemonstrationStep[] = [
       const [alice, bob] = plain.outputs.map(toHex)
       hold(alice !== bob, 'different inputs give different outputs')
       hold(toHex(blinded.outputs[0]!) === alice && toHex(blinded.outputs[1]!) === bob, 'both ways agree')
+      world.derived = alice!
       return `${alice!.slice(0, 24)}…, unseen when blinded`
     },
   },
@@ -144,18 +164,22 @@ async function throughAge(world: World): Promise<string> {
   writeFileSync(plain!, text)
   const key = world.key('x25519')
   await writeStream(sealed!, await encryptStream([key.recipient!], await openInput(plain!)))
-  const identity = {
-    name: key.name,
-    recipient: key.recipient!,
-    sharedSecret: async (ephemeral: Uint8Array) => {
-      return (await world.client(2).decrypt(key.name, [ephemeral])).outputs[0]!
-    },
-  }
-  await writeStream(opened!, await decryptStream([identity], await openInput(sealed!)))
+  await decryptThrough(world.client(2), key, sealed!, opened!)
   hold(readFileSync(sealed!).subarray(0, 21).toString() === 'age-encryption.org/v1', 'it is an age v1 file')
   hold(!readFileSync(sealed!).includes(text.slice(0, 64)), 'the file is encrypted')
   hold(readFileSync(opened!, 'utf8') === text, 'the plain text is back')
   return `${text.length} bytes to ${key.recipient!.slice(0, 16)}… and back`
+}
+
+async function decryptThrough(client: Client, key: KeyJson, sealed: string, opened: string): Promise<void> {
+  const identity = {
+    name: key.name,
+    recipient: key.recipient!,
+    sharedSecret: async (ephemeral: Uint8Array) => {
+      return (await client.decrypt(key.name, [ephemeral])).outputs[0]!
+    },
+  }
+  await writeStream(opened, await decryptStream([identity], await openInput(sealed)))
 }
 
 async function showBeacons(world: World): Promise<string> {
@@ -203,4 +227,67 @@ const survival: readonly DemonstrationStep[] = [
   },
 ]
 
-export const STEPS: readonly DemonstrationStep[] = [...createKeys, ...operations, ...survival]
+const renewal: readonly DemonstrationStep[] = [
+  {
+    title: 'admit a sixth daemon by invite',
+    async run(world) {
+      const node = await world.add()
+      const { validators, members } = await world.clientOf(node).status()
+      hold(validators.includes(node.peerId), 'the newcomer votes')
+      return `${node.name} in ${node.region} is one of ${members.length} members and votes`
+    },
+  },
+  { title: 'the dead node is noticed by its silence', run: untilSuspended },
+  { title: 'its shares move to the living, public keys unchanged', run: untilRepaired },
+  { title: 'sign, derive and decrypt with the moved shares', run: useMovedShares },
+]
+
+async function untilSuspended(world: World): Promise<string> {
+  const began = Date.now()
+  for (;;) {
+    const member = (await world.client().members()).find(({ peerId }) => peerId === killed)!
+    if (member.state === 'suspended') {
+      return `${world.nameOf(killed!)} is suspended by the others’ reports, with a trust of ${member.trust}`
+    }
+    hold(Date.now() - began < SUSPENSION_DEADLINE_MS, `a suspension in time (it is ${member.state})`)
+    await sleep(100)
+  }
+}
+
+/** Every slot on a living node, in a later generation, under the same public key. */
+async function untilRepaired(world: World): Promise<string> {
+  const began = Date.now()
+  const living = new Set(world.living().map(node => node.peerId))
+  const moved = new Map<KeyKind, KeyJson>()
+  while (moved.size < KINDS.length) {
+    for (const kind of KINDS) {
+      const key = await world.client().key(`demo-${kind}`)
+      const before = world.key(kind)
+      hold(key.publicKey === before.publicKey, `the ${kind} key’s public key is unchanged`)
+      const holders = new Set(key.holders.map(({ peerId }) => peerId))
+      const isWhole = holders.size === 5 && [...holders].every(peerId => living.has(peerId))
+      if (isWhole && key.state === 'active' && key.generation > before.generation) moved.set(kind, key)
+    }
+    hold(Date.now() - began < REPAIR_DEADLINE_MS, `all keys at full strength in time (${moved.size} are)`)
+    await sleep(100)
+  }
+  const newest = world.living().at(-1)!
+  const taken = [...moved.values()].filter(key => key.holders.some(({ peerId }) => peerId === newest.peerId))
+  hold(taken.length === KINDS.length, `${newest.name} holds a share of every key`)
+  const generations = [...moved.values()].map(key => key.generation).join(', ')
+  return `${taken.length} keys at 5 of 5 on living nodes, ${newest.name} among them; generations ${generations}`
+}
+
+async function useMovedShares(world: World): Promise<string> {
+  const newest = world.living().length - 1
+  const signature = await signReadme(world, newest)
+  const { outputs } = await world.client(newest).derive('demo-ristretto255', [utf8('alice')])
+  hold(toHex(outputs[0]!) === world.derived, 'the same input derives the same output')
+  const [sealed, opened] = ['plain.age', 'opened-again'].map(name => join(world.state.dir, 'files', name))
+  await decryptThrough(world.client(newest), world.key('x25519'), sealed!, opened!)
+  const plain = readFileSync(join(world.state.dir, 'files', 'plain'))
+  hold(readFileSync(opened!).equals(plain), 'the file from before decrypts')
+  return `through the newcomer: ${signature}`
+}
+
+export const STEPS: readonly DemonstrationStep[] = [...createKeys, ...operations, ...survival, ...renewal]

@@ -23,7 +23,8 @@ export function observeBeat(state: NodeState, nowMs: number): Transaction[] {
   const members = reading(ledger).list<MemberRecord>('member/')
   const subjects = members
     .map(entry => entry.value)
-    .filter(member => member.state !== 'removed' && member.peerId !== state.peerId)
+    .filter(member => member.state === 'active' || member.state === 'suspended')
+    .filter(member => member.peerId !== state.peerId)
     .map(member => member.peerId)
   noteBeat(observations, subjects, peerId => beacons.heard.get(peerId)?.heardMs, nowMs)
   const transactions: Transaction[] = beacons.conflicts

@@ -89,7 +89,7 @@ export function atSendersRisk(
 function fine(ledger: Ledger, at: TransactionContext): boolean {
   const sender = peerIdOf(at.signer)
   const member = ledger.get<MemberRecord>(memberPath(sender))
-  if (member === undefined || member.state === 'removed') return false
+  if (member === undefined || !isJudged(member)) return false
   const { transactionIds } = ledger.get<FineRecord>(trustPaths.fine(sender)) ?? { transactionIds: [] }
   const isOld = transactionIds.some(id => equalBytes(id, at.transactionId))
   if (isOld || transactionIds.length >= MAX_FINES) return false
@@ -101,12 +101,17 @@ function fine(ledger: Ledger, at: TransactionContext): boolean {
   return true
 }
 
+/** A newcomer has promised nothing before it arrives. */
+function isJudged({ state }: MemberRecord): boolean {
+  return state === 'active' || state === 'suspended'
+}
+
 /** Every member's entry; one that has none starts from the weight it was admitted with. */
 function entriesOf(ledger: LedgerReader): Map<PeerId, ScoreEntry> {
   const known = new Map(trustOf(ledger).scores.map(entry => [entry.peerId, entry]))
   return new Map(
     membersOf(ledger)
-      .filter(member => member.state !== 'removed')
+      .filter(isJudged)
       .map(({ peerId, weight }) => {
         const score = Math.min(FULL_SCORE, Math.max(LEAST_SCORE, Math.round(weight * FULL_SCORE)))
         return [peerId, known.get(peerId) ?? { peerId, score, opinion: FULL_SCORE, low: 0, high: 0 }]

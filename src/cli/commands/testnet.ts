@@ -3,7 +3,14 @@ import { exampleText } from '../connection.ts'
 import { integerFrom } from '../options.ts'
 import { print, shortPeer, tableLines } from '../output.ts'
 import { MAX_REGIONS } from '../testnet/places.ts'
-import { DEFAULT_DIR, FIRST_API_PORT, findState, type TestnetState, testnetJson } from '../testnet/state.ts'
+import {
+  DEFAULT_DIR,
+  FIRST_API_PORT,
+  findState,
+  nodeJson,
+  type TestnetState,
+  testnetJson,
+} from '../testnet/state.ts'
 
 interface UpCommandOptions {
   readonly nodes: number
@@ -66,6 +73,17 @@ export function registerTestnet(program: Command): void {
   inDirectory(testnet.command('start <names...>'), ['ostraka testnet start node-3'])
     .description('start stopped nodes again on their old ports and wait until they serve')
     .action(startAgain)
+  inDirectory(testnet.command('add'), ['ostraka testnet add', 'ostraka testnet add --region sa-east --json'])
+    .description('admit one more node by an operator’s invite, start it and wait until it votes')
+    .option('--region <region>', 'where it says it stands; by default the next in turn')
+    .action(add)
+}
+
+async function add(options: DirOptions & { readonly region?: string }): Promise<void> {
+  const { testnetAdd } = await import('../testnet/index.ts')
+  const { dir, region } = options
+  const added = await testnetAdd({ dir, ...(region === undefined ? {} : { region }) })
+  print(nodeJson(added), options.json, () => [`${added.name} serves ${added.api}: ${added.peerId}`])
 }
 
 async function startAgain(names: string[], options: DirOptions): Promise<void> {

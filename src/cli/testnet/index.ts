@@ -14,6 +14,7 @@ import {
   writeState,
 } from './state.ts'
 
+export { testnetAdd } from './adding.ts'
 export { killNodes, type Restarted, restartNodes, stopNodes } from './processes.ts'
 export { DEFAULT_DIR, readState, type TestnetNode, type TestnetState }
 
@@ -41,8 +42,7 @@ export async function testnetUp(options: UpOptions = {}): Promise<TestnetState> 
   if (old?.nodes.some(isAlive)) {
     throw new OstrakaError('conflict', `a testnet runs in ${dir}: testnet down stops it`)
   }
-  const canResume =
-    !isFresh && old?.wasReady === true && old.nodes.length === nodes && old.regions === regions
+  const canResume = !isFresh && old?.wasReady === true && foundersOf(old) === nodes && old.regions === regions
   const laidOut = canResume ? old : await layOut({ dir, nodes, regions, apiPort })
   const names = laidOut.nodes.map(node => node.name)
   const started = startNodes(laidOut, names, { isAttached: !isDetached })
@@ -55,6 +55,10 @@ export async function testnetUp(options: UpOptions = {}): Promise<TestnetState> 
   const ready = { ...started, wasReady: true }
   writeState(ready)
   return ready
+}
+
+function foundersOf(state: TestnetState): number {
+  return state.nodes.filter(node => node.isAdded !== true).length
 }
 
 export interface NodeStatus extends TestnetNode {

@@ -2,10 +2,10 @@ import { randomInt } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { createToken, PrincipalVault, writePrincipal } from '../../api/index.ts'
+import { createToken, PrincipalVault, readPrincipalSeed, writePrincipal } from '../../api/index.ts'
 import { OstrakaError, type Rng, Secret, toBase64 } from '../../base/index.ts'
 import { LOWEST_COST, SystemRng } from '../../io/index.ts'
-import type { Genesis, Member, Timing } from '../../wire/index.ts'
+import type { Genesis, Location, Member, Timing } from '../../wire/index.ts'
 import { networkIdText, writeGenesis } from '../genesis-file.ts'
 import { initNode, nodeFiles, openNode } from '../node-directory.ts'
 import { placeOf } from './places.ts'
@@ -55,9 +55,7 @@ export async function layOut(options: LayoutOptions): Promise<TestnetState> {
   const names = Array.from({ length: count }, (_, index) => `node-${index + 1}`)
   const members: Member[] = []
   for (const [index, name] of names.entries()) {
-    const passphrase = await passphraseOf(passphraseFile)
-    const place = placeOf(index, regions)
-    members.push(await initNode(join(dir, name), passphrase, place, rng, LOWEST_COST))
+    members.push(await makeNode({ dir, passphraseFile }, name, placeOf(index, regions)))
   }
   const genesis: Genesis = {
     name: 'testnet',
@@ -69,7 +67,7 @@ export async function layOut(options: LayoutOptions): Promise<TestnetState> {
     timing: TIMING,
   }
   const nodes = await addressed(options, names, members)
-  for (const node of nodes) await furnish(node, nodes, genesis, passphraseFile, principal.seed, rng)
+  for (const node of nodes) await furnish(node, nodes, genesis, passphraseFile, join(dir, 'testnet.key'), rng)
   principal.seed.wipe()
   operator.seed.wipe()
   const state: TestnetState = {
@@ -105,13 +103,23 @@ function newPrincipal(path: string, rng: Rng): { readonly publicKey: Uint8Array;
   return { publicKey: writePrincipal(path, seed).publicKey, seed }
 }
 
-async function passphraseOf(file: string): Promise<Secret> {
+/** A node's directory with its identity. */
+export async function makeNode(
+  { dir, passphraseFile }: Pick<TestnetState, 'dir' | 'passphraseFile'>,
+  name: string,
+  place: Location,
+): Promise<Member> {
+  return initNode(join(dir, name), await passphraseOf(passphraseFile), place, new SystemRng(), LOWEST_COST)
+}
+
+export async function passphraseOf(file: string): Promise<Secret> {
   const { readPassphrase } = await import('../../io/index.ts')
   return readPassphrase({ file })
 }
 
-async function addressed(
-  { dir, apiPort }: LayoutOptions,
+/** Gives nodes their places on this machine. */
+export async function addressed(
+  { dir, apiPort }: Pick<LayoutOptions, 'dir' | 'apiPort'>,
   names: readonly string[],
   members: readonly Member[],
 ): Promise<readonly TestnetNode[]> {
@@ -163,7 +171,7 @@ async function furnish(
   nodes: readonly TestnetNode[],
   genesis: Genesis,
   passphraseFile: string,
-  principalSeed: Secret,
+  principalFile: string,
   rng: Rng,
 ): Promise<void> {
   const files = nodeFiles(node.dir)
@@ -171,9 +179,17 @@ async function furnish(
   const others = nodes.filter(other => other !== node).map(other => `${other.listen}/p2p/${other.peerId}`)
   writeFileSync(files.peers, `${JSON.stringify(others, null, 2)}\n`)
   const { storageKey, identitySeed } = await openNode(node.dir, await passphraseOf(passphraseFile))
-  const principal = new PrincipalVault(files.principals, storageKey).add(principalSeed, rng)
+  lend(node, principalFile, storageKey, rng)
   storageKey.wipe()
   identitySeed.wipe()
+}
+
+/** Lets the node lend the testnet's principal, and makes a token for it. */
+export function lend(node: TestnetNode, principalFile: string, storageKey: Secret, rng: Rng): void {
+  const files = nodeFiles(node.dir)
+  const seed = readPrincipalSeed(principalFile)
+  const principal = new PrincipalVault(files.principals, storageKey).add(seed, rng)
+  seed.wipe()
   const token = createToken(files.tokens, principal, TOKEN_TTL_MS, Date.now())
   writeFileSync(node.tokenFile, `${token}\n`, { mode: 0o600 })
 }

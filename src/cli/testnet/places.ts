@@ -18,3 +18,8 @@ export const MAX_REGIONS: number = PLACES.length
 export function placeOf(index: number, regions: number): Location {
   return PLACES[index % Math.min(regions, PLACES.length)]!
 }
+
+/** A place in a region of the user's own choice; unknown regions lie nowhere in particular. */
+export function placeIn(region: string): Location {
+  return PLACES.find(place => place.region === region) ?? { region, latitude: 0, longitude: 0 }
+}

@@ -18,6 +18,8 @@ export interface TestnetNode {
   readonly tokenFile: string
   readonly dir: string
   readonly listen: string
+  /** It came by invite, after the founders. */
+  readonly isAdded?: boolean
 }
 
 /** What `testnet.json` holds: the processes and where they are. Everything else lies in the nodes' directories. */
@@ -122,13 +124,17 @@ export function testnetJson({ networkId, dir, operator, nodes }: TestnetState): 
     networkId,
     dir,
     operator,
-    nodes: nodes.map(({ name, pid, peerId, region, api, tokenFile }) => ({
-      name,
-      pid,
-      peerId,
-      region,
-      api,
-      tokenFile,
-    })),
+    nodes: nodes.map(nodeJson),
   }
+}
+
+export function nodeJson({
+  name,
+  pid,
+  peerId,
+  region,
+  api,
+  tokenFile,
+}: TestnetNode): TestnetJson['nodes'][number] {
+  return { name, pid, peerId, region, api, tokenFile }
 }

@@ -1,0 +1,141 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { connect, type MembershipDecision } from '../api/index.ts'
+import { isOstrakaError, OstrakaError, type PeerId, type Rng, utf8 } from '../base/index.ts'
+import { networkIdOf } from '../control/index.ts'
+import { type SigningKey, signValue } from '../crypto/index.ts'
+import {
+  type Genesis,
+  type Invite,
+  type InviteToken,
+  inviteTokenCodec,
+  MAX_BOOTSTRAP,
+  type Member,
+  type RemoveMember,
+  type SignedTransaction,
+  type Transaction,
+  transactionCodec,
+} from '../wire/index.ts'
+import { networkIdText, readGenesis, writeGenesis } from './genesis-file.ts'
+import { nodeFiles } from './node-directory.ts'
+
+/** Marks the text for people; the rest is base64url of the token's canonical bytes. */
+const PREFIX = 'ostraka-invite-'
+
+export interface InviteRequest {
+  readonly operator: SigningKey
+  readonly genesis: Genesis
+  /** Multiaddrs of members, with /p2p/ ids. */
+  readonly peers: readonly string[]
+  readonly apis: readonly string[]
+  readonly expiresMs: number
+  readonly peerId?: PeerId
+  readonly region?: string
+}
+
+/** A single-use invite as text. Errors: `unauthorized` for a key that is no operator's, `malformed`. */
+export function makeInvite(request: InviteRequest, rng: Rng): string {
+  const { operator, genesis, peers, apis, expiresMs, peerId, region } = request
+  if (!genesis.operators.some(other => Buffer.from(other).equals(operator.publicKey))) {
+    throw new OstrakaError('unauthorized', 'that key is no operator’s of this network')
+  }
+  const invite: Invite = {
+    nonce: rng.bytes(16),
+    expiresMs,
+    ...(peerId === undefined ? {} : { peerId }),
+    ...(region === undefined ? {} : { region }),
+  }
+  const token: InviteToken = {
+    genesis,
+    peers: peers.slice(0, MAX_BOOTSTRAP),
+    apis: apis.slice(0, MAX_BOOTSTRAP),
+    invite: signValue(operator, 'invite', networkIdOf(genesis), invite),
+  }
+  const bytes = inviteTokenCodec.encode(token)
+  inviteTokenCodec.decode(bytes)
+  return PREFIX + Buffer.from(bytes).toString('base64url')
+}
+
+/** Reads a token, or the file that holds one. Errors: `malformed`, `too_large`. */
+export function readInvite(textOrFile: string): InviteToken {
+  const isFile = !textOrFile.startsWith(PREFIX) && existsSync(textOrFile)
+  const text = (isFile ? readFileSync(textOrFile, 'utf8') : textOrFile).trim()
+  if (!/^[A-Za-z0-9_-]+$/.test(text) || !text.startsWith(PREFIX)) {
+    throw new OstrakaError('malformed', 'not an invite, nor a file with one')
+  }
+  return inviteTokenCodec.decode(new Uint8Array(Buffer.from(text.slice(PREFIX.length), 'base64url')))
+}
+
+/** Signs in the network of that genesis, checked as receivers will. Errors: `malformed`, `too_large`. */
+export function signIn(genesis: Genesis, key: SigningKey, value: Transaction): SignedTransaction {
+  const signed = signValue(key, 'transaction', networkIdOf(genesis), value)
+  transactionCodec.decode(transactionCodec.encode(signed))
+  return signed
+}
+
+/** The removal of a member, approved by all the given operators. */
+export function signRemoval(
+  genesis: Genesis,
+  operators: readonly [SigningKey, ...SigningKey[]],
+  peerId: PeerId,
+): SignedTransaction {
+  const [first, ...others] = operators
+  const value: RemoveMember = {
+    type: 'remove-member',
+    peerId,
+    approvals: others.map(operator => {
+      const { signer, signature } = signValue(operator, 'removal', networkIdOf(genesis), { peerId })
+      return { signer, signature }
+    }),
+  }
+  return signIn(genesis, first, value)
+}
+
+/**
+ * Writes into a node's directory what it needs to find the network. Errors: `conflict` when it belongs to another one.
+ */
+export function prepareJoin(dir: string, { genesis, peers }: InviteToken): void {
+  const files = nodeFiles(dir)
+  if (existsSync(files.genesis) && networkIdText(readGenesis(files.genesis)) !== networkIdText(genesis)) {
+    throw new OstrakaError('conflict', `${dir} belongs to another network`)
+  }
+  writeGenesis(files.genesis, genesis)
+  writeFileSync(files.peers, utf8(`${JSON.stringify(peers, null, 2)}\n`))
+}
+
+/** The transaction that asks to be admitted. */
+export function joinTransaction(
+  { genesis, invite }: InviteToken,
+  identity: SigningKey,
+  member: Member,
+  addresses: readonly string[],
+): SignedTransaction {
+  return signIn(genesis, identity, { type: 'join', invite, member, addresses })
+}
+
+/** Hands a join to the first member that answers; a refusal is final. Errors: `unreachable`, or the network's refusal. */
+export async function submitJoin(
+  apis: readonly string[],
+  join: SignedTransaction,
+): Promise<MembershipDecision> {
+  let last = new OstrakaError('unreachable', 'the invite names no HTTP interface: give --api')
+  for (const api of apis) {
+    const client = connect({ api })
+    try {
+      return await client.admit(join)
+    } catch (error) {
+      if (!isOstrakaError(error) || !CAN_BE_ELSEWHERE.has(error.code)) throw error
+      last = error
+    } finally {
+      client.close()
+    }
+  }
+  throw last
+}
+
+/** What one member's trouble may be, and not the next one's. */
+const CAN_BE_ELSEWHERE: ReadonlySet<string> = new Set([
+  'unreachable',
+  'deadline_exceeded',
+  'not_ready',
+  'no_quorum',
+])
