@@ -34,6 +34,9 @@ export interface Daemon {
 /** DESIGN section 7: a beacon every 5 s; shorter epochs, as testnets have them, get more frequent ones. */
 const BEACON_INTERVAL_MS = 5000
 
+/** A report on presence wants at least this many beacons to count: then every epoch can have its own. */
+const BEACONS_PER_EPOCH = 4
+
 /** Starts one node with its HTTP interface. Errors: `not_found`, `wrong_passphrase`, `conflict`, `storage_corrupt`. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const files = nodeFiles(options.dir)
@@ -109,7 +112,7 @@ async function startCore(
       sealingKeys: secrets.sealingKeys,
       storageKey: secrets.storageKey,
       software: SOFTWARE,
-      beaconIntervalMs: Math.min(BEACON_INTERVAL_MS, genesis.timing.epochMs),
+      beaconIntervalMs: Math.min(BEACON_INTERVAL_MS, Math.floor(genesis.timing.epochMs / BEACONS_PER_EPOCH)),
       ports: io,
       logger,
       measureLoad: measureLoad(),
