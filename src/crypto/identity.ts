@@ -1,5 +1,13 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
-import { concat, fromHex, OstrakaError, type PublicKey, type Secret, toHex } from '../base/index.ts'
+import {
+  concat,
+  equalBytes,
+  fromHex,
+  OstrakaError,
+  type PublicKey,
+  type Secret,
+  toHex,
+} from '../base/index.ts'
 import { edwards25519 } from './edwards25519.ts'
 
 export const SIGNATURE_BYTES = 64
@@ -44,7 +52,28 @@ export function checkPublicKey(publicKey: Uint8Array): void {
 export function verifyEd25519(publicKey: PublicKey, message: Uint8Array, signature: Uint8Array): boolean {
   if (signature.length !== SIGNATURE_BYTES) return false
   const key = parsedKey(publicKey)
-  return key !== undefined && verify(null, message, key, signature)
+  if (key === undefined) return false
+  const name = Buffer.from(signature).toString('latin1')
+  const known = verified.get(name)
+  if (known !== undefined && known.key === key && equalBytes(known.message, message)) return true
+  const isValid = verify(null, message, key, signature)
+  if (isValid && message.length <= MAX_REMEMBERED_BYTES) remember(name, { key, message: message.slice() })
+  return isValid
+}
+
+/**
+ * Signatures that were found valid lately. A transaction is checked when it comes, when it is proposed and when its block
+ * is applied; a beacon by each peer that brings it. Only this very key and message count as known.
+ */
+const verified = new Map<string, { readonly key: KeyObject; readonly message: Uint8Array }>()
+
+/** Some seconds of a busy node's signatures, in a few megabytes at the most. */
+const MAX_REMEMBERED = 4096
+const MAX_REMEMBERED_BYTES = 1024
+
+function remember(name: string, entry: { readonly key: KeyObject; readonly message: Uint8Array }): void {
+  verified.set(name, entry)
+  if (verified.size > MAX_REMEMBERED) verified.delete(verified.keys().next().value!)
 }
 
 const parsedKeys = new Map<string, KeyObject>()
