@@ -28,6 +28,8 @@ export class AcknowledgementCheck {
   readonly #machineOf: (peerId: string) => Machine
   /** Key names by the ceremony that makes them. */
   readonly #names = new Map<string, string>()
+  /** A word is weighed when it is given; repeated later, its ceremony may be over and its shares rightly erased. */
+  readonly #weighed = new Set<string>()
 
   constructor(
     findings: Findings,
@@ -59,6 +61,8 @@ export class AcknowledgementCheck {
     const isOpen = name !== undefined && machine.isMaking(name)
     for (const dealer of value.dealers) {
       const prefix = `keys/subshare/${toHex(value.ceremony)}/${toHex(dealer)}/`
+      if (this.#weighed.has(`${from} ${prefix}`)) continue
+      this.#weighed.add(`${from} ${prefix}`)
       const isLacking = isOpen && machine.durableKeys(prefix).length === 0
       if (!isLacking && machine.unsyncedKeys(prefix).length === 0) continue
       this.#findings.add('acknowledged is durable', `${from} vouched for ${prefix} before it was synced`)
