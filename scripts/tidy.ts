@@ -3,7 +3,7 @@ import { posix } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { blankText } from './tidy-lexer.ts'
 
-/** DESIGN section 3, top to bottom: a layer may import from those that stand after it. */
+/** The layers of docs/ARCHITECTURE.md, top to bottom: a layer may import from those that stand after it. */
 export const LAYERS = [
   'cli',
   'api',
@@ -29,7 +29,7 @@ const PURE: ReadonlySet<string> = new Set(LAYERS.slice(LAYERS.indexOf('data')))
 /** Real and simulated ports are two answers to one question; neither may lean on the other. */
 const STRANGERS: ReadonlyArray<readonly [string, string]> = [['io', 'sim']]
 
-/** DESIGN section 3: 700 lines are a fault, and functions stay within 70. */
+/** 700 lines are a fault, and functions stay within 70. */
 const MAX_FILE_LINES = 700
 const MAX_FUNCTION_LINES = 70
 

@@ -1,5 +1,5 @@
 /**
- * `npm run testnet`: the main job, end to end, on real processes and real input (INTERFACES.md, "The demonstration").
+ * `npm run testnet`: the main job, end to end, on real processes and real input.
  * Exits 0 only if every step held. `--keep` leaves the network running and prints where.
  */
 import { mkdtempSync, rmSync } from 'node:fs'

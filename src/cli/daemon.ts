@@ -31,7 +31,7 @@ export interface Daemon {
   stop(): Promise<void>
 }
 
-/** DESIGN section 7: a beacon every 5 s; shorter epochs, as testnets have them, get more frequent ones. */
+/** A beacon every 5 s; shorter epochs, as testnets have them, get more frequent ones. */
 const BEACON_INTERVAL_MS = 5000
 
 /** A report on presence wants at least this many beacons to count: then every epoch can have its own. */

@@ -28,7 +28,7 @@ interface MemberFile {
   readonly location: Location
 }
 
-/** DESIGN section 1's epochs, and waits that suit a network around the world. */
+/** Epochs of 30 s, and waits that suit a network around the world. */
 export const DEFAULT_TIMING: Timing = {
   epochMs: 30_000,
   proposeMs: 3000,

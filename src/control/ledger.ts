@@ -19,7 +19,7 @@ import {
 } from './records.ts'
 import { type Ranking, rank, type Validator } from './rotation.ts'
 
-/** DESIGN section 1: all members up to 16, else the 16 most trusted. More would make votes the log's main cost. */
+/** All members vote up to 16, else the 16 most trusted. More would make votes the log's main cost. */
 export const MAX_VOTING = 16
 
 /** The agreed state after a block: the records, and what everyone reads from them. Immutable. */

@@ -135,7 +135,7 @@ export function fittingShare(dealt: DealtShare, opened: Secret | undefined): Sec
   return undefined
 }
 
-/** The info string under which one slot's share is sealed (DESIGN.md section 6). */
+/** The info string under which one slot's share is sealed. */
 export function shareInfo(context: Uint8Array, slot: number): Uint8Array {
   return concat(utf8('ostraka/1/share\0'), uint16(requireSlot(slot)), context)
 }

@@ -5,7 +5,7 @@ import { concat, equalBytes, fromHex, OstrakaError, type RecordStore, toHex, utf
 import type { Counters } from './counters.ts'
 import type { Logger } from './logger.ts'
 
-/** DESIGN.md section 8. */
+/** Well below what kad-dht carries in one message. */
 export const MAX_RECORD_BYTES: number = 64 * 1024
 const NAMESPACE = 'ost'
 const KEY_PREFIX = utf8(`/${NAMESPACE}/`)

@@ -2,7 +2,7 @@ import { OstrakaError } from '../base/index.ts'
 import type { GroupName } from '../crypto/index.ts'
 import type { KeyKind, Operation } from '../wire/index.ts'
 
-/** DESIGN section 6: each kind is a suite over one prime-order group with one operation. */
+/** Each kind is a suite over one prime-order group with one operation. */
 export interface KindSuite {
   readonly group: GroupName
   readonly operation: Operation

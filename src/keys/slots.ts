@@ -3,7 +3,7 @@ import { sha256 } from '../crypto/index.ts'
 import type { Member } from '../wire/index.ts'
 import type { RecipientSlot } from './records.ts'
 
-/** DESIGN section 9: nobody carries more than max(1, t-2) slots, so that no two nodes together reach the threshold. */
+/** Nobody carries more than max(1, t-2) slots: one host's secrets stay well below the threshold. */
 export function mostSlotsPerNode(threshold: number): number {
   return Math.max(1, threshold - 2)
 }
@@ -38,7 +38,7 @@ export function slotsOf<S extends { readonly peerId: PeerId }>(slots: readonly S
   return slots.filter(slot => slot.peerId === peerId)
 }
 
-/** How many slots must have acknowledged before a version may serve without the rest (DESIGN section 6). */
+/** How many slots must have acknowledged before a version may serve without the rest. */
 export function slotsNeeded(threshold: number, slots: number): number {
   return threshold + Math.ceil((slots - threshold) / 2)
 }

@@ -79,7 +79,7 @@ export interface NodeOptions {
   readonly storageKey: Secret
   /** Name and version for the beacons. */
   readonly software: string
-  /** How often a beacon is published and peers are pinged; DESIGN section 7 says 5 s. */
+  /** How often a beacon is published and peers are pinged; 5 s where epochs are not shorter. */
   readonly beaconIntervalMs: number
 }
 

@@ -352,7 +352,7 @@ class Simulation {
     return {
       durableKeys: prefix => host.disk.durableKeys(prefix),
       unsyncedKeys: prefix => host.disk.unsyncedKeys(prefix),
-      isMaking: name => host.port?.key(name)?.version === 0,
+      isMaking: name => host.port?.key(name)?.state === 'creating',
     }
   }
 

@@ -16,7 +16,7 @@ export const RETURN_ABOVE = 600
 /** So many settlements in a row suspend a member, or bring it back. */
 export const PATIENCE = 3
 
-/** Fewer validators survive no failure (DESIGN section 5). */
+/** Fewer validators survive no failure. */
 const FEWEST_ACTIVE = 4
 
 /** How many of `members` may lie or be dead. */

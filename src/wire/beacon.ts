@@ -27,7 +27,7 @@ export const COORDINATE_DIMENSIONS = 3
 /** No round trip that counts is longer than this. */
 const MAX_COORDINATE_US = 10_000_000
 
-/** What a node says of itself every interval (DESIGN section 7). The signer is the node. */
+/** What a node says of itself every interval. The signer is the node. */
 export interface Beacon {
   /** Strictly increasing for one node, over restarts too (it starts at the clock). */
   readonly sequence: number

@@ -91,7 +91,7 @@ export interface VoteMessage {
 /** Fits one transport frame with room for its envelope. */
 export const MAX_BLOCK_BYTES: number = 960 * 1024
 
-/** DESIGN section 1: at most 16 validators; the slack lets a later protocol raise it. */
+/** At most 16 validators; the slack lets a later protocol raise it. */
 export const MAX_VALIDATORS = 64
 
 /** Rounds beyond this are no honest network's; bounds what a liar can make others remember. */

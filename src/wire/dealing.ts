@@ -34,7 +34,7 @@ export const sealedShareSchema: Schema<SealedShare> = struct<SealedShare>({
   sealed: bytesUpTo(160),
 })
 
-/** DESIGN section 8's cap for every DHT record. */
+/** The cap for every DHT record. */
 export const MAX_RECORD_BYTES: number = 64 * 1024
 
 export const sealedDealingCodec: Codec<Signed<SealedDealing>> = signedCodec(

@@ -48,7 +48,7 @@ describe('OpenAPI document', () => {
     assert.equal(document.openapi, '3.1.0')
   })
 
-  it('has what INTERFACES.md promises', () => {
+  it('has every path that outside programs rely on', () => {
     for (const [method, path] of [
       ['get', '/health'],
       ['get', '/metrics'],

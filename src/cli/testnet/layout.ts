@@ -12,7 +12,7 @@ import { placeOf } from './places.ts'
 import { type TestnetNode, type TestnetState, writeState } from './state.ts'
 
 /**
- * INTERFACES: testnets use 3 s epochs. The waits suit processes that share one machine's few and busy cores: a
+ * Testnets use 3 s epochs. The waits suit processes that share one machine's few and busy cores: a
  * healthy ceremony ends as soon as all have acknowledged, so only one with a dead holder waits for its deadlines.
  */
 const TIMING: Timing = {

@@ -5,7 +5,7 @@ import { OstrakaError } from '../../base/index.ts'
 /** The testnet that client commands fall back on. */
 export const DEFAULT_DIR = '.testnet'
 
-/** INTERFACES: the first node's HTTP interface, where it is free. */
+/** The first node's HTTP interface, where it is free. */
 export const FIRST_API_PORT = 7801
 
 export interface TestnetNode {
@@ -111,7 +111,7 @@ export function liveNodes(dir: string = DEFAULT_DIR): readonly TestnetNode[] {
   return findState(dir)?.nodes.filter(isAlive) ?? []
 }
 
-/** The JSON that INTERFACES.md promises of `testnet up --json`. */
+/** What `testnet up --json` prints: outside programs rely on it. */
 export interface TestnetJson {
   readonly networkId: string
   readonly dir: string

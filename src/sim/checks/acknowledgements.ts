@@ -28,6 +28,8 @@ export class AcknowledgementCheck {
   readonly #machineOf: (peerId: string) => Machine
   /** Key names by the ceremony that makes them. */
   readonly #names = new Map<string, string>()
+  /** A word is weighed when it is given; repeated later, its ceremony may be over and its shares rightly erased. */
+  readonly #weighed = new Set<string>()
 
   /** Hashes of the dealings' records that anyone has told, by ceremony. */
   readonly #records = new Map<string, Set<string>>()
@@ -67,6 +69,7 @@ export class AcknowledgementCheck {
     const name = this.#names.get(toHex(value.ceremony))
     // once the version is active, the shares of single dealings have made way for their sum
     const isOpen = name !== undefined && machine.isMaking(name)
+<<<<<<< HEAD
     const prefixes = [...(this.#records.get(toHex(value.ceremony)) ?? [])].map(
       hash => `keys/subshare/${hash}/`,
     )
@@ -75,6 +78,16 @@ export class AcknowledgementCheck {
     if (!isUnsynced && !(isOpen && durable < value.dealings.length)) return
     const words = `${from} vouched for ${value.dealings.length} dealings of ${name} with ${durable} synced`
     this.#findings.add('acknowledged is durable', words)
+=======
+    for (const dealer of value.dealers) {
+      const prefix = `keys/subshare/${toHex(value.ceremony)}/${toHex(dealer)}/`
+      if (this.#weighed.has(`${from} ${prefix}`)) continue
+      this.#weighed.add(`${from} ${prefix}`)
+      const isLacking = isOpen && machine.durableKeys(prefix).length === 0
+      if (!isLacking && machine.unsyncedKeys(prefix).length === 0) continue
+      this.#findings.add('acknowledged is durable', `${from} vouched for ${prefix} before it was synced`)
+    }
+>>>>>>> main
   }
 }
 
