@@ -65,11 +65,13 @@ export class AcknowledgementCheck {
 
   #look(from: string, { value, signer }: SignedTransaction): void {
     if (value.type !== 'acknowledge' || peerIdOf(signer) !== from) return
+    const word = `${from} ${toHex(value.ceremony)} ${value.dealings.join()}`
+    if (this.#weighed.has(word)) return
+    this.#weighed.add(word)
     const machine = this.#machineOf(from)
     const name = this.#names.get(toHex(value.ceremony))
     // once the version is active, the shares of single dealings have made way for their sum
     const isOpen = name !== undefined && machine.isMaking(name)
-<<<<<<< HEAD
     const prefixes = [...(this.#records.get(toHex(value.ceremony)) ?? [])].map(
       hash => `keys/subshare/${hash}/`,
     )
@@ -78,16 +80,6 @@ export class AcknowledgementCheck {
     if (!isUnsynced && !(isOpen && durable < value.dealings.length)) return
     const words = `${from} vouched for ${value.dealings.length} dealings of ${name} with ${durable} synced`
     this.#findings.add('acknowledged is durable', words)
-=======
-    for (const dealer of value.dealers) {
-      const prefix = `keys/subshare/${toHex(value.ceremony)}/${toHex(dealer)}/`
-      if (this.#weighed.has(`${from} ${prefix}`)) continue
-      this.#weighed.add(`${from} ${prefix}`)
-      const isLacking = isOpen && machine.durableKeys(prefix).length === 0
-      if (!isLacking && machine.unsyncedKeys(prefix).length === 0) continue
-      this.#findings.add('acknowledged is durable', `${from} vouched for ${prefix} before it was synced`)
-    }
->>>>>>> main
   }
 }
 
