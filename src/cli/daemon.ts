@@ -31,8 +31,11 @@ export interface Daemon {
   stop(): Promise<void>
 }
 
-/** DESIGN section 7: a beacon every 5 s; shorter epochs, as testnets have them, get more frequent ones. */
+/** DESIGN section 7: a beacon every 5 s. */
 const BEACON_INTERVAL_MS = 5000
+
+/** Short epochs, as testnets have them, get more frequent ones: a report needs as many to say anything of an epoch. */
+const BEACONS_PER_EPOCH = 4
 
 /** Starts one node with its HTTP interface. Errors: `not_found`, `wrong_passphrase`, `conflict`, `storage_corrupt`. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
@@ -109,7 +112,7 @@ async function startCore(
       sealingKeys: secrets.sealingKeys,
       storageKey: secrets.storageKey,
       software: SOFTWARE,
-      beaconIntervalMs: Math.min(BEACON_INTERVAL_MS, genesis.timing.epochMs),
+      beaconIntervalMs: Math.min(BEACON_INTERVAL_MS, genesis.timing.epochMs / BEACONS_PER_EPOCH),
       ports: io,
       logger,
       measureLoad: measureLoad(),
