@@ -3,6 +3,7 @@ import { toOstrakaError } from '../base/index.ts'
 import { registerAudit } from './commands/audit.ts'
 import { registerFiles } from './commands/files.ts'
 import { registerKeys } from './commands/keys.ts'
+import { registerMembers } from './commands/members.ts'
 import { registerNetwork } from './commands/network.ts'
 import { registerNode } from './commands/node.ts'
 import { registerObservation } from './commands/observation.ts'
@@ -32,6 +33,7 @@ export function createProgram(): Command {
   registerTestnet(program)
   registerNetwork(program)
   registerNode(program)
+  registerMembers(program)
   registerKeys(program)
   registerPolicy(program)
   registerOperations(program)

@@ -20,7 +20,7 @@ const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
 /** Five real daemon processes in a temporary directory, on free ports; they end with this process. */
 export class Testnet {
-  readonly state: TestnetState
+  state: TestnetState
   readonly #clients: Client[] = []
 
   private constructor(state: TestnetState) {
@@ -53,6 +53,11 @@ export class Testnet {
 
   token(name: string): string {
     return readFileSync(this.node(name).tokenFile, 'utf8').trim()
+  }
+
+  /** Takes up nodes that were added. */
+  refresh(): void {
+    this.state = readState(this.state.dir)
   }
 
   /** Where a test may put its files. */

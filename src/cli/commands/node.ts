@@ -25,6 +25,22 @@ interface RunOptions {
   readonly json?: boolean
 }
 
+interface JoinOptions extends Omit<InitOptions, 'region' | 'lat' | 'lon'> {
+  readonly invite: string
+  readonly region?: string
+  readonly lat?: number
+  readonly lon?: number
+  readonly announce?: readonly string[]
+  readonly api?: readonly string[]
+}
+
+interface LeaveOptions {
+  readonly dir: string
+  readonly api: string
+  readonly passphraseFile?: string
+  readonly json?: boolean
+}
+
 const PASSPHRASE = 'a file with the keystore’s passphrase; else OSTRAKA_PASSPHRASE or a prompt'
 const DEFAULT_LISTEN = '/ip4/0.0.0.0/tcp/7800'
 
@@ -73,6 +89,90 @@ export function registerNode(program: Command): void {
       ]),
     )
     .action(runNode)
+  registerJoining(node)
+}
+
+function registerJoining(node: Command): void {
+  node
+    .command('join')
+    .description(
+      'join a network by an operator’s invite: makes the node if there is none, and has it admitted',
+    )
+    .requiredOption('--invite <token>', 'what invite create printed, or a file with it')
+    .requiredOption('--dir <dir>', 'the node’s directory')
+    .option('--region <region>', 'where a new node stands; by default the invite’s region, or local')
+    .option('--lat <degrees>', 'latitude', numberFrom(-90, 90))
+    .option('--lon <degrees>', 'longitude', numberFrom(-180, 180))
+    .option('--announce <multiaddr>', 'where other nodes will reach it; repeatable', collect)
+    .option('--api <url>', 'a member’s HTTP interface; repeatable; by default those in the invite', collect)
+    .option('--passphrase-file <file>', PASSPHRASE)
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      exampleText([
+        'ostraka node join --invite invite.txt --dir /var/lib/ostraka --announce /ip4/10.0.0.6/tcp/7800',
+        'ostraka node run --dir /var/lib/ostraka',
+      ]),
+    )
+    .action(joinNetwork)
+  node
+    .command('leave')
+    .description('leave the network for good; the node’s shares are made anew elsewhere')
+    .requiredOption('--dir <dir>', 'the node’s directory')
+    .requiredOption('--api <url>', 'a member’s HTTP interface, such as its own')
+    .option('--passphrase-file <file>', PASSPHRASE)
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      exampleText(['ostraka node leave --dir /var/lib/ostraka --api http://127.0.0.1:7801']),
+    )
+    .action(leaveNetwork)
+}
+
+async function joinNetwork(options: JoinOptions): Promise<void> {
+  const { existsSync } = await import('node:fs')
+  const { readPassphrase, SystemRng } = await import('../../io/index.ts')
+  const { readMember } = await import('../genesis-file.ts')
+  const { joinTransaction, prepareJoin, readInvite, submitJoin } = await import('../invites.ts')
+  const { initNode: init, nodeFiles, openNode } = await import('../node-directory.ts')
+  const token = readInvite(options.invite)
+  const passphrase = await readPassphrase(passphraseSources(options.passphraseFile, 'Passphrase: '))
+  const files = nodeFiles(options.dir)
+  if (!existsSync(files.keystore)) {
+    const { region = token.invite.value.region ?? 'local', lat = 0, lon = 0 } = options
+    const location = { region, latitude: lat, longitude: lon }
+    await init(options.dir, passphrase, location, new SystemRng())
+  }
+  const { identity, identitySeed, storageKey } = await openNode(options.dir, passphrase)
+  for (const secret of [passphrase, identitySeed, storageKey]) secret.wipe()
+  prepareJoin(options.dir, token)
+  const member = readMember(files.member)
+  const join = joinTransaction(token, identity, member, options.announce ?? [])
+  const { height } = await submitJoin(options.api ?? token.apis, join)
+  print({ peerId: member.peerId, dir: options.dir, height }, options.json, () => [
+    `${member.peerId} is admitted as of height ${height}: now run ostraka node run --dir ${options.dir}`,
+  ])
+}
+
+async function leaveNetwork(options: LeaveOptions): Promise<void> {
+  const { connect } = await import('../../api/index.ts')
+  const { peerIdOf } = await import('../../base/index.ts')
+  const { readPassphrase } = await import('../../io/index.ts')
+  const { readGenesis } = await import('../genesis-file.ts')
+  const { signIn } = await import('../invites.ts')
+  const { nodeFiles, openNode } = await import('../node-directory.ts')
+  const passphrase = await readPassphrase(passphraseSources(options.passphraseFile, 'Passphrase: '))
+  const { identity, identitySeed, storageKey } = await openNode(options.dir, passphrase)
+  for (const secret of [passphrase, identitySeed, storageKey]) secret.wipe()
+  const peerId = peerIdOf(identity.publicKey)
+  const leave = signIn(readGenesis(nodeFiles(options.dir).genesis), identity, { type: 'leave' })
+  const client = connect({ api: options.api })
+  try {
+    const decision = await client.removeMember(peerId, leave)
+    print(decision, options.json, () => [`${peerId} has left as of height ${decision.height}`])
+  } finally {
+    client.close()
+  }
 }
 
 async function initNode(options: InitOptions): Promise<void> {

@@ -28,13 +28,6 @@ export function registerObservation(program: Command): void {
     .action(async (options: ClientOptions) => {
       print(await withClient(options, client => client.trust()), options.json, trustLines)
     })
-  const member = program.command('member').description('the members of the network')
-  clientCommand(member, 'list', ['ostraka member list --json'])
-    .description('list the members')
-    .action(async (options: ClientOptions) => {
-      const { members } = await withClient(options, client => client.status())
-      print({ members }, options.json, () => memberLines(members))
-    })
   clientCommand(program, 'log', ['ostraka log --from 1', 'ostraka log --follow --json'])
     .description('control-log blocks; with --json one object a line, with certificates')
     .option('--from <height>', 'the first block', integerFrom(1, Number.MAX_SAFE_INTEGER), 1)

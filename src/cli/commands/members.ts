@@ -1,0 +1,112 @@
+import type { Command } from 'commander'
+import type { MembershipJson } from '../../api/index.ts'
+import { type ClientOptions, clientCommand, withClient } from '../connection.ts'
+import { collect, durationMs } from '../options.ts'
+import { print, tableLines } from '../output.ts'
+import { DEFAULT_DIR, findState } from '../testnet/state.ts'
+
+interface InviteOptions extends ClientOptions {
+  readonly operatorFile?: string
+  readonly ttl: number
+  readonly peer?: readonly string[]
+  readonly for?: string
+  readonly region?: string
+}
+
+interface RemoveOptions extends ClientOptions {
+  readonly operatorFile?: readonly string[]
+}
+
+const HOUR_MS = 3_600_000
+const OPERATOR = 'an operator’s principal file; by default the testnet’s'
+
+/** Who may join, who belongs, who must go. */
+export function registerMembers(program: Command): void {
+  const invite = program.command('invite').description('invites: how a node comes into the network')
+  clientCommand(invite, 'create', [
+    'ostraka invite create',
+    'ostraka invite create --operator-file operator.json --ttl 1h --peer /ip4/10.0.0.2/tcp/7800/p2p/12D3KooW…',
+    'ostraka node join --dir /var/lib/ostraka --invite "$(ostraka invite create --region eu-west)"',
+  ])
+    .description('print a single-use invite that one node can join with')
+    .option('--operator-file <file>', OPERATOR)
+    .option('--ttl <duration>', 'how long it is valid: 15m, 1h, 7d', durationMs, HOUR_MS)
+    .option(
+      '--peer <multiaddr>',
+      'a member’s address with its /p2p/ id; repeatable; by default those of the daemon that is asked',
+      collect,
+    )
+    .option('--for <peerId>', 'only for this node')
+    .option('--region <region>', 'only for a node that says it stands there')
+    .action(createInvite)
+  const member = program.command('member').description('the members of the network')
+  clientCommand(member, 'list', ['ostraka member list', 'ostraka member list --json'])
+    .description('every member that there is or was')
+    .action(async (options: ClientOptions) => {
+      const members = await withClient(options, client => client.members())
+      print({ members }, options.json, () => memberLines(members))
+    })
+  clientCommand(member, 'remove <peerId>', [
+    'ostraka member remove 12D3KooW…',
+    'ostraka member remove 12D3KooW… --operator-file alice.json --operator-file bob.json',
+  ])
+    .description('take a node out for good; its shares are made anew elsewhere')
+    .option('--operator-file <file>', `${OPERATOR}; repeatable, as many as the genesis asks for`, collect)
+    .action(removeMember)
+}
+
+async function createInvite(options: InviteOptions): Promise<void> {
+  const { readPrincipal } = await import('../../api/index.ts')
+  const { SystemRng } = await import('../../io/index.ts')
+  const { makeInvite } = await import('../invites.ts')
+  const [operator] = await operatorFiles(options.operatorFile === undefined ? [] : [options.operatorFile])
+  const expiresMs = Date.now() + options.ttl
+  const token = await withClient(options, async client => {
+    const { genesis, addresses } = await client.genesis()
+    const request = {
+      operator: readPrincipal(operator),
+      genesis,
+      peers: options.peer ?? addresses,
+      apis: [client.api],
+      expiresMs,
+      ...(options.for === undefined ? {} : { peerId: options.for }),
+      ...(options.region === undefined ? {} : { region: options.region }),
+    }
+    return makeInvite(request, new SystemRng())
+  })
+  print({ invite: token, expires: new Date(expiresMs).toISOString() }, options.json, () => [token])
+}
+
+async function removeMember(peerId: string, options: RemoveOptions): Promise<void> {
+  const { readPrincipal } = await import('../../api/index.ts')
+  const { signRemoval } = await import('../invites.ts')
+  const [first, ...others] = await operatorFiles(options.operatorFile ?? [])
+  const decision = await withClient(options, async client => {
+    const { genesis } = await client.genesis()
+    const removal = signRemoval(genesis, [readPrincipal(first), ...others.map(readPrincipal)], peerId)
+    return client.removeMember(peerId, removal)
+  })
+  print(decision, options.json, () => [`${peerId} is removed as of height ${decision.height}`])
+}
+
+/** Errors: `not_found` without a file and without a testnet here. */
+async function operatorFiles(named: readonly string[]): Promise<readonly [string, ...string[]]> {
+  const { OstrakaError } = await import('../../base/index.ts')
+  const [first = findState(DEFAULT_DIR)?.operator, ...others] = named
+  if (first === undefined) throw new OstrakaError('not_found', 'no operator: give --operator-file')
+  return [first, ...others]
+}
+
+function memberLines(members: readonly MembershipJson[]): readonly string[] {
+  return tableLines(
+    ['MEMBER', 'REGION', 'STATE', 'VOTES', 'TRUST', 'SINCE HEIGHT'],
+    members.map(each => [
+      each.peerId,
+      each.region,
+      each.state,
+      each.isValidator ? 'yes' : 'no',
+      each.trust,
+      each.joinedHeight,
+    ]),
+  )
+}
