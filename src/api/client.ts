@@ -34,6 +34,8 @@ export interface ConnectOptions {
   readonly token?: string
   /** Signs every request itself instead: works with any daemon of the network. */
   readonly principal?: SigningKey
+  /** How long an answer may take; two minutes unless told, which suits ceremonies. A late one ends its connection. */
+  readonly timeoutMs?: number
 }
 
 export interface NewKey {
@@ -128,7 +130,7 @@ export interface Client {
 }
 
 export function connect(options: ConnectOptions): Client {
-  return new HttpClient(options, createHttp(options.api))
+  return new HttpClient(options, createHttp(options.api, options.timeoutMs))
 }
 
 const systemRng: Rng = { bytes: length => new Uint8Array(randomBytes(length)) }

@@ -31,7 +31,7 @@ export interface Http {
 const DEFAULT_TIMEOUT_MS = 120_000
 
 /** Pooled connections to one daemon. node:http costs a fraction of fetch's CPU per request. */
-export function createHttp(api: string): Http {
+export function createHttp(api: string, usualTimeoutMs: number = DEFAULT_TIMEOUT_MS): Http {
   let base: URL
   try {
     base = new URL(api)
@@ -43,7 +43,7 @@ export function createHttp(api: string): Http {
   const agent = isTls ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true })
   const prefix = base.pathname.replace(/\/$/, '')
   return {
-    send: ({ method, path, headers = {}, body, timeoutMs = DEFAULT_TIMEOUT_MS }) => {
+    send: ({ method, path, headers = {}, body, timeoutMs = usualTimeoutMs }) => {
       const options: RequestOptions = {
         agent,
         method,
