@@ -12,7 +12,7 @@ import {
   transactionListCodec,
   type Vote,
 } from '../wire/index.ts'
-import { verifyCertificate } from './certificates.ts'
+import { honestMinority, verifyCertificate } from './certificates.ts'
 import { blockIdOf, certificateHashOf, transactionIdOf } from './ids.ts'
 import { type LedgerState, proposerOf } from './ledger.ts'
 import type { Validator } from './rotation.ts'
@@ -111,6 +111,35 @@ export function checkCertifiedHeader(
     throw new OstrakaError('bad_certificate', 'certifies another block', { height: header.height })
   }
   verifyCertificate(networkId, validators, certificate)
+}
+
+/**
+ * Whether enough of the validators that this node knows have precommitted a header's block that one of them is honest.
+ * It says that no outsider made the header up, not that it was decided: that takes a quorum of the set that voted.
+ * Errors: `bad_certificate`.
+ */
+export function checkVouchedFor(
+  networkId: Uint8Array,
+  known: readonly Validator[],
+  { header, certificate }: CertifiedHeader,
+): void {
+  const { height, round, blockId, signatures } = certificate
+  if (height !== header.height || !equalBytes(blockId, blockIdOf(header))) {
+    throw new OstrakaError('bad_certificate', 'certifies another block', { height: header.height })
+  }
+  const needed = honestMinority(known.length)
+  const vouchers = new Set<Validator>()
+  for (const { signer, signature } of signatures) {
+    if (vouchers.size === needed) break
+    const validator = known.find(({ publicKey }) => equalBytes(publicKey, signer))
+    if (validator === undefined) continue
+    if (verifySigned('precommit', networkId, { value: { height, round, blockId }, signer, signature })) {
+      vouchers.add(validator)
+    }
+  }
+  if (vouchers.size < needed) {
+    throw new OstrakaError('bad_certificate', 'too few known validators vouch for it', { height, needed })
+  }
 }
 
 /**

@@ -15,7 +15,7 @@ import {
   type PeerRequest,
   type SnapshotAnswer,
 } from '../wire/index.ts'
-import { checkCertified, checkCertifiedHeader } from './blocks.ts'
+import { checkCertified, checkCertifiedHeader, checkVouchedFor } from './blocks.ts'
 import { commit, want } from './commit.ts'
 import { blockIdOf } from './ids.ts'
 import { openState } from './ledger.ts'
@@ -175,7 +175,7 @@ function askHeaders(run: Run, sync: Snapshotting): void {
   run.log.sync = { ...sync, stage: 'headers', token: ask(run, sync.peer, { type: 'headers', from, limit }) }
 }
 
-/** Verifies the chain of headers up to the one after the snapshot, whose state root is the snapshot's. */
+/** Follows the chain of headers up to the one after the snapshot, whose state root is the snapshot's. */
 function takeHeaders(run: Run, sync: Snapshotting, headers: readonly CertifiedHeader[]): void {
   const { ledger } = run.log
   if (headers.length === 0) throw new OstrakaError('not_found', 'has no headers, though it says so')
@@ -189,8 +189,7 @@ function takeHeaders(run: Run, sync: Snapshotting, headers: readonly CertifiedHe
     if (header.height !== height || !equalBytes(header.previous, previous)) {
       throw new OstrakaError('bad_block', 'its headers are not a chain', { height })
     }
-    // the voters are those that this node knows: a set that changed meanwhile needs a proof that does not exist yet
-    checkCertifiedHeader(ledger.networkId, ledger.validators, certified)
+    checkVouchedFor(ledger.networkId, ledger.validators, certified)
     writes.push({ key: headerKey(height), value: certifiedHeaderCodec.encode(certified) })
     if (height === sync.height) tip = certified
     last = certified
@@ -215,9 +214,14 @@ function proceed(run: Run, sync: Snapshotting): void {
   if (!equalBytes(records.root(), last!.header.stateRoot)) {
     throw new OstrakaError('bad_block', 'its snapshot is not the certified state', { height })
   }
+  const { genesis, networkId } = log.ledger
+  const state = openState(genesis, networkId, records)
+  // the set that votes may have changed under the snapshot: the state, whose root the last header carries, names it, and
+  // a quorum of it has decided that header (skipping verification, as Tendermint's light clients do it)
+  checkCertifiedHeader(networkId, state.validators, last!)
+  checkCertifiedHeader(networkId, state.previousValidators, tip!)
   log.sync = null
   log.behindSinceMs = null
-  const { genesis, networkId } = log.ledger
-  restore(run, openState(genesis, networkId, records), tip!, parts)
+  restore(run, state, tip!, parts)
   keepUp(run)
 }

@@ -76,6 +76,22 @@ describe('a node that lags', () => {
     network.runUntil(() => isLevel(network, network.nodes[1]!), 5000, 'level')
   })
 
+  it('takes a snapshot over a change of who votes, its own suspension among them', () => {
+    const { network, late } = withLaggard(3, { nodes: 5, limits: { snapshotInterval: 10 } })
+    const token = `suspend.${late.peerId}`
+    const [first] = network.nodes
+    network.submit(first!, token, signed(network.genesis, createKey(token)))
+    network.runUntil(() => first!.outcomes.has(token), 5000, 'inclusion')
+    assert.equal(network.view(first!).validators.length, 4)
+    // three of the four that still vote are a quorum of them, though none of the five that the late node knows
+    network.stop(network.nodes[1]!)
+    makeBlocks(network, 25, 'more')
+    network.start(late)
+    network.runUntil(() => isLevel(network, late), 5000, 'level')
+    assert.equal(late.restored.length, 1)
+    assert.equal(rootOf(network, late), rootOf(network, first!))
+  })
+
   it('keeps its own old blocks and snapshot until a newer snapshot is whole', () => {
     const { network, late } = withLaggard(3, { limits: { snapshotInterval: 10 } })
     network.start(late)

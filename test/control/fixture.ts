@@ -1,5 +1,5 @@
 import { OstrakaError, peerIdOf, Secret, SeededRng, utf8 } from '../../src/base/index.ts'
-import { networkIdOf, type Reducer } from '../../src/control/index.ts'
+import { type MemberRecord, memberPath, networkIdOf, type Reducer } from '../../src/control/index.ts'
 import { cryptoReady, SigningKey, sha256, signValue } from '../../src/crypto/index.ts'
 import type { CreateKey, Genesis, SignedTransaction, Timing, Transaction } from '../../src/wire/index.ts'
 
@@ -68,7 +68,7 @@ export function signed(
   return signValue(key, 'transaction', networkIdOf(genesis), transaction)
 }
 
-/** Keys are records that can be made once; names that begin with `bad` write and then fail. */
+/** Keys are records that can be made once; names that begin with `bad` write and then fail, with `suspend.` take a vote. */
 export const testReducer: Reducer = {
   transactions: {
     'create-key': (ledger, transaction, context) => {
@@ -76,6 +76,10 @@ export const testReducer: Reducer = {
       if (ledger.get(path) !== undefined) throw new OstrakaError('name_taken', 'the name is taken')
       ledger.put(path, { owner: context.signer, height: context.height })
       if (transaction.name.startsWith('bad')) throw new OstrakaError('forbidden', 'refused after a write')
+      if (transaction.name.startsWith('suspend.')) {
+        const member = memberPath(transaction.name.slice('suspend.'.length))
+        ledger.put(member, { ...ledger.get<MemberRecord>(member)!, state: 'suspended' })
+      }
       if (transaction.name.startsWith('later')) ledger.wakeAt(context.timeMs + 3000, transaction.name)
     },
     'report-evidence': (ledger, transaction) => {
