@@ -1,6 +1,13 @@
-import { fromBase64, OstrakaError, type Rng } from '../base/index.ts'
-import { blind, cryptoReady, finalize, ristretto255, verifyBlindedEvaluation } from '../crypto/index.ts'
-import type { KeyJson, ProofJson } from './json.ts'
+import { fromBase64, isOstrakaError, OstrakaError, type Rng } from '../base/index.ts'
+import {
+  blind,
+  cryptoReady,
+  type Element,
+  finalize,
+  ristretto255,
+  verifyBlindedEvaluation,
+} from '../crypto/index.ts'
+import type { KeyJson, ProofJson, VersionJson } from './json.ts'
 
 interface Evaluation {
   readonly version: number
@@ -11,6 +18,12 @@ interface Evaluation {
 export interface BlindEvaluator {
   key(): Promise<KeyJson>
   evaluate(blinded: readonly Uint8Array[]): Promise<Evaluation>
+}
+
+function versionOf(key: KeyJson, version: number): VersionJson {
+  const found = key.versions.find(other => other.version === version)
+  if (found !== undefined) return found
+  throw new OstrakaError('unknown_version', 'the key has no such version', { version })
 }
 
 /**
@@ -28,17 +41,25 @@ export async function deriveBlinded(
   const blinded = inputs.map(input => blind(ristretto255, input, rng))
   const elements = blinded.map(({ element }) => element)
   const { version, proofs = [] } = await network.evaluate(elements.map(element => element.bytes))
-  const found = key.versions.find(other => other.version === version)
-  if (found === undefined) {
-    throw new OstrakaError('unknown_version', 'the key has no such version', { version })
-  }
-  const commitments = found.commitments.map(text => ristretto255.decode(fromBase64(text)))
   const partials = proofs.map(proof => ({
     slot: proof.slot,
     elements: proof.elements.map(text => ristretto255.decode(fromBase64(text))),
     proof: { challenge: fromBase64(proof.challenge), response: fromBase64(proof.response) },
   }))
-  const evaluated = verifyBlindedEvaluation(ristretto255, commitments, elements, partials)
+  const check = (found: VersionJson): Element[] => {
+    const commitments = found.commitments.map(text => ristretto255.decode(fromBase64(text)))
+    return verifyBlindedEvaluation(ristretto255, commitments, elements, partials)
+  }
+  const before = versionOf(key, version)
+  let evaluated: Element[]
+  try {
+    evaluated = check(before)
+  } catch (error) {
+    // the shares may have been made anew between our reading the key and the holders' answering
+    const after = versionOf(await network.key(), version)
+    if (!isOstrakaError(error, 'bad_partial') || after.generation === before.generation) throw error
+    evaluated = check(after)
+  }
   const outputs = inputs.map((input, index) => {
     const { blind: blinding } = blinded[index]!
     const output = finalize(ristretto255, input, blinding, evaluated[index]!)
