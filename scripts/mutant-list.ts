@@ -26,7 +26,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'src/node/driver.ts',
     find: 'if (writes.length > 0) await this.#write(writes)',
     replace: 'if (writes.length > 0) void this.#write(writes)',
-    specs: SIMULATION,
+    specs: ['test/node/driver.spec.ts'],
   },
   {
     name: 'lock rule: line 29 accepts what contradicts the lock',
