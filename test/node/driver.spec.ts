@@ -1,16 +1,80 @@
 import assert from 'node:assert/strict'
 import { peerIdOf, Secret, SeededRng, type Write } from '../../src/base/index.ts'
 import { cryptoReady, generateSealingKey, SigningKey } from '../../src/crypto/index.ts'
-import { startNode } from '../../src/node/index.ts'
-import type { Genesis } from '../../src/wire/index.ts'
-import { peerMessageCodec } from '../../src/wire/index.ts'
+import { type RunningNode, type StartOptions, startNode } from '../../src/node/index.ts'
+import { type Genesis, peerMessageCodec } from '../../src/wire/index.ts'
 
 await cryptoReady
 
 const START_MS = 1_000_000
 
-/** One of two members, on ports that the test holds in its hands: time moves when `at` is set and timers are run. */
-async function member() {
+/** What the test holds in its hands: time, the disk's answers, and a count of what has left. */
+class World {
+  nowMs: number = START_MS
+  tasks: { atMs: number; task: () => void }[] = []
+  votes: number = 0
+  walWrites: number = 0
+  letThrough: (() => void)[] = []
+
+  write(batch: readonly Write[]): Promise<void> {
+    return new Promise(resolve => {
+      if (!batch.some(({ key }) => key.startsWith('log/wal/'))) resolve()
+      else {
+        this.walWrites++
+        this.letThrough.push(resolve)
+      }
+    })
+  }
+
+  send(frame: Uint8Array): void {
+    const { type } = peerMessageCodec.decode(frame)
+    if (type === 'vote' || type === 'proposal') this.votes++
+  }
+
+  schedule(delayMs: number, task: () => void): () => void {
+    const entry = { atMs: this.nowMs + delayMs, task }
+    this.tasks.push(entry)
+    return () => {
+      this.tasks = this.tasks.filter(other => other !== entry)
+    }
+  }
+
+  async run(untilMs: number): Promise<void> {
+    while (this.nowMs < untilMs) {
+      this.nowMs += 10
+      const due = this.tasks.filter(({ atMs }) => atMs <= this.nowMs)
+      this.tasks = this.tasks.filter(({ atMs }) => atMs > this.nowMs)
+      for (const { task } of due) task()
+      await turn()
+    }
+  }
+}
+
+const turn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
+
+function portsOf(world: World, rng: SeededRng): StartOptions['ports'] {
+  return {
+    rng,
+    clock: { nowMs: () => world.nowMs, schedule: (delayMs, task) => world.schedule(delayMs, task) },
+    store: {
+      get: async () => undefined,
+      scan: async () => [],
+      write: batch => world.write(batch),
+      close: async () => {},
+    },
+    transport: {
+      start: async () => {},
+      send: (_to, frame) => world.send(frame),
+      request: () => Promise.reject(new Error('nobody answers')),
+      stop: async () => {},
+    },
+    gossip: { subscribe() {}, publish() {} },
+    records: { put: async () => {}, get: async () => undefined },
+  }
+}
+
+/** One of two members. */
+async function member(world: World): Promise<RunningNode> {
   const rng = new SeededRng('driver')
   const parts = [0, 1].map(() => ({
     identity: new SigningKey(new Secret(rng.bytes(32))),
@@ -36,26 +100,7 @@ async function member() {
       acknowledgeMs: 1000,
     },
   }
-  const world = {
-    nowMs: START_MS,
-    tasks: [] as { atMs: number; task: () => void }[],
-    votes: 0,
-    walWrites: 0,
-    letThrough: [] as (() => void)[],
-  }
-  const write = (batch: readonly Write[]): Promise<void> =>
-    new Promise(resolve => {
-      if (!batch.some(({ key }) => key.startsWith('log/wal/'))) resolve()
-      else {
-        world.walWrites++
-        world.letThrough.push(resolve)
-      }
-    })
-  const send = (_to: string, frame: Uint8Array): void => {
-    const { type } = peerMessageCodec.decode(frame)
-    if (type === 'vote' || type === 'proposal') world.votes++
-  }
-  const node = await startNode({
+  return startNode({
     genesis,
     ...parts[0]!,
     storageKey: new Secret(rng.bytes(32)),
@@ -63,46 +108,15 @@ async function member() {
     beaconIntervalMs: 250,
     measureLoad: () => ({ cpu: 0, memoryBytes: 0 }),
     logger: { debug() {}, info() {}, warn() {}, error() {} },
-    ports: {
-      rng,
-      clock: {
-        nowMs: () => world.nowMs,
-        schedule(delayMs, task) {
-          const entry = { atMs: world.nowMs + delayMs, task }
-          world.tasks.push(entry)
-          return () => {
-            world.tasks = world.tasks.filter(other => other !== entry)
-          }
-        },
-      },
-      store: { get: async () => undefined, scan: async () => [], write, close: async () => {} },
-      transport: {
-        start: async () => {},
-        send,
-        request: () => Promise.reject(new Error('nobody answers')),
-        stop: async () => {},
-      },
-      gossip: { subscribe() {}, publish() {} },
-      records: { put: async () => {}, get: async () => undefined },
-    },
+    ports: portsOf(world, rng),
   })
-  const turn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
-  const run = async (untilMs: number): Promise<void> => {
-    while (world.nowMs < untilMs) {
-      world.nowMs += 10
-      const due = world.tasks.filter(({ atMs }) => atMs <= world.nowMs)
-      world.tasks = world.tasks.filter(({ atMs }) => atMs > world.nowMs)
-      for (const { task } of due) task()
-      await turn()
-    }
-  }
-  return { node, world, run, turn }
 }
 
 describe('the driver', () => {
   it('lets no vote leave before it is on disk, nor anything that later steps want to send', async () => {
-    const { node, world, run, turn } = await member()
-    await run(START_MS + 3000)
+    const world = new World()
+    const node = await member(world)
+    await world.run(START_MS + 3000)
     assert.equal(world.walWrites, 1, 'a vote waits for the disk')
     assert.equal(world.votes, 0)
     world.letThrough.shift()!()
