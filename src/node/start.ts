@@ -1,9 +1,9 @@
 import { originOf } from '../audit/index.ts'
-import { isOstrakaError, OstrakaError, type PeerId, peerIdOf, type Store } from '../base/index.ts'
+import { type Clock, isOstrakaError, OstrakaError, type PeerId, peerIdOf, type Store } from '../base/index.ts'
 import { blockKey, LOG_PREFIXES, networkIdOf } from '../control/index.ts'
 import { cryptoReady } from '../crypto/index.ts'
-import { gatewayCounters } from '../keys/index.ts'
-import { certifiedBlockCodec, type Load } from '../wire/index.ts'
+import { gatewayCounters, type OperationResult } from '../keys/index.ts'
+import { certifiedBlockCodec, type Load, type OperationRequest, type Signed } from '../wire/index.ts'
 import { openAuditLog, readAuditPage } from './audit-store.ts'
 import { Driver, type Logger, type Ports } from './driver.ts'
 import { trustView } from './observing.ts'
@@ -155,12 +155,48 @@ function portOf(driver: Driver, ports: Ports): NodePort {
       return plan
     },
     putRecord: record => driver.ask(token => ({ type: 'offer', token, record })),
-    operate: request => driver.ask(token => ({ type: 'operate', token, request })),
+    operate: request => operate(driver, clock, request),
     counters: () => ({
       ...gatewayCounters(driver.state.gateway),
       missing_shares: missingShares(driver.state),
     }),
   }
+}
+
+/** A key that another node has just made active is known here a block later: that much is waited for, thrice at most. */
+const LAG_MS = 400
+const LAG_WAITS = 3
+
+async function operate(
+  driver: Driver,
+  clock: Clock,
+  request: Signed<OperationRequest>,
+): Promise<OperationResult> {
+  let first: unknown
+  for (let waits = 0; ; waits++) {
+    try {
+      return await driver.ask<OperationResult>(token => ({ type: 'operate', token, request }))
+    } catch (error) {
+      // a request that got as far as the holders has used its nonce: what they said of it stands
+      if (isOstrakaError(error, 'replayed') && first !== undefined) throw first
+      const isLag = isOstrakaError(error, 'unknown_key') || isOstrakaError(error, 'unknown_version')
+      if (!isLag || waits === LAG_WAITS) throw error
+      first = error
+      await nextBlock(driver, clock)
+    }
+  }
+}
+
+function nextBlock(driver: Driver, clock: Clock): Promise<void> {
+  return new Promise(resolve => {
+    const done = (): void => {
+      cancel()
+      end()
+      resolve()
+    }
+    const cancel = clock.schedule(LAG_MS, done)
+    const end = driver.onBlock(done)
+  })
 }
 
 /** Waits, block by block, until the key's open ceremony has ended. */
