@@ -179,7 +179,7 @@ async function operate(
     } catch (error) {
       // a request that got as far as the holders has used its nonce: what they said of it stands
       if (isOstrakaError(error, 'replayed') && first !== undefined) throw first
-      const isLag = isOstrakaError(error, 'unknown_key') || isOstrakaError(error, 'unknown_version')
+      const isLag = isOstrakaError(error, 'unknown_version')
       if (!isLag || waits === LAG_WAITS) throw error
       first = error
       await nextBlock(driver, clock)
