@@ -7,7 +7,7 @@ import { cryptoReady } from '../src/crypto/index.ts'
 import { mutate } from './fuzz-mutations.ts'
 import { type FuzzTarget, fuzzTargets } from './fuzz-targets.ts'
 
-/** The promise: a million inputs per decoder crash nothing. */
+/** What is promised: a million inputs per decoder crash nothing. */
 const DEFAULT_INPUTS = 1_000_000
 
 export interface FuzzResult {

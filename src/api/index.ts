@@ -3,17 +3,8 @@ import { OstrakaError } from '../base/index.ts'
 import type { ServerOptions } from './server.ts'
 
 export { type Authority, authorityOf } from './auth.ts'
-export {
-  type BlindEvaluated,
-  type Client,
-  type ConnectOptions,
-  connect,
-  type Evaluated,
-  type MembershipDecision,
-  type NewKey,
-  type OperationOptions,
-  type Signatures,
-} from './client.ts'
+export type * from './client.ts'
+export { connect } from './connect.ts'
 export {
   type AuditCheckpointJson,
   type AuditJson,

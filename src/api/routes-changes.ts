@@ -48,7 +48,7 @@ async function changeKey(context: Context, call: Call, change: ChangeKey['change
   return { status: 200, body: keyJson(await context.port.ceremonyEnd(name)) }
 }
 
-const ERRORS = [
+const CEREMONY_ERRORS = [
   'unknown_key',
   'forbidden',
   'conflict',
@@ -58,41 +58,56 @@ const ERRORS = [
   'no_quorum',
 ] as const
 
-const rotate: Route = {
-  method: 'POST',
-  path: '/api/v1/keys/{name}/rotate',
-  id: 'rotateKey',
-  summary: 'Makes a new secret, which is the key’s next version; the old version is archived.',
-  body: schema.object(numbers, Object.keys(numbers)),
-  envelope: 'transaction',
-  answers: { 200: { description: 'The key with its new version.', schema: schema.key } },
-  errors: ERRORS,
-  handle: (context, call) => changeKey(context, call, 'rotate'),
+/** `POST /api/v1/keys/{name}/<verb>`, answered with the key as it then is. */
+function changeRoute(
+  verb: string,
+  route: Pick<Route, 'id' | 'summary' | 'body' | 'errors' | 'handle'>,
+  description: string,
+): Route {
+  return {
+    method: 'POST',
+    path: `/api/v1/keys/{name}/${verb}`,
+    envelope: 'transaction',
+    answers: { 200: { description, schema: schema.key } },
+    ...route,
+  }
 }
 
-const refresh: Route = {
-  method: 'POST',
-  path: '/api/v1/keys/{name}/refresh',
-  id: 'refreshKey',
-  summary: 'Makes new shares of the same secret; the old ones are of no use afterwards.',
-  body: schema.object({}, []),
-  envelope: 'transaction',
-  answers: { 200: { description: 'The key with its next generation of shares.', schema: schema.key } },
-  errors: ERRORS,
-  handle: (context, call) => changeKey(context, call, 'refresh'),
-}
+const rotate = changeRoute(
+  'rotate',
+  {
+    id: 'rotateKey',
+    summary: 'Makes a new secret, which is the key’s next version; the old version is archived.',
+    body: schema.object(numbers, Object.keys(numbers)),
+    errors: CEREMONY_ERRORS,
+    handle: (context, call) => changeKey(context, call, 'rotate'),
+  },
+  'The key with its new version.',
+)
 
-const reshare: Route = {
-  method: 'POST',
-  path: '/api/v1/keys/{name}/reshare',
-  id: 'reshareKey',
-  summary: 'Shares the same secret anew: to another threshold, number of shares, or set of holders.',
-  body: schema.object({ ...numbers, holders: schema.listOf({ type: 'string' }) }, ['holders']),
-  envelope: 'transaction',
-  answers: { 200: { description: 'The key with its new holders.', schema: schema.key } },
-  errors: ERRORS,
-  handle: (context, call) => changeKey(context, call, 'reshare'),
-}
+const refresh = changeRoute(
+  'refresh',
+  {
+    id: 'refreshKey',
+    summary: 'Makes new shares of the same secret; the old ones are of no use afterwards.',
+    body: schema.object({}, []),
+    errors: CEREMONY_ERRORS,
+    handle: (context, call) => changeKey(context, call, 'refresh'),
+  },
+  'The key with its next generation of shares.',
+)
+
+const reshare = changeRoute(
+  'reshare',
+  {
+    id: 'reshareKey',
+    summary: 'Shares the same secret anew: to another threshold, number of shares, or set of holders.',
+    body: schema.object({ ...numbers, holders: schema.listOf({ type: 'string' }) }, ['holders']),
+    errors: CEREMONY_ERRORS,
+    handle: (context, call) => changeKey(context, call, 'reshare'),
+  },
+  'The key with its new holders.',
+)
 
 function retireTransaction(
   { port }: Context,
@@ -117,30 +132,32 @@ async function retire(context: Context, call: Call, state: RetireVersion['state'
   return { status: 200, body: keyJson(requireKey(context.port, name)) }
 }
 
+const RETIRING_ERRORS = ['unknown_key', 'unknown_version', 'forbidden', 'conflict', 'no_quorum'] as const
+
 const version = { type: 'integer', minimum: 1 } as const
 
-const archive: Route = {
-  method: 'POST',
-  path: '/api/v1/keys/{name}/archive',
-  id: 'archiveVersion',
-  summary: 'Takes a version out of service: it still decrypts and derives, until its retention ends.',
-  body: schema.object({ version, retainUntilMs: { type: 'integer', minimum: 1 } }, ['retainUntilMs']),
-  envelope: 'transaction',
-  answers: { 200: { description: 'The key.', schema: schema.key } },
-  errors: ['unknown_key', 'unknown_version', 'forbidden', 'conflict', 'no_quorum'],
-  handle: (context, call) => retire(context, call, 'archived'),
-}
+const archive = changeRoute(
+  'archive',
+  {
+    id: 'archiveVersion',
+    summary: 'Takes a version out of service: it still decrypts and derives, until its retention ends.',
+    body: schema.object({ version, retainUntilMs: { type: 'integer', minimum: 1 } }, ['retainUntilMs']),
+    errors: RETIRING_ERRORS,
+    handle: (context, call) => retire(context, call, 'archived'),
+  },
+  'The key.',
+)
 
-const destroy: Route = {
-  method: 'POST',
-  path: '/api/v1/keys/{name}/destroy',
-  id: 'destroyVersion',
-  summary: 'Destroys a version for good: its holders erase their shares, and no backup brings them back.',
-  body: schema.object({ version }, []),
-  envelope: 'transaction',
-  answers: { 200: { description: 'The key.', schema: schema.key } },
-  errors: ['unknown_key', 'unknown_version', 'forbidden', 'conflict', 'no_quorum'],
-  handle: (context, call) => retire(context, call, 'destroyed'),
-}
+const destroy = changeRoute(
+  'destroy',
+  {
+    id: 'destroyVersion',
+    summary: 'Destroys a version for good: its holders erase their shares, and no backup brings them back.',
+    body: schema.object({ version }, []),
+    errors: RETIRING_ERRORS,
+    handle: (context, call) => retire(context, call, 'destroyed'),
+  },
+  'The key.',
+)
 
 export const changeRoutes: readonly Route[] = [rotate, refresh, reshare, archive, destroy]

@@ -19,7 +19,7 @@ import type {
   Token,
   Transaction,
 } from '../wire/index.ts'
-import type { AuditEffect } from './step.ts'
+import type { AuditEffect } from './events.ts'
 
 /** What the node must remember to say what became of a client's wish. */
 export interface Auditing {

@@ -26,9 +26,10 @@ import {
   type Token,
 } from '../wire/index.ts'
 import { AuditLane } from './audit-lane.ts'
+import type { NodeEffect, NodeEvent } from './events.ts'
 import { judgePlan } from './planning.ts'
 import { memberOf, type NodeState } from './state.ts'
-import { type NodeEffect, type NodeEvent, stepNode } from './step.ts'
+import { stepNode } from './step.ts'
 
 /** The world, as a node sees it: the real one in a daemon, the simulated one in tests. */
 export interface Ports {

@@ -1,4 +1,3 @@
-import type { Appended } from '../audit/index.ts'
 import { OstrakaError, type Outcome, type PeerId, type Rng, toOstrakaError } from '../base/index.ts'
 import { type LogEffect, type LogEvent, stepLog } from '../control/index.ts'
 import { signValue } from '../crypto/index.ts'
@@ -16,82 +15,21 @@ import {
 } from '../keys/index.ts'
 import { makeBeacon, noteAnswer, noteRoundTrip } from '../trust/index.ts'
 import type {
-  CertifiedBlock,
   CommonEvent,
-  Effect,
   Load,
-  OperationRequest,
   PeerAnswer,
   PeerRequest,
   ReplyEffect,
   RequestEffect,
-  Signed,
-  SignedTransaction,
   Step,
   SubmitEffect,
   Token,
 } from '../wire/index.ts'
 import { type CheckpointStep, onLedger, onWritten, Scribe } from './auditing.ts'
+import type { NodeEffect, NodeEvent, ResolveEffect } from './events.ts'
 import { observeBeat, observeRoundTrip } from './observing.ts'
 import { planToPublish } from './planning.ts'
 import { beaconBody, type NodeState, reading } from './state.ts'
-
-export type NodeEvent =
-  | CommonEvent
-  | { readonly type: 'start' }
-  | { readonly type: 'peer'; readonly peerId: PeerId; readonly isConnected: boolean }
-  /** A certified block that gossip brought and `judgeBlock` accepted. */
-  | { readonly type: 'gossiped'; readonly from: PeerId; readonly bytes: Uint8Array }
-  /** Time for a beacon and a round of pings. */
-  | { readonly type: 'beat'; readonly load: Omit<Load, 'operations'> }
-  /** From clients; each ends in one `resolve` with its token. */
-  | { readonly type: 'operate'; readonly token: Token; readonly request: Signed<OperationRequest> }
-  | {
-      readonly type: 'submit'
-      readonly token: Token
-      readonly transaction: SignedTransaction
-      readonly deadlineMs: number
-    }
-  | { readonly type: 'offer'; readonly token: Token; readonly record: Uint8Array }
-  /** So many entries of the audit log are on disk; or why no more are. */
-  | { readonly type: 'audited'; readonly size: number }
-  | { readonly type: 'unaudited'; readonly error: OstrakaError }
-
-/** Answers a client. */
-export interface ResolveEffect {
-  readonly type: 'resolve'
-  readonly token: Token
-  readonly outcome: Outcome<unknown>
-}
-
-/** A block has been applied; the ledger of the state is the one after it. */
-export interface BlockEffect {
-  readonly type: 'block'
-  readonly certified: CertifiedBlock
-}
-
-/** Appends to the audit log. Entries that are not urgent may wait for company. */
-export interface AuditEffect {
-  readonly type: 'audit'
-  readonly appended: Appended
-  readonly isUrgent: boolean
-}
-
-/**
- * What a secret was used for: it leaves once every urgent entry of the audit log so far is on disk, and when that
- * fails the error leaves in its place.
- */
-export interface HeldEffect {
-  readonly type: 'held'
-  readonly effect: ReplyEffect | ResolveEffect
-}
-
-export type NodeEffect =
-  | Exclude<Effect, SubmitEffect>
-  | ResolveEffect
-  | BlockEffect
-  | AuditEffect
-  | HeldEffect
 
 /** A ping that takes longer says as much as none. */
 const PING_DEADLINE_MS = 2_000

@@ -1,0 +1,295 @@
+import { randomBytes } from 'node:crypto'
+import { fromBase64, type PeerId, type Rng, type Secret, toBase64 } from '../base/index.ts'
+import type {
+  ChangeKey,
+  Genesis,
+  PolicyRule,
+  RetireVersion,
+  SignedTransaction,
+  Transaction,
+} from '../wire/index.ts'
+import type {
+  BlindEvaluated,
+  Client,
+  ConnectOptions,
+  Evaluated,
+  MembershipDecision,
+  NewKey,
+  OperationOptions,
+  Signatures,
+} from './client.ts'
+import { jsonOfAnswer } from './http.ts'
+import type {
+  AuditCheckpointJson,
+  AuditJson,
+  BlockJson,
+  KeyJson,
+  MembershipJson,
+  PeerJson,
+  PlanJson,
+  PolicyJson,
+  ProofJson,
+  StatusJson,
+  TrustJson,
+} from './json.ts'
+import { keyPath, Requests } from './requests.ts'
+import type { ChangeJson } from './routes-changes.ts'
+
+/** `/health` answers at once or says nothing of worth. */
+const HEALTH_TIMEOUT_MS = 5_000
+
+export function connect(options: ConnectOptions): Client {
+  return new HttpClient(options)
+}
+
+const systemRng: Rng = { bytes: length => new Uint8Array(randomBytes(length)) }
+
+class HttpClient implements Client {
+  readonly api: string
+  readonly #requests: Requests
+
+  constructor(options: ConnectOptions) {
+    this.api = options.api
+    this.#requests = new Requests(options, systemRng)
+  }
+
+  async health(): Promise<{ readonly status: string; readonly reasons: readonly string[] }> {
+    const answer = await this.#requests.bare('/health', HEALTH_TIMEOUT_MS)
+    if (answer.status === 503 && answer.text.includes('"reasons"')) return JSON.parse(answer.text)
+    return jsonOfAnswer(answer) as { status: string; reasons: string[] }
+  }
+
+  async metrics(): Promise<string> {
+    return (await this.#requests.bare('/metrics')).text
+  }
+
+  async status(): Promise<StatusJson> {
+    return (await this.#requests.get('/api/v1/status')) as StatusJson
+  }
+
+  async peers(): Promise<readonly PeerJson[]> {
+    return ((await this.#requests.get('/api/v1/peers')) as { peers: PeerJson[] }).peers
+  }
+
+  async trust(): Promise<TrustJson> {
+    return (await this.#requests.get('/api/v1/trust')) as TrustJson
+  }
+
+  async members(): Promise<readonly MembershipJson[]> {
+    return ((await this.#requests.get('/api/v1/members')) as { members: MembershipJson[] }).members
+  }
+
+  async genesis(): Promise<{ readonly genesis: Genesis; readonly addresses: readonly string[] }> {
+    const { genesisCodec } = await import('../wire/index.ts')
+    const answer = (await this.#requests.get('/api/v1/genesis')) as { genesis: string; addresses: string[] }
+    return { genesis: genesisCodec.decode(fromBase64(answer.genesis)), addresses: answer.addresses }
+  }
+
+  admit(join: SignedTransaction): Promise<MembershipDecision> {
+    return this.#hand('POST', '/api/v1/members', join)
+  }
+
+  removeMember(peerId: PeerId, departure: SignedTransaction): Promise<MembershipDecision> {
+    return this.#hand('DELETE', `/api/v1/members/${encodeURIComponent(peerId)}`, departure)
+  }
+
+  async #hand(
+    method: 'POST' | 'DELETE',
+    path: string,
+    transaction: SignedTransaction,
+  ): Promise<MembershipDecision> {
+    const { transactionCodec } = await import('../wire/index.ts')
+    return (await this.#requests.sendEnvelope(
+      method,
+      path,
+      transactionCodec.encode(transaction),
+    )) as MembershipDecision
+  }
+
+  async keys(): Promise<readonly KeyJson[]> {
+    return ((await this.#requests.get('/api/v1/keys')) as { keys: KeyJson[] }).keys
+  }
+
+  async key(name: string): Promise<KeyJson> {
+    return (await this.#requests.get(keyPath(name))) as KeyJson
+  }
+
+  async createKey(key: NewKey): Promise<KeyJson> {
+    const body = { name: key.name, ...newKeyJson(key) }
+    return (await this.#requests.change('POST', '/api/v1/keys', body, () =>
+      createKeyOf(key, 'generate'),
+    )) as KeyJson
+  }
+
+  async importKey(key: NewKey, secret: Secret): Promise<KeyJson> {
+    const { dealAs, dealFor, scalarOfSecret } = await import('./dealing-client.ts')
+    const scalar = await scalarOfSecret(key.kind, secret)
+    try {
+      const path = `${keyPath(key.name)}/import`
+      const open = () => createKeyOf(key, 'import')
+      const plan = (await this.#requests.change('POST', path, newKeyJson(key), open)) as PlanJson
+      const dealer = { kind: key.kind, networkId: await this.#requests.network(), rng: systemRng }
+      const dealing =
+        this.#requests.principal === undefined
+          ? dealFor(dealer, plan, scalar)
+          : dealAs(this.#requests.principal, dealer, plan, scalar)
+      return (await this.#requests.sendJson('POST', path, { dealing })) as KeyJson
+    } finally {
+      scalar.wipe()
+    }
+  }
+
+  async policy(name: string): Promise<PolicyJson> {
+    return (await this.#requests.get(`${keyPath(name)}/policy`)) as PolicyJson
+  }
+
+  async setPolicy(name: string, revision: number, rules: readonly PolicyRule[]): Promise<PolicyJson> {
+    const body = { revision, rules: rulesJson(rules) }
+    const path = `${keyPath(name)}/policy`
+    const transaction = (): Transaction => ({ type: 'set-policy', name, revision, rules })
+    return (await this.#requests.change('PUT', path, body, transaction)) as PolicyJson
+  }
+
+  rotateKey(name: string): Promise<KeyJson> {
+    return this.#changeKey(name, 'rotate', {})
+  }
+
+  refreshKey(name: string): Promise<KeyJson> {
+    return this.#changeKey(name, 'refresh', {})
+  }
+
+  reshareKey(name: string, change: ChangeJson): Promise<KeyJson> {
+    return this.#changeKey(name, 'reshare', change)
+  }
+
+  archiveVersion(name: string, version: number, retainUntilMs?: number): Promise<KeyJson> {
+    const until = retainUntilMs === undefined ? {} : { retainUntilMs }
+    return this.#retire(name, 'archive', {
+      type: 'retire-version',
+      name,
+      version,
+      state: 'archived',
+      ...until,
+    })
+  }
+
+  destroyVersion(name: string, version: number): Promise<KeyJson> {
+    return this.#retire(name, 'destroy', { type: 'retire-version', name, version, state: 'destroyed' })
+  }
+
+  async #changeKey(name: string, change: ChangeKey['change'], body: ChangeJson): Promise<KeyJson> {
+    const { version, generation } = await this.key(name)
+    const nonce = systemRng.bytes(16)
+    const value: ChangeKey = { type: 'change-key', nonce, name, change, version, generation, ...body }
+    return (await this.#requests.change('POST', `${keyPath(name)}/${change}`, body, () => value)) as KeyJson
+  }
+
+  async #retire(name: string, verb: string, value: RetireVersion): Promise<KeyJson> {
+    const { version, retainUntilMs } = value
+    const body = { version, ...(retainUntilMs === undefined ? {} : { retainUntilMs }) }
+    return (await this.#requests.change('POST', `${keyPath(name)}/${verb}`, body, () => value)) as KeyJson
+  }
+
+  async sign(name: string, messages: readonly Uint8Array[], options?: OperationOptions): Promise<Signatures> {
+    const answer = await this.#requests.operate(name, 'sign', 'messages', messages, options)
+    return {
+      version: answer.version,
+      publicKey: fromBase64(answer.publicKey as string),
+      signatures: (answer.signatures as string[]).map(fromBase64),
+    }
+  }
+
+  async derive(name: string, inputs: readonly Uint8Array[], options?: OperationOptions): Promise<Evaluated> {
+    const answer = await this.#requests.operate(name, 'derive', 'inputs', inputs, options)
+    return { version: answer.version, outputs: (answer.outputs as string[]).map(fromBase64) }
+  }
+
+  async evaluateBlinded(
+    name: string,
+    elements: readonly Uint8Array[],
+    options?: OperationOptions,
+  ): Promise<BlindEvaluated> {
+    const answer = await this.#requests.operate(name, 'derive', 'inputs', elements, options, true)
+    return {
+      version: answer.version,
+      outputs: (answer.outputs as string[]).map(fromBase64),
+      proofs: (answer.proofs ?? []) as ProofJson[],
+    }
+  }
+
+  async deriveBlinded(
+    name: string,
+    inputs: readonly Uint8Array[],
+    options?: OperationOptions,
+  ): Promise<Evaluated> {
+    const { deriveBlinded } = await import('./blinding-client.ts')
+    const evaluator = {
+      key: () => this.key(name),
+      evaluate: (elements: readonly Uint8Array[]) => this.evaluateBlinded(name, elements, options),
+    }
+    return deriveBlinded(evaluator, inputs, systemRng)
+  }
+
+  async decrypt(
+    name: string,
+    encapsulations: readonly Uint8Array[],
+    options?: OperationOptions,
+  ): Promise<Evaluated> {
+    const answer = await this.#requests.operate(name, 'decrypt', 'encapsulations', encapsulations, options)
+    return { version: answer.version, outputs: (answer.sharedSecrets as string[]).map(fromBase64) }
+  }
+
+  async log(
+    from: number,
+    options: { readonly limit?: number; readonly waitMs?: number } = {},
+  ): Promise<{ readonly height: number; readonly blocks: readonly BlockJson[] }> {
+    const query = new URLSearchParams({ from: String(from) })
+    for (const [name, value] of Object.entries(options)) query.set(name, String(value))
+    return (await this.#requests.get(`/api/v1/log?${query}`)) as { height: number; blocks: BlockJson[] }
+  }
+
+  async audit(from: number, { limit }: { readonly limit?: number } = {}): Promise<AuditJson> {
+    const query = new URLSearchParams({ from: String(from) })
+    if (limit !== undefined) query.set('limit', String(limit))
+    return (await this.#requests.get(`/api/v1/audit?${query}`)) as AuditJson
+  }
+
+  async auditCheckpoints(): Promise<readonly AuditCheckpointJson[]> {
+    const answer = await this.#requests.get('/api/v1/audit/checkpoints')
+    return (answer as { checkpoints: AuditCheckpointJson[] }).checkpoints
+  }
+
+  close(): void {
+    this.#requests.close()
+  }
+}
+
+function newKeyJson(key: NewKey): Record<string, unknown> {
+  return {
+    kind: key.kind,
+    threshold: key.threshold,
+    shares: key.shares,
+    ...(key.rules === undefined ? {} : { policy: { rules: rulesJson(key.rules) } }),
+    ...(key.isExportable === undefined ? {} : { exportable: key.isExportable }),
+    ...(key.entropy === undefined ? {} : { entropy: key.entropy }),
+  }
+}
+
+function rulesJson(rules: readonly PolicyRule[]): unknown {
+  return rules.map(rule => ({ ...rule, principal: toBase64(rule.principal) }))
+}
+
+function createKeyOf(key: NewKey, origin: 'generate' | 'import'): Transaction {
+  return {
+    type: 'create-key',
+    nonce: systemRng.bytes(16),
+    name: key.name,
+    kind: key.kind,
+    threshold: key.threshold,
+    shares: key.shares,
+    rules: key.rules ?? [],
+    isExportable: key.isExportable ?? false,
+    entropy: key.entropy ?? 0,
+    origin,
+  }
+}

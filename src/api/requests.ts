@@ -1,0 +1,104 @@
+import { fromHex, type Rng, toBase64 } from '../base/index.ts'
+import type { SigningKey } from '../crypto/index.ts'
+import type { Operation, Transaction } from '../wire/index.ts'
+import type { ConnectOptions, OperationOptions } from './client.ts'
+import { createHttp, type Http, jsonOfAnswer } from './http.ts'
+import type { StatusJson } from './json.ts'
+
+/** Sends the requests of one client with its authority: a bearer token of the daemon, or a principal's own signature. */
+export class Requests {
+  readonly principal: SigningKey | undefined
+  readonly #http: Http
+  readonly #token: string | undefined
+  readonly #rng: Rng
+  #networkId: Uint8Array | undefined
+
+  constructor({ api, token, principal, timeoutMs }: ConnectOptions, rng: Rng) {
+    this.#http = createHttp(api, timeoutMs)
+    this.#token = token
+    this.principal = principal
+    this.#rng = rng
+  }
+
+  /** The answer's status and text as they came, sent without authority. */
+  bare(path: string, timeoutMs?: number): ReturnType<Http['send']> {
+    return this.#http.send({ method: 'GET', path, ...(timeoutMs === undefined ? {} : { timeoutMs }) })
+  }
+
+  close(): void {
+    this.#http.close()
+  }
+
+  /** As JSON with the bearer token, or as the transaction that the principal signs itself. */
+  async change(
+    method: 'POST' | 'PUT',
+    path: string,
+    body: unknown,
+    transaction: () => Transaction,
+  ): Promise<unknown> {
+    const principal = this.principal
+    if (principal === undefined) return this.sendJson(method, path, body)
+    const { signTransaction } = await import('./signing.ts')
+    const { transactionCodec } = await import('../wire/index.ts')
+    const signed = signTransaction(principal, await this.network(), transaction())
+    return this.sendEnvelope(method, path, transactionCodec.encode(signed))
+  }
+
+  /** One operation on a batch of inputs, which JSON calls `field`; version 0 is the active one. */
+  async operate(
+    name: string,
+    operation: Operation,
+    field: string,
+    inputs: readonly Uint8Array[],
+    { version = 0 }: OperationOptions = {},
+    isBlinded = false,
+  ): Promise<Record<string, unknown> & { readonly version: number }> {
+    const path = `${keyPath(name)}/${operation}`
+    const principal = this.principal
+    if (principal === undefined) {
+      const body = {
+        [field]: inputs.map(toBase64),
+        ...(version === 0 ? {} : { version }),
+        ...(isBlinded ? { blinded: true } : {}),
+      }
+      return (await this.sendJson('POST', path, body)) as { version: number }
+    }
+    const { signOperation } = await import('./signing.ts')
+    const { signedOperationCodec } = await import('../wire/index.ts')
+    const call = { key: name, operation, inputs, version, isBlinded }
+    const signed = signOperation(principal, await this.network(), call, Date.now(), this.#rng)
+    return (await this.sendEnvelope('POST', path, signedOperationCodec.encode(signed))) as {
+      version: number
+    }
+  }
+
+  /** The id of the daemon's network, asked for once. */
+  async network(): Promise<Uint8Array> {
+    this.#networkId ??= fromHex(((await this.get('/api/v1/status')) as StatusJson).networkId)
+    return this.#networkId
+  }
+
+  async get(path: string): Promise<unknown> {
+    return jsonOfAnswer(await this.#http.send({ method: 'GET', path, headers: this.#authorization() }))
+  }
+
+  async sendJson(method: 'POST' | 'PUT', path: string, body: unknown): Promise<unknown> {
+    const headers = { 'content-type': 'application/json', ...this.#authorization() }
+    return jsonOfAnswer(await this.#http.send({ method, path, headers, body: JSON.stringify(body) }))
+  }
+
+  async sendEnvelope(method: 'POST' | 'PUT' | 'DELETE', path: string, body: Uint8Array): Promise<unknown> {
+    const headers = { 'content-type': 'application/cbor' }
+    return jsonOfAnswer(await this.#http.send({ method, path, headers, body }))
+  }
+
+  #authorization(): Record<string, string> {
+    return this.#token === undefined || this.principal !== undefined
+      ? {}
+      : { authorization: `Bearer ${this.#token}` }
+  }
+}
+
+export function keyPath(name: string): string {
+  return `/api/v1/keys/${encodeURIComponent(name)}`
+}

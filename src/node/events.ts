@@ -1,0 +1,73 @@
+import type { Appended } from '../audit/index.ts'
+import type { OstrakaError, Outcome, PeerId } from '../base/index.ts'
+import type {
+  CertifiedBlock,
+  CommonEvent,
+  Effect,
+  Load,
+  OperationRequest,
+  ReplyEffect,
+  Signed,
+  SignedTransaction,
+  SubmitEffect,
+  Token,
+} from '../wire/index.ts'
+
+/** What a node is told. */
+export type NodeEvent =
+  | CommonEvent
+  | { readonly type: 'start' }
+  | { readonly type: 'peer'; readonly peerId: PeerId; readonly isConnected: boolean }
+  /** A certified block that gossip brought and `judgeBlock` accepted. */
+  | { readonly type: 'gossiped'; readonly from: PeerId; readonly bytes: Uint8Array }
+  /** Time for a beacon and a round of pings. */
+  | { readonly type: 'beat'; readonly load: Omit<Load, 'operations'> }
+  /** From clients; each ends in one `resolve` with its token. */
+  | { readonly type: 'operate'; readonly token: Token; readonly request: Signed<OperationRequest> }
+  | {
+      readonly type: 'submit'
+      readonly token: Token
+      readonly transaction: SignedTransaction
+      readonly deadlineMs: number
+    }
+  | { readonly type: 'offer'; readonly token: Token; readonly record: Uint8Array }
+  /** So many entries of the audit log are on disk; or why no more are. */
+  | { readonly type: 'audited'; readonly size: number }
+  | { readonly type: 'unaudited'; readonly error: OstrakaError }
+
+/** Answers a client. */
+export interface ResolveEffect {
+  readonly type: 'resolve'
+  readonly token: Token
+  readonly outcome: Outcome<unknown>
+}
+
+/** A block has been applied; the ledger of the state is the one after it. */
+export interface BlockEffect {
+  readonly type: 'block'
+  readonly certified: CertifiedBlock
+}
+
+/** Appends to the audit log. Entries that are not urgent may wait for company. */
+export interface AuditEffect {
+  readonly type: 'audit'
+  readonly appended: Appended
+  readonly isUrgent: boolean
+}
+
+/**
+ * What a secret was used for: it leaves once every urgent entry of the audit log so far is on disk, and when that
+ * fails the error leaves in its place.
+ */
+export interface HeldEffect {
+  readonly type: 'held'
+  readonly effect: ReplyEffect | ResolveEffect
+}
+
+/** What a node wants done. */
+export type NodeEffect =
+  | Exclude<Effect, SubmitEffect>
+  | ResolveEffect
+  | BlockEffect
+  | AuditEffect
+  | HeldEffect
