@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Client, connect, type KeyJson } from '../src/api/index.ts'
 import { OstrakaError, toHex, utf8 } from '../src/base/index.ts'
-import { decryptStream, encryptStream } from '../src/cli/age.ts'
+import { decryptStream, encryptStream } from '../src/cli/age/index.ts'
 import { openInput, writeStream } from '../src/cli/file-streams.ts'
 import {
   killNodes,
@@ -174,6 +174,7 @@ async function throughAge(world: World): Promise<string> {
 async function decryptThrough(client: Client, key: KeyJson, sealed: string, opened: string): Promise<void> {
   const identity = {
     name: key.name,
+    version: key.version,
     recipient: key.recipient!,
     sharedSecret: async (ephemeral: Uint8Array) => {
       return (await client.decrypt(key.name, [ephemeral])).outputs[0]!

@@ -8,6 +8,7 @@ export { connect } from './connect.ts'
 export {
   type AuditCheckpointJson,
   type AuditJson,
+  ageRecipient,
   type BlockJson,
   type KeyJson,
   type MembershipJson,

@@ -17,6 +17,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   unsupported: 422,
   unknown_key: 404,
   unknown_version: 404,
+  version_destroyed: 410,
   not_found: 404,
   name_taken: 409,
   conflict: 409,

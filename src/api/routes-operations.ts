@@ -78,6 +78,7 @@ function routeOf(shape: OperationShape): Route {
       'wrong_kind',
       'unknown_key',
       'unknown_version',
+      'version_destroyed',
       'insufficient_shares',
     ],
     async handle(context, call) {

@@ -15,6 +15,7 @@ export const ERROR_CODES = [
   // what it names
   'unknown_key',
   'unknown_version',
+  'version_destroyed',
   'not_found',
   'name_taken',
   'conflict',

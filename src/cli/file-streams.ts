@@ -1,5 +1,5 @@
 import { createReadStream, createWriteStream } from 'node:fs'
-import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
@@ -52,19 +52,34 @@ export async function openInput(path: string): Promise<ReadableStream<Uint8Array
 
 /** Writes a stream beside its place and moves it there at the end: a failed run leaves no half file behind. */
 export async function writeStream(path: string, stream: ReadableStream<Uint8Array>): Promise<void> {
-  const source = Readable.fromWeb(stream)
-  if (path === STANDARD) {
-    await pipeline(source, process.stdout, { end: false })
-    return
-  }
+  if (path === STANDARD) await pipeline(Readable.fromWeb(stream), process.stdout, { end: false })
+  else await writeBeside(path, stream, { mode: 0o600 })
+}
+
+/** `flush`: synced before it takes its place, so that a crash leaves the old file or the new one. */
+async function writeBeside(
+  path: string,
+  stream: ReadableStream<Uint8Array>,
+  options: { readonly mode: number; readonly flush?: boolean },
+): Promise<void> {
   const partial = `${path}.${process.pid}.partial`
   try {
-    await pipeline(source, createWriteStream(partial, { mode: 0o600, highWaterMark: CHUNK_BYTES }))
+    const out = createWriteStream(partial, { ...options, highWaterMark: CHUNK_BYTES })
+    await pipeline(Readable.fromWeb(stream), out)
+    await chmod(partial, options.mode)
     await rename(partial, path)
   } catch (error) {
     await rm(partial, { force: true })
     throw error
   }
+}
+
+/** Puts a stream in a file's place, with its permissions: at every moment the name is the old file or the whole new one. */
+export async function replaceFile(path: string, stream: ReadableStream<Uint8Array>): Promise<void> {
+  // the file itself, not a link to it
+  const file = await realpath(path)
+  const { mode } = await stat(file)
+  await writeBeside(file, stream, { mode: mode & 0o777, flush: true })
 }
 
 async function requireFile(path: string): Promise<void> {

@@ -18,6 +18,9 @@ export function numberFrom(min: number, max: number): (text: string) => number {
   }
 }
 
+/** A version of a key. */
+export const keyVersion: (text: string) => number = integerFrom(1, 2 ** 31)
+
 /** The kinds that a network offers; `toy` is for simulations. */
 export const OFFERED_KINDS: readonly KeyKind[] = KEY_KINDS.filter(kind => kind !== 'toy')
 

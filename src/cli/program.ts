@@ -29,6 +29,8 @@ export function createProgram(): Command {
     .addHelpText('after', FOOTER)
     .showHelpAfterError('(try --help)')
     .configureHelp({ sortSubcommands: false })
+    // `--version` behind a command is that command's: of a key, not of this program
+    .enablePositionalOptions()
     .exitOverride()
   registerTestnet(program)
   registerNetwork(program)

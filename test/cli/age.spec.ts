@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { ReadableStream } from 'node:stream/web'
 import { Decrypter, generateIdentity, identityToRecipient } from 'age-encryption'
-import { decryptStream, encryptStream, type NetworkIdentity } from '../../src/cli/age.ts'
+import { decryptStream, encryptStream, type NetworkIdentity } from '../../src/cli/age/index.ts'
 import { type ApiFixture, startFixture } from '../api/fixture.ts'
 
 describe('age files of network keys', () => {
@@ -20,6 +20,7 @@ describe('age files of network keys', () => {
 
   const identity = async (name: string, client = api.client): Promise<NetworkIdentity> => ({
     name,
+    version: 1,
     recipient: (await client.key(name)).recipient!,
     sharedSecret: async ephemeral => (await client.decrypt(name, [ephemeral])).outputs[0]!,
   })

@@ -41,7 +41,7 @@ describe('command line', function () {
       ...['network create', 'node init', 'node run', 'member list'],
       ...['create', 'list', 'show', 'import'].map(name => `key ${name}`),
       ...['show', 'allow', 'deny'].map(name => `policy ${name}`),
-      ...['sign', 'derive', 'encrypt', 'decrypt', 'principal new', 'token create'],
+      ...['sign', 'derive', 'encrypt', 'decrypt', 'rewrap', 'principal new', 'token create'],
       ...['status', 'peers', 'log', 'sim'],
     ]) {
       assert.ok(paths.includes(path), path)

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { KeyJson } from '../../api/index.ts'
 import { type ClientOptions, clientCommand, withClient } from '../connection.ts'
-import { integerFrom, momentMs } from '../options.ts'
+import { integerFrom, keyVersion, momentMs } from '../options.ts'
 import { print } from '../output.ts'
 import { keyLines } from './keys.ts'
 
@@ -43,13 +43,13 @@ export function registerChanges(key: Command): void {
     .description('take a version out of service: it still decrypts and derives')
     .option('--until <time>', 'destroy it then: an ISO 8601 time, or a duration such as 30d', momentMs)
     .action(async (name: string, version: string, options: ClientOptions & { readonly until?: number }) => {
-      const number = integerFrom(1, 2 ** 31)(version)
+      const number = keyVersion(version)
       show(await withClient(options, client => client.archiveVersion(name, number, options.until)), options)
     })
   clientCommand(key, 'destroy <name> <version>', ['ostraka key destroy backups 1'])
     .description('destroy a version for good: what it encrypted is lost')
     .action(async (name: string, version: string, options: ClientOptions) => {
-      const number = integerFrom(1, 2 ** 31)(version)
+      const number = keyVersion(version)
       show(await withClient(options, client => client.destroyVersion(name, number)), options)
     })
 }

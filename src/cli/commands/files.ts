@@ -1,10 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import type { Client, KeyJson } from '../../api/index.ts'
-import { OstrakaError } from '../../base/index.ts'
-import type { NetworkIdentity } from '../age.ts'
-import { type ClientOptions, clientCommand, connectTo, withClient } from '../connection.ts'
-import { collect } from '../options.ts'
-import { printJson } from '../output.ts'
+import type { Client } from '../../api/index.ts'
+import { type ClientOptions, clientCommand, withClient } from '../connection.ts'
+import { networkIdentities, requireEncryption } from '../network-identities.ts'
+import { collect, keyVersion } from '../options.ts'
+import { print, printJson } from '../output.ts'
 
 interface EncryptOptions extends ClientOptions {
   readonly out: string
@@ -14,10 +13,15 @@ interface EncryptOptions extends ClientOptions {
 interface DecryptOptions extends ClientOptions {
   readonly out: string
   readonly key?: string
+  readonly version?: number
 }
 
-/** age files do not say whose they are; beyond this many candidates the caller has to. */
-const MAX_CANDIDATES = 64
+interface RewrapOptions extends ClientOptions {
+  readonly out?: string
+  readonly inPlace?: boolean
+  readonly key?: string
+  readonly to?: string
+}
 
 export function registerFiles(program: Command): void {
   clientCommand(program, 'encrypt <name> [file]', [
@@ -38,13 +42,31 @@ export function registerFiles(program: Command): void {
     .description('decrypt an age v1 file (- is standard input) of which a network key is a recipient')
     .requiredOption('--out <file>', 'where the plain file goes (- is standard output)')
     .option('--key <name>', 'which network key; by default each that may be used is tried')
+    .option('--version <n>', 'which version of it; by default the active one, then the archived', keyVersion)
     .action(decrypt)
+  registerRewrap(program)
+}
+
+function registerRewrap(program: Command): void {
+  clientCommand(program, 'rewrap <file>', [
+    'ostraka key rotate backups && ostraka rewrap disk.img.age --in-place && ostraka key destroy backups 1',
+    'ostraka rewrap disk.img.age --to archive --out disk.img.archive.age',
+  ])
+    .description(
+      'wrap an age file’s key anew, to the current version of its network key: the payload, of any size, and other ' +
+        'recipients stay as they are, and the file is decrypted nowhere',
+    )
+    .option('--out <file>', 'where the new file goes (- is standard output)')
+    .option('--in-place', 'replace the file, at once and whole')
+    .option('--key <name>', 'which network key opens it; by default each that may be used is tried')
+    .option('--to <name>', 'another network key to wrap it to; by default the one that opens it')
+    .action(rewrap)
 }
 
 /** With one argument it is the file: the recipients are all given by `--recipient`. */
 async function encrypt(first: string, second: string | undefined, options: EncryptOptions): Promise<void> {
   const [name, file] = second === undefined ? [undefined, first] : [first, second]
-  const { encryptStream } = await import('../age.ts')
+  const { encryptStream } = await import('../age/index.ts')
   const { openInput, writeStream } = await import('../file-streams.ts')
   const recipients = [...(options.recipient ?? [])]
   if (name === undefined && recipients.length === 0) {
@@ -56,48 +78,47 @@ async function encrypt(first: string, second: string | undefined, options: Encry
 }
 
 async function recipientOf(client: Client, name: string): Promise<string> {
-  return requireRecipient(await client.key(name))
-}
-
-function requireRecipient(key: KeyJson): string {
-  if (key.kind !== 'x25519') {
-    throw new OstrakaError('wrong_kind', `${key.name} is a ${key.kind} key: only x25519 keys encrypt`)
-  }
-  if (key.recipient === undefined) throw new OstrakaError('not_ready', `${key.name} has no version yet`)
-  return key.recipient
+  return requireEncryption(await client.key(name)).recipient
 }
 
 async function decrypt(file: string, options: DecryptOptions): Promise<void> {
-  const { decryptStream, malformed } = await import('../age.ts')
+  const { decryptStream, malformed } = await import('../age/index.ts')
   const { openInput, writeStream } = await import('../file-streams.ts')
-  const client = connectTo(options)
-  try {
+  await withClient(options, async client => {
     const input = await openInput(file)
-    const plain = await decryptStream(await candidates(client, options.key), input)
+    const plain = await decryptStream(await networkIdentities(client, options), input)
     await writeStream(options.out, plain).catch(error => {
       throw error?.code === undefined ? malformed(error) : error
     })
-  } finally {
-    client.close()
-  }
+  })
   if (options.json) printJson({ out: options.out })
 }
 
-async function candidates(client: Client, name: string | undefined): Promise<readonly NetworkIdentity[]> {
-  if (name !== undefined) return [identityOf(client, await client.key(name))]
-  const keys = (await client.keys()).filter(key => key.kind === 'x25519' && key.recipient !== undefined)
-  if (keys.length > MAX_CANDIDATES) {
-    throw new OstrakaError('conflict', `${keys.length} keys might be the recipient: say which with --key`)
+async function rewrap(file: string, options: RewrapOptions): Promise<void> {
+  if ((options.out === undefined) !== (options.inPlace === true) || (options.inPlace && file === '-')) {
+    throw new InvalidArgumentError('give either --out, or --in-place and a file')
   }
-  return keys.map(key => identityOf(client, key))
-}
-
-function identityOf(client: Client, key: KeyJson): NetworkIdentity {
-  return {
-    name: key.name,
-    recipient: requireRecipient(key),
-    async sharedSecret(ephemeral) {
-      return (await client.decrypt(key.name, [ephemeral])).outputs[0]!
-    },
-  }
+  const { rewrapStream } = await import('../age/index.ts')
+  const { openInput, replaceFile, writeStream } = await import('../file-streams.ts')
+  const done = await withClient(options, async client => {
+    const identities = await networkIdentities(client, options)
+    const keys = new Map((await client.keys()).map(key => [key.name, key]))
+    const target = options.to === undefined ? undefined : await client.key(options.to)
+    const currentOf = (name: string) => requireEncryption(target ?? keys.get(name)!)
+    const recipientFor = ({ name }: { readonly name: string }) => currentOf(name).recipient
+    const { from, isChanged, output } = await rewrapStream(identities, recipientFor, await openInput(file))
+    const out = options.out ?? file
+    if (options.inPlace !== true) await writeStream(out, output)
+    else if (isChanged) await replaceFile(file, output)
+    else await output.cancel()
+    const { name, version } = currentOf(from.key)
+    return { out, from, to: { key: name, version }, changed: isChanged }
+  })
+  if (options.out === '-') return
+  const { from, to } = done
+  print(done, options.json, () => [
+    done.changed
+      ? `${file}: was ${from.key} version ${from.version}, is ${to.key} version ${to.version}`
+      : `${file}: is ${to.key} version ${to.version} already`,
+  ])
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { toBase64, toHex } from '../../base/index.ts'
 import { type ClientOptions, clientCommand, withClient } from '../connection.ts'
-import { collect, hexBytes } from '../options.ts'
+import { collect, hexBytes, keyVersion } from '../options.ts'
 import { print, printJson } from '../output.ts'
 
 interface SignOptions extends ClientOptions {
@@ -11,6 +11,7 @@ interface SignOptions extends ClientOptions {
 interface DeriveOptions extends ClientOptions {
   readonly input: readonly string[]
   readonly blind?: boolean
+  readonly version?: number
 }
 
 export function registerOperations(program: Command): void {
@@ -26,6 +27,7 @@ export function registerOperations(program: Command): void {
   clientCommand(program, 'derive <name>', [
     'ostraka derive oprf --input 68656c6c6f',
     'ostraka derive oprf --input 00 --input 01 --blind',
+    'ostraka derive oprf --input 68656c6c6f --version 1     # what it was before the key was rotated',
   ])
     .description('RFC 9497 VOPRF outputs, one line of hexadecimal each')
     .requiredOption('--input <hex>', 'an input; may be given several times', collect)
@@ -33,6 +35,7 @@ export function registerOperations(program: Command): void {
       '--blind',
       'blind here, check the proofs and finalize here: the network learns neither input nor output',
     )
+    .option('--version <n>', 'an archived version; by default the active one', keyVersion)
     .action(derive)
 }
 
@@ -49,8 +52,9 @@ async function sign(name: string, file: string, options: SignOptions): Promise<v
 
 async function derive(name: string, options: DeriveOptions): Promise<void> {
   const inputs = options.input.map(hexBytes)
+  const wanted = { version: options.version ?? 0 }
   const { version, outputs } = await withClient(options, client =>
-    options.blind ? client.deriveBlinded(name, inputs) : client.derive(name, inputs),
+    options.blind ? client.deriveBlinded(name, inputs, wanted) : client.derive(name, inputs, wanted),
   )
   const answer = { key: name, version, outputs: outputs.map(toHex) }
   print(answer, options.json, () => answer.outputs)

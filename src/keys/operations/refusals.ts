@@ -13,6 +13,7 @@ const CLIENT_FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'wrong_kind',
   'unknown_key',
   'unknown_version',
+  'version_destroyed',
 ])
 
 /**

@@ -69,7 +69,7 @@ export function signOperation(
  * Everything that a request itself decides, the same at the gateway and at every holder; what depends on earlier
  * requests is RequestLimits'. `resolved` is the version that a gateway says the request means; a holder must agree.
  * Errors: `malformed`, `too_large`, `expired`, `bad_signature`, `unknown_key`, `wrong_kind`, `unknown_version`,
- * `forbidden`.
+ * `version_destroyed`, `forbidden`.
  */
 export function checkRequest(
   directory: KeyDirectory,
@@ -150,6 +150,10 @@ function resolveVersion(
 ): VersionRecord {
   const wanted = request.version === 0 ? key.activeVersion : request.version
   const version = directory.version(key.keyId, wanted)
+  if (version?.state === 'destroyed') {
+    const details = { key: key.name, version: wanted, active: key.activeVersion }
+    throw new OstrakaError('version_destroyed', 'this version is destroyed: nobody has shares of it', details)
+  }
   const isUsable =
     version !== undefined &&
     (version.state === 'active' || (version.state === 'archived' && request.operation !== 'sign'))

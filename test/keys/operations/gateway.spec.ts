@@ -249,7 +249,7 @@ describe('a gateway', () => {
       if (kind === 'ed25519') refuses(network, request, 'unknown_version')
       else network.operate(request)
       key.version = { ...key.version, state: 'destroyed' }
-      refuses(network, network.request(key, inputsFor(kind), { version: 1 }), 'unknown_version')
+      refuses(network, network.request(key, inputsFor(kind), { version: 1 }), 'version_destroyed')
     }
   })
 

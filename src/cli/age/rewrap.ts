@@ -1,0 +1,62 @@
+import { ReadableStream } from 'node:stream/web'
+import { publicKeyOfRecipient } from '../../api/index.ts'
+import { OstrakaError } from '../../base/index.ts'
+import { headerBytes, isAuthentic, readHeader, stanzaText } from './header.ts'
+import { wrapFileKey } from './stanzas.ts'
+import { type NetworkIdentity, Trials } from './trials.ts'
+
+/** What a rewrapping found, and the file anew. */
+export interface Rewrapped {
+  /** Which version of which key opened the old header. */
+  readonly from: { readonly key: string; readonly version: number }
+  /** False: the stanza is the wanted recipient's already, and the file is as it was. */
+  readonly isChanged: boolean
+  readonly output: ReadableStream<Uint8Array>
+}
+
+/**
+ * Gives an age v1 file another recipient in the place of the one that opened it: that stanza and the header's MAC are
+ * made anew, the other stanzas and the payload are kept byte for byte. The payload is neither read nor checked. Errors:
+ * `malformed` (no age file, a changed header, none of these identities' files), `forbidden`, `version_destroyed`, the
+ * network's.
+ */
+export async function rewrapStream(
+  identities: readonly NetworkIdentity[],
+  recipientFor: (opened: NetworkIdentity) => string,
+  input: ReadableStream<Uint8Array>,
+): Promise<Rewrapped> {
+  const { header, payload } = await readHeader(input)
+  const trials = new Trials(identities)
+  const opened = await trials.open(header.stanzas)
+  if (opened === undefined) {
+    throw (
+      trials.refusal ?? new OstrakaError('malformed', 'no version of a key that may be used here opens it')
+    )
+  }
+  const { identity, stanza, fileKey } = opened
+  try {
+    if (!isAuthentic(header, fileKey)) throw new OstrakaError('malformed', 'the header has been changed')
+    const recipient = recipientFor(identity)
+    const isChanged = recipient !== identity.recipient
+    const wrapped = isChanged ? stanzaText(wrapFileKey(fileKey, publicKeyOf(recipient))) : stanza
+    const stanzas = header.stanzas.map(other => (other === stanza ? wrapped : other))
+    const from = { key: identity.name, version: identity.version }
+    return { from, isChanged, output: follow(headerBytes(stanzas, fileKey), payload) }
+  } finally {
+    fileKey.fill(0)
+  }
+}
+
+function publicKeyOf(recipient: string): Uint8Array {
+  const publicKey = publicKeyOfRecipient(recipient)
+  if (publicKey !== undefined) return publicKey
+  throw new OstrakaError('malformed', `${recipient} is no X25519 recipient`)
+}
+
+function follow(first: Uint8Array, payload: AsyncGenerator<Uint8Array>): ReadableStream<Uint8Array> {
+  async function* all(): AsyncGenerator<Uint8Array> {
+    yield first
+    yield* payload
+  }
+  return ReadableStream.from(all())
+}

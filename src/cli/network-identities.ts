@@ -1,0 +1,60 @@
+import { ageRecipient, type Client, type KeyJson } from '../api/index.ts'
+import { fromBase64, OstrakaError } from '../base/index.ts'
+import type { NetworkIdentity } from './age/index.ts'
+
+/** age files do not say whose they are; beyond this many candidates the caller has to. */
+const MAX_CANDIDATES = 64
+
+/** What the caller knows of the key that a file is encrypted to. */
+export interface Candidates {
+  readonly key?: string
+  readonly version?: number
+}
+
+/**
+ * The versions of network keys that may open an age file: active ones first, then the archived from the newest on.
+ * Errors: `unknown_key`, `wrong_kind`, `not_ready`, `unknown_version`, `conflict` when they are too many to try.
+ */
+export async function networkIdentities(
+  client: Client,
+  { key, version }: Candidates,
+): Promise<readonly NetworkIdentity[]> {
+  const keys = key === undefined ? await decryptionKeys(client) : [requireEncryption(await client.key(key))]
+  const found = keys.flatMap(each => identitiesOf(client, each))
+  const wanted = version === undefined ? found : found.filter(identity => identity.version === version)
+  if (version !== undefined && wanted.length === 0) {
+    throw new OstrakaError('unknown_version', 'no such version', { ...(key && { key }), version })
+  }
+  if (wanted.length > MAX_CANDIDATES) {
+    const text = `${wanted.length} versions of keys might be the recipient: say which key with --key`
+    throw new OstrakaError('conflict', text)
+  }
+  const actives = new Map(keys.map(each => [each.name, each.version]))
+  const isActive = (identity: NetworkIdentity): boolean => actives.get(identity.name) === identity.version
+  return wanted.toSorted((a, b) => Number(isActive(b)) - Number(isActive(a)) || b.version - a.version)
+}
+
+async function decryptionKeys(client: Client): Promise<readonly KeyJson[]> {
+  return (await client.keys()).filter(key => key.kind === 'x25519' && key.recipient !== undefined)
+}
+
+/** A key of kind x25519 with a version. Errors: `wrong_kind`, `not_ready`. */
+export function requireEncryption(key: KeyJson): KeyJson & { readonly recipient: string } {
+  if (key.kind !== 'x25519') {
+    throw new OstrakaError('wrong_kind', `${key.name} is a ${key.kind} key: only x25519 keys encrypt`)
+  }
+  if (key.recipient === undefined) throw new OstrakaError('not_ready', `${key.name} has no version yet`)
+  return { ...key, recipient: key.recipient }
+}
+
+/** Destroyed versions too: that one of them was meant is a better answer than that no key fits. */
+function identitiesOf(client: Client, key: KeyJson): readonly NetworkIdentity[] {
+  return key.versions.map(({ version, publicKey }) => ({
+    name: key.name,
+    version,
+    recipient: ageRecipient(fromBase64(publicKey)),
+    async sharedSecret(ephemeral) {
+      return (await client.decrypt(key.name, [ephemeral], { version })).outputs[0]!
+    },
+  }))
+}
