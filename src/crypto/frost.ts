@@ -85,19 +85,22 @@ function signShare(
     const own = ownTerm(terms, slot, item.nonces.commitments)
     const boundNonce = group.scalarMultiply(binding, own.factor)
     const nonce = group.scalarAdd(hiding, boundNonce)
-    // our own D_i + rho_i * E_i is (d_i + rho_i * e_i) * B: one multiplication of the base, and nothing to check
-    const others = terms.filter(term => term !== own)
-    const groupCommitment = suite.sumCommitments(others, group.multiplyBase(nonce))
-    const challenge = signedChallenge(suite, groupCommitment, publicKey, item.message)
-    const weight = group.scalarMultiply(interpolation.at(terms, slot), challenge)
-    const keyPart = group.scalarMultiply(weight, share.expose())
-    const z = suite.isNegated(groupCommitment)
-      ? group.scalarSubtract(keyPart, nonce)
-      : group.scalarAdd(keyPart, nonce)
     boundNonce.fill(0)
-    nonce.fill(0)
-    keyPart.fill(0)
-    return z
+    try {
+      // our own D_i + rho_i * E_i is (d_i + rho_i * e_i) * B: one multiplication of the base, and nothing to check
+      const others = terms.filter(term => term !== own)
+      const groupCommitment = suite.sumCommitments(others, group.multiplyBase(nonce))
+      const challenge = signedChallenge(suite, groupCommitment, publicKey, item.message)
+      const weight = group.scalarMultiply(interpolation.at(terms, slot), challenge)
+      const keyPart = group.scalarMultiply(weight, share.expose())
+      const z = suite.isNegated(groupCommitment)
+        ? group.scalarSubtract(keyPart, nonce)
+        : group.scalarAdd(keyPart, nonce)
+      keyPart.fill(0)
+      return z
+    } finally {
+      nonce.fill(0)
+    }
   })
 }
 
