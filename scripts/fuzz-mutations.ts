@@ -95,6 +95,11 @@ function bendValue(rng: Rng, sample: Uint8Array): Uint8Array {
   } catch {
     return bendBytes(rng, sample, [sample])
   }
+  return dagCbor.encode(bendTree(rng, root))
+}
+
+/** Changes one place in a value of lists, records and leaves, in place, and gives it back; the root may be another one. */
+export function bendTree(rng: Rng, root: unknown): unknown {
   const places: { parent: Tree; key: string }[] = []
   const holder: Tree = { root }
   collect(holder, places)
@@ -121,9 +126,9 @@ function bendValue(rng: Rng, sample: Uint8Array): Uint8Array {
       )
       break
     default:
-      parent[key] = pick(rng, INTERESTING)
+      parent[key] = structuredClone(pick(rng, INTERESTING))
   }
-  return dagCbor.encode(holder.root)
+  return holder.root
 }
 
 function bendLeaf(rng: Rng, value: unknown): unknown {

@@ -1,3 +1,5 @@
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { type Clock, OstrakaError, type Rng, toOstrakaError } from '../base/index.ts'
 import { type Authority, principalOfHeader } from './auth.ts'
@@ -48,6 +50,7 @@ export function buildServer(
     bodyLimit: MAX_BODY_BYTES,
     logger: false,
     forceCloseConnections: true,
+    clientErrorHandler: refuseUnreadable,
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
   })
   server.addHook('onRoute', onRoute)
@@ -172,6 +175,24 @@ function refuseOversized(server: FastifyInstance): void {
       limit: MAX_BODY_BYTES,
     })
   })
+}
+
+/** What is no HTTP at all has no reply to answer in: the problem goes straight to the socket, which then closes. */
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const code = error.code === 'HPE_HEADER_OVERFLOW' ? 'too_large' : 'malformed'
+  const problem = problemOf(new OstrakaError(code, `not an HTTP request: ${error.message}`))
+  const body = JSON.stringify(problem)
+  const head = [
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+    `Content-Type: ${PROBLEM_MEDIA_TYPE}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }
 
 const codes = new WeakMap<FastifyReply, string>()

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { createPublicKey, verify } from 'node:crypto'
+import { createConnection } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { signOperation } from '../../src/api/signing.ts'
 import { toBase64, utf8 } from '../../src/base/index.ts'
 import { SystemRng } from '../../src/io/index.ts'
@@ -141,6 +143,15 @@ describe('HTTP server', () => {
     await refuses(sendCbor('/api/v1/keys/first/sign', new Uint8Array(10 * 1024 * 1024)), 413, 'too_large')
     const overInput = { messages: [toBase64(new Uint8Array(600 * 1024))] }
     await refuses(post('/api/v1/keys/first/sign', overInput), 413, 'too_large')
+  })
+
+  it('answers what is no HTTP with a problem too', async () => {
+    const { hostname, port } = new URL(api.url)
+    const socket = createConnection({ host: hostname, port: Number(port) })
+    socket.end('GET nonsense\r\n\r\n')
+    const answer = await text(socket)
+    assert.match(answer, /^HTTP\/1\.1 400 Bad Request\r\n/)
+    assert.equal(JSON.parse(answer.slice(answer.indexOf('{'))).code, 'malformed')
   })
 
   it('names unknown keys, wrong kinds and paths', async () => {
