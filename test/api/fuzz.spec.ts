@@ -1,7 +1,7 @@
 import { equal, ok } from 'node:assert/strict'
 import { Agent } from 'node:http'
 import { bendTree } from '../../scripts/fuzz-mutations.ts'
-import { fromUtf8, SeededRng, toBase64 } from '../../src/base/index.ts'
+import { SeededRng, toBase64, toHex } from '../../src/base/index.ts'
 import { type ApiFixture, startFixture } from './fixture.ts'
 import { send } from './raw-http.ts'
 
@@ -91,7 +91,7 @@ describe('fuzzed HTTP bodies', () => {
         const { status, text } = await send(agent, api.url, { method, path: at, headers, body })
         if (status < 400) continue
         const { code } = JSON.parse(text) as { readonly code: string }
-        ok(code !== 'internal' && code !== undefined, `${id}: ${status} ${text} on ${fromUtf8(body)}`)
+        ok(code !== 'internal' && code !== undefined, `${id}: ${status} ${text} on ${toHex(body)}`)
         refused++
       }
     }
