@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { ageRecipient, publicKeyOfRecipient } from '../src/api/json.ts'
 import {
   concat,
@@ -25,8 +26,10 @@ import {
   secp256k1,
   toy,
   verifyEd25519,
+  verifyTpmSignature,
 } from '../src/crypto/index.ts'
 import { decodeError, encodeError, encodeFrames, FrameDecoder } from '../src/io/frames.ts'
+import { readAttestationKey, readQuote, readSignature } from '../src/trust/tpm-structures.ts'
 import { SAMPLED } from '../test/wire/samples.ts'
 
 /** One decoder: what it should read, and what it gives back; `read` throws OstrakaError or answers the bytes it stands for. */
@@ -127,6 +130,38 @@ function oneWayTargets(): FuzzTarget[] {
   ]
 }
 
+/** What a TPM marshals: read for what it says, never written. */
+function tpmTargets(): FuzzTarget[] {
+  const path = new URL('../test/vectors/tpm2/quotes.json', import.meta.url)
+  const { accepted, refused } = JSON.parse(readFileSync(path, 'utf8'))
+  const target = (
+    name: 'attestationKey' | 'quote' | 'signature',
+    read: (bytes: Uint8Array) => unknown,
+  ): FuzzTarget => ({
+    name: `TPM ${name}`,
+    corpus: [...accepted, ...refused].map(vector => fromHex(vector[name])),
+    isOneWay: true,
+    read(bytes) {
+      read(bytes)
+      return bytes
+    },
+  })
+  const readSignatureOf = (bytes: Uint8Array): void => {
+    const type = bytes[1] === 0x14 ? 'rsassa' : 'ecdsa-p256'
+    readSignature(bytes, type)
+  }
+  return [
+    // a key that can be read is also tried, on a signature that is not its own
+    target('attestationKey', bytes => {
+      const key = readAttestationKey(bytes)
+      const parts = key.type === 'rsassa' ? [new Uint8Array(256)] : [new Uint8Array(32), new Uint8Array(32)]
+      verifyTpmSignature(key, bytes, parts)
+    }),
+    target('quote', readQuote),
+    target('signature', readSignatureOf),
+  ]
+}
+
 /** Every decoder that bytes from outside reach. `cryptoReady` must have resolved. */
 export function fuzzTargets(): FuzzTarget[] {
   const wire = Object.entries(SAMPLED).map(
@@ -141,6 +176,7 @@ export function fuzzTargets(): FuzzTarget[] {
     ...[edwards25519, ristretto255, secp256k1, toy].flatMap(groupTargets),
     frames,
     ...oneWayTargets(),
+    ...tpmTargets(),
     text('peer id', [peerIdOf(new Uint8Array(32).fill(7))], id => peerIdOf(publicKeyOf(id))),
     text('base64', ['AAAA', 'AA==', '/+8='], base64 => toBase64(fromBase64(base64))),
     text('hexadecimal', ['00ff', ''], hex => (toHex(fromHex(hex)) === hex.toLowerCase() ? hex : '')),

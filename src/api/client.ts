@@ -2,6 +2,7 @@ import type { PeerId, Secret } from '../base/index.ts'
 import type { SigningKey } from '../crypto/index.ts'
 import type { Genesis, KeyKind, PolicyRule, SignedTransaction } from '../wire/index.ts'
 import type {
+  AttestationJson,
   AuditCheckpointJson,
   AuditJson,
   BlockJson,
@@ -72,6 +73,12 @@ export interface Client {
   trust(): Promise<TrustJson>
   /** Every member that there is or was. */
   members(): Promise<readonly MembershipJson[]>
+  /** The attestation policy, and how every member stands with it. */
+  attestation(): Promise<AttestationJson>
+  /** Hands in a signed `set-attestation`. */
+  setAttestation(
+    transaction: SignedTransaction,
+  ): Promise<{ readonly height: number; readonly attestation: AttestationJson }>
   genesis(): Promise<{ readonly genesis: Genesis; readonly addresses: readonly string[] }>
   /** Hands in a signed `join`. */
   admit(join: SignedTransaction): Promise<MembershipDecision>

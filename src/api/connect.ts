@@ -20,6 +20,7 @@ import type {
 } from './client.ts'
 import { jsonOfAnswer } from './http.ts'
 import type {
+  AttestationJson,
   AuditCheckpointJson,
   AuditJson,
   BlockJson,
@@ -79,6 +80,16 @@ class HttpClient implements Client {
     return ((await this.#requests.get('/api/v1/members')) as { members: MembershipJson[] }).members
   }
 
+  async attestation(): Promise<AttestationJson> {
+    return (await this.#requests.get('/api/v1/attestation')) as AttestationJson
+  }
+
+  setAttestation(
+    transaction: SignedTransaction,
+  ): Promise<{ readonly height: number; readonly attestation: AttestationJson }> {
+    return this.#hand('PUT', '/api/v1/attestation/policy', transaction)
+  }
+
   async genesis(): Promise<{ readonly genesis: Genesis; readonly addresses: readonly string[] }> {
     const { genesisCodec } = await import('../wire/index.ts')
     const answer = (await this.#requests.get('/api/v1/genesis')) as { genesis: string; addresses: string[] }
@@ -93,17 +104,13 @@ class HttpClient implements Client {
     return this.#hand('DELETE', `/api/v1/members/${encodeURIComponent(peerId)}`, departure)
   }
 
-  async #hand(
-    method: 'POST' | 'DELETE',
+  async #hand<T>(
+    method: 'POST' | 'PUT' | 'DELETE',
     path: string,
     transaction: SignedTransaction,
-  ): Promise<MembershipDecision> {
+  ): Promise<T> {
     const { transactionCodec } = await import('../wire/index.ts')
-    return (await this.#requests.sendEnvelope(
-      method,
-      path,
-      transactionCodec.encode(transaction),
-    )) as MembershipDecision
+    return (await this.#requests.sendEnvelope(method, path, transactionCodec.encode(transaction))) as T
   }
 
   async keys(): Promise<readonly KeyJson[]> {

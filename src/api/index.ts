@@ -6,6 +6,7 @@ export { type Authority, authorityOf } from './auth.ts'
 export type * from './client.ts'
 export { connect } from './connect.ts'
 export {
+  type AttestationJson,
   type AuditCheckpointJson,
   type AuditJson,
   ageRecipient,

@@ -1,8 +1,14 @@
 import { bech32 } from '@scure/base'
 import type { AuditEntry } from '../audit/index.ts'
 import { toBase64, toHex } from '../base/index.ts'
-import type { CertifiedBlock, PolicyRule } from '../wire/index.ts'
+import {
+  type AttestationMethod,
+  type CertifiedBlock,
+  canonicalBytes,
+  type PolicyRule,
+} from '../wire/index.ts'
 import type {
+  AttestationView,
   ImportPlan,
   KeyView,
   MembershipView,
@@ -194,6 +200,54 @@ export interface AuditJson {
 export interface AuditEntryJson extends Omit<AuditEntry, 'principal' | 'requestHash'> {
   readonly principal?: string
   readonly requestHash?: string
+}
+
+export interface AttestationJson {
+  readonly epoch: number
+  readonly revision: number
+  readonly policy: {
+    readonly method: AttestationMethod
+    readonly maxAgeEpochs: number
+    /** Hexadecimal, like all hashes here. */
+    readonly measurements: readonly string[]
+    readonly attestationKeys: readonly string[]
+  }
+  readonly eligible: number
+  readonly accepted: number
+  readonly isMoving: boolean
+  readonly members: readonly {
+    readonly peerId: string
+    readonly standing: string
+    readonly method: string | null
+    readonly measurements: readonly string[]
+    readonly attestationKey: string | null
+    readonly epoch: number | null
+    readonly height: number | null
+    /** Canonical CBOR in base64. */
+    readonly statement: string | null
+  }[]
+}
+
+export function attestationJson(view: AttestationView): AttestationJson {
+  const { policy, members, ...rest } = view
+  return {
+    ...rest,
+    policy: {
+      ...policy,
+      measurements: policy.measurements.map(toHex),
+      attestationKeys: policy.attestationKeys.map(toHex),
+    },
+    members: members.map(({ peerId, standing, record }) => ({
+      peerId,
+      standing,
+      method: record?.method ?? null,
+      measurements: record?.measurements.map(toHex) ?? [],
+      attestationKey: record?.attestationKey === undefined ? null : toHex(record.attestationKey),
+      epoch: record?.epoch ?? null,
+      height: record?.height ?? null,
+      statement: record === null ? null : toBase64(canonicalBytes(record.statement)),
+    })),
+  }
 }
 
 /** Views that hold no bytes go out as they are. */

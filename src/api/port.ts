@@ -1,4 +1,5 @@
 export type {
+  AttestationView,
   ConvictionView,
   ImportPlan,
   KeyView,

@@ -7,6 +7,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   malformed: 400,
   too_large: 413,
   bad_signature: 401,
+  bad_attestation: 422,
   unauthorized: 401,
   forbidden: 403,
   expired: 401,

@@ -1,16 +1,16 @@
 import { fromBase64, OstrakaError, peerIdOf, toBase64, toHex } from '../base/index.ts'
 import { genesisCodec, type SignedTransaction, transactionCodec } from '../wire/index.ts'
 import type { MembershipView, NodePort } from './port.ts'
-import type { Answer, Call, Context, Route } from './route.ts'
+import type { Answer, Call, Context, JsonSchema, Route } from './route.ts'
 import { transactionOf } from './routes-keys.ts'
 import * as schema from './schemas.ts'
 
 /** A body that is no envelope carries the same signed bytes. */
-const signedBody = schema.object({
+export const signedBody: JsonSchema = schema.object({
   transaction: { ...schema.bytes, description: 'Canonical CBOR of the signed transaction.' },
 })
 
-function envelopeOf(call: Call): Uint8Array {
+export function envelopeOf(call: Call): Uint8Array {
   return call.envelope ?? fromBase64((call.body as { readonly transaction: string }).transaction)
 }
 

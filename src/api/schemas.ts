@@ -1,4 +1,11 @@
-import { KEY_KINDS, MAX_INPUTS, MAX_POLICY_RULES, MAX_SLOTS, OPERATIONS } from '../wire/index.ts'
+import {
+  ATTESTATION_METHODS,
+  KEY_KINDS,
+  MAX_INPUTS,
+  MAX_POLICY_RULES,
+  MAX_SLOTS,
+  OPERATIONS,
+} from '../wire/index.ts'
 import type { JsonSchema } from './route.ts'
 
 /** Builders for the JSON Schemas that both validate requests and stand in `/openapi.json`. */
@@ -85,12 +92,22 @@ export const key: JsonSchema = object(
   ['recipient'],
 )
 
+/** 32 bytes as operators read, compare and type them. */
+export const hash: JsonSchema = { type: 'string', pattern: '^[0-9a-f]{64}$' }
+const standing: JsonSchema = {
+  type: 'string',
+  enum: ['unrequired', 'accepted', 'missing', 'stale', 'weak', 'unlisted', 'unlisted_key'],
+  description:
+    'How its attestation stands with the policy; slots go to unrequired and accepted members only.',
+}
+
 const memberFields = {
   peerId: text,
   region: text,
   state: text,
   trust: amount,
   roundTripMs: nullableOf(amount),
+  attestation: standing,
 }
 
 export const status: JsonSchema = object({
@@ -104,6 +121,7 @@ export const status: JsonSchema = object({
   validators: listOf(text),
   members: listOf(object(memberFields)),
   convictions: listOf(object({ peerId: text, reason: text, height: count })),
+  warnings: listOf(text),
 })
 
 export const member: JsonSchema = object({
@@ -114,6 +132,36 @@ export const member: JsonSchema = object({
   trust: amount,
   joinedHeight: { ...count, description: '0 for the founders.' },
   addresses: listOf(text),
+  attestation: standing,
+})
+
+export const attestation: JsonSchema = object({
+  epoch: count,
+  revision: count,
+  policy: object({
+    method: { type: 'string', enum: ATTESTATION_METHODS },
+    maxAgeEpochs: count,
+    measurements: listOf(hash),
+    attestationKeys: listOf(hash),
+  }),
+  eligible: { ...count, description: 'Members that could hold slots.' },
+  accepted: { ...count, description: 'Those of them whose attestation the policy accepts.' },
+  isMoving: {
+    ...flag,
+    description: 'Whether slots leave the others: not while fewer than a quorum is accepted.',
+  },
+  members: listOf(
+    object({
+      peerId: text,
+      standing,
+      method: nullableOf(text),
+      measurements: listOf(hash),
+      attestationKey: nullableOf(hash),
+      epoch: { ...nullableOf(count), description: 'Of the challenge that the attestation answers.' },
+      height: nullableOf(count),
+      statement: { ...nullableOf(bytes), description: 'Canonical CBOR of the signed statement.' },
+    }),
+  ),
 })
 
 /** What the control log decided of a member, and in which block. */
@@ -126,6 +174,7 @@ export const peers: JsonSchema = object({
       software: nullableOf(text),
       location: object({ region: text, latitude: amount, longitude: amount }),
       height: nullableOf(count),
+      measurements: listOf(hash),
       load: nullableOf(object({ cpu: amount, memoryBytes: count, operations: count })),
       beaconAgeMs: nullableOf(amount),
     }),
@@ -136,7 +185,16 @@ const conviction = { peerId: text, reason: text, height: count }
 
 export const trust: JsonSchema = object({
   epoch: count,
-  scores: listOf(object({ peerId: text, state: text, score: amount, opinion: amount, fines: count })),
+  scores: listOf(
+    object({
+      peerId: text,
+      state: text,
+      score: amount,
+      attestation: standing,
+      opinion: amount,
+      fines: count,
+    }),
+  ),
   reports: listOf(
     object({
       reporter: text,

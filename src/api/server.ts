@@ -8,6 +8,7 @@ import { openApiDocument } from './openapi.ts'
 import type { NodePort } from './port.ts'
 import { PROBLEM_MEDIA_TYPE, problemOf } from './problem.ts'
 import type { Context, Route } from './route.ts'
+import { attestationRoutes } from './routes-attestation.ts'
 import { auditRoutes } from './routes-audit.ts'
 import { changeRoutes } from './routes-changes.ts'
 import { importRoutes } from './routes-import.ts'
@@ -63,6 +64,7 @@ export function buildServer(
     ...changeRoutes,
     ...auditRoutes,
     ...memberRoutes,
+    ...attestationRoutes,
   ]
   routes.push(metricsRoute(metrics))
   const document = openApiDocument([...routes, openApiRoute({})], options.software)

@@ -4,6 +4,7 @@ export const ERROR_CODES = [
   'malformed',
   'too_large',
   'bad_signature',
+  'bad_attestation',
   'unauthorized',
   'forbidden',
   'expired',

@@ -6,6 +6,7 @@ import {
   toOstrakaError,
 } from '../base/index.ts'
 import type { Block, Header, SignedTransaction, Transaction } from '../wire/index.ts'
+import { setAttestation } from './attestation.ts'
 import { grantCreate } from './grants.ts'
 import { blockIdOf, transactionIdOf } from './ids.ts'
 import {
@@ -48,13 +49,14 @@ export type TransactionHandlers = {
   readonly [K in Transaction['type']]?: TransactionHandler<Extract<Transaction, { readonly type: K }>>
 }
 
-/** What control/ itself decides: who belongs, and who may create keys. */
+/** What control/ itself decides: who belongs, who may create keys, and what is asked of who holds them. */
 const OWN_TRANSACTIONS: TransactionHandlers = {
   'grant-create': grantCreate,
   join,
   arrive,
   leave,
   'remove-member': removeMember,
+  'set-attestation': setAttestation,
 }
 
 export interface HookContext extends BlockContext {

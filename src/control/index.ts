@@ -10,6 +10,17 @@ export {
   type TransactionResult,
   tryTransaction,
 } from './apply.ts'
+export {
+  type AttestationPolicyRecord,
+  type AttestationRecord,
+  type AttestationStanding,
+  attestationOf,
+  attestationPath,
+  attestationPolicy,
+  attestationStanding,
+  isAttested,
+  isListed,
+} from './attestation.ts'
 export { quorumOf, verifyCertificate } from './certificates.ts'
 export { mayCreate } from './grants.ts'
 export { blockIdOf, networkIdOf, transactionIdOf } from './ids.ts'

@@ -1,6 +1,7 @@
 import { compareBytes, equalBytes, OstrakaError, publicKeyOf, utf8 } from '../base/index.ts'
 import { sha256 } from '../crypto/index.ts'
 import type { Genesis, Header } from '../wire/index.ts'
+import { ATTESTATION_POLICY_PATH } from './attestation.ts'
 import { networkIdOf } from './ids.ts'
 import { type MapEntry, MerkleMap } from './merkle-map.ts'
 import {
@@ -139,6 +140,9 @@ export function initialState(genesis: Genesis): LedgerState {
   }
   for (const principal of genesis.creators) {
     records = records.set(creatorPath(principal), { isAllowed: true, revision: 0 })
+  }
+  if (genesis.attestation !== undefined) {
+    records = records.set(ATTESTATION_POLICY_PATH, { revision: 0, policy: genesis.attestation })
   }
   const chain: ChainRecord = {
     height: 0,

@@ -3,14 +3,11 @@ import { ristretto255, verifySigned } from '../crypto/index.ts'
 import type { Arrive, Invite, Join, Leave, Removal, RemoveMember, Signed } from '../wire/index.ts'
 import type { TransactionHandler } from './apply.ts'
 import type { Ledger, LedgerReader } from './ledger.ts'
+import { isOperator, requireOperators } from './operators.ts'
 import { type InviteRecord, invitePath, MEMBER_PREFIX, type MemberRecord, memberPath } from './records.ts'
 
 /** What a newcomer weighs until the others have found it trustworthy, out of 1. */
 const NEWCOMER_WEIGHT = 0.5
-
-function isOperator(ledger: Ledger, publicKey: Uint8Array): boolean {
-  return ledger.genesis.operators.some(operator => equalBytes(operator, publicKey))
-}
 
 /**
  * nothing -> joining. An invited node is admitted: members let it connect and catch up.
@@ -85,23 +82,7 @@ export const leave: TransactionHandler<Leave> = (ledger, _transaction, at) => {
  */
 export const removeMember: TransactionHandler<RemoveMember> = (ledger, transaction, at) => {
   const { peerId, approvals } = transaction
-  const given = new Set<string>()
-  const approve = (signer: Uint8Array): void => {
-    if (!isOperator(ledger, signer)) throw new OstrakaError('unauthorized', 'only operators remove a member')
-    given.add(toHex(signer))
-  }
-  approve(at.signer)
-  const value: Removal = { peerId }
-  for (const { signer, signature } of approvals) {
-    approve(signer)
-    if (!verifySigned('removal', ledger.networkId, { value, signer, signature })) {
-      throw new OstrakaError('bad_signature', 'an approval does not verify', { signer: toHex(signer) })
-    }
-  }
-  const needed = ledger.genesis.approvals
-  if (given.size < needed) {
-    throw new OstrakaError('unauthorized', 'too few operators approve', { needed, given: given.size })
-  }
+  requireOperators(ledger, at.signer, approvals, 'removal', { peerId } satisfies Removal)
   remove(ledger, requireMember(ledger, peerId, 'not_found'))
 }
 

@@ -71,6 +71,7 @@ export { signValue, verifySigned } from './signed.ts'
 export { type SigningKind, type SigningSuite, signingSuite } from './signing-suite.ts'
 export { cryptoReady } from './sodium.ts'
 export { toy } from './toy.ts'
+export { type TpmPublicKey, verifyTpmSignature } from './tpm-signature.ts'
 export {
   type Blinded,
   blind,

@@ -9,7 +9,7 @@ import {
 import type { ChangeKey, RetireVersion } from '../wire/index.ts'
 import { openCeremony } from './ceremony-rules.ts'
 import { ceremonyIdOf } from './context.ts'
-import { eligibleMembers, newSecretDealers } from './handlers.ts'
+import { acceptedMembers, eligibleMembers, newSecretDealers } from './handlers.ts'
 import { paths } from './paths.ts'
 import type { CeremonyRecord, Dealer, KeyRecord, Purpose, RecipientSlot, VersionRecord } from './records.ts'
 import { assignSlots, dealingsNeeded } from './slots.ts'
@@ -72,10 +72,10 @@ function assignedSlots(
   threshold: number,
   shares: number,
 ): RecipientSlot[] {
-  const members = eligibleMembers(ledger)
-  if (threshold === 1 && members.length > 1) {
+  if (threshold === 1 && eligibleMembers(ledger).length > 1) {
     throw new OstrakaError('malformed', 'a threshold of 1 would leave the whole key on one node')
   }
+  const members = acceptedMembers(ledger)
   const wanted = holders === undefined ? members : members.filter(member => holders.includes(member.peerId))
   const slots = assignSlots(keyId, wanted, threshold, shares)
   if (slots.length < threshold) {

@@ -1,6 +1,7 @@
 import { equalBytes, OstrakaError, peerIdOf, publicKeyOf, toHex } from '../base/index.ts'
 import {
   type HookContext,
+  isAttested,
   type Ledger,
   type LedgerReader,
   type MemberRecord,
@@ -44,12 +45,17 @@ import type { CeremonyRecord, Dealer, DealRecord, KeyRecord, RecipientSlot } fro
 import { assignSlots, dealingsNeeded, nodesOf, slotsOf } from './slots.ts'
 import { activeVersionOf } from './version-rules.ts'
 
-/** The members that may take slots: the active ones that nothing convicts. */
+/** The members that count as holders: the active ones that nothing convicts. */
 export function eligibleMembers(ledger: LedgerReader): MemberRecord[] {
   const members = ledger.list<MemberRecord>('member/').map(entry => entry.value)
   return members.filter(
     ({ state, peerId }) => state === 'active' && ledger.get(paths.conviction(peerId)) === undefined,
   )
+}
+
+/** The members that slots may be given to: of the eligible ones, those whose attestation the network's policy accepts. */
+export function acceptedMembers(ledger: LedgerReader): MemberRecord[] {
+  return eligibleMembers(ledger).filter(({ peerId }) => isAttested(ledger, peerId))
 }
 
 /** Every node among the slots deals a part of the new secret. */
@@ -71,10 +77,10 @@ export function createKey(ledger: Ledger, create: CreateKey, at: TransactionCont
   const isRetry =
     standing?.activeVersion === 0 && standing.ceremony.length === 0 && equalBytes(standing.owner, at.signer)
   if (standing !== undefined && !isRetry) throw new OstrakaError('name_taken', 'a key of this name exists')
-  const members = eligibleMembers(ledger)
+  const members = acceptedMembers(ledger)
   const { name, kind, threshold, shares, origin } = create
   if (threshold > shares) throw new OstrakaError('malformed', 'the threshold is above the number of shares')
-  if (threshold === 1 && members.length > 1) {
+  if (threshold === 1 && eligibleMembers(ledger).length > 1) {
     throw new OstrakaError('malformed', 'a threshold of 1 would leave the whole key on one node')
   }
   if (kind === 'toy' && !ledger.genesis.name.startsWith('sim')) {

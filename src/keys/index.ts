@@ -6,10 +6,12 @@ export { dealingContext } from './context.ts'
 export { type DealingPlan, type MadeDealing, makeDealing } from './dealer.ts'
 export { reportEvidence } from './evidence-handler.ts'
 export {
+  acceptedMembers,
   acknowledge,
   complain,
   createKey,
   deal,
+  eligibleMembers,
   setPolicy,
   settleDeadlines,
 } from './handlers.ts'
@@ -17,6 +19,6 @@ export { suiteOf } from './kinds.ts'
 export * from './operations/index.ts'
 export { paths as keyPaths } from './paths.ts'
 export type * from './records.ts'
-export { openRefreshes, scheduleRepairs } from './repairs.ts'
+export { movesUnaccepted, openRefreshes, scheduleRepairs } from './repairs.ts'
 export { announceSealingKey } from './sealing-keys.ts'
 export { Vault, vaultPaths } from './vault.ts'

@@ -116,6 +116,8 @@ export interface OpenCeremonies {
 /** Versions that lack a holder, most endangered first, and the members that could hold when this was found out. */
 export interface RepairRecord {
   readonly eligible: readonly PeerId[]
+  /** Those of them that slots may be given to. */
+  readonly accepted: readonly PeerId[]
   readonly queue: readonly { readonly keyId: Uint8Array; readonly version: number }[]
 }
 

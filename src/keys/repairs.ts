@@ -1,10 +1,10 @@
 import { compareText, concat, type PeerId, utf8 } from '../base/index.ts'
-import type { HookContext, Ledger } from '../control/index.ts'
+import { type HookContext, type Ledger, quorumOf } from '../control/index.ts'
 import { sha256 } from '../crypto/index.ts'
 import { DEFAULT_REFRESH_MS, type Member } from '../wire/index.ts'
 import { isHandoff, openCeremonies, openCeremony, requireCeremony } from './ceremony-rules.ts'
 import { type Handoff, handoffCeremony, refreshedSlots } from './change-handlers.ts'
-import { eligibleMembers } from './handlers.ts'
+import { acceptedMembers, eligibleMembers } from './handlers.ts'
 import { paths } from './paths.ts'
 import type { KeyRecord, RecipientSlot, RepairRecord, VersionRecord } from './records.ts'
 import { assignSlots, mostSlotsPerNode } from './slots.ts'
@@ -74,13 +74,14 @@ export function openRefreshes(ledger: Ledger, at: HookContext): void {
  * queued, those nearest to losing their threshold first, and reshared to members that stand, a few at a time.
  */
 export function scheduleRepairs(ledger: Ledger, at: HookContext): void {
-  const eligible = eligibleMembers(ledger)
-    .map(member => member.peerId)
-    .sort(compareText)
+  const eligible = sortedIds(eligibleMembers(ledger))
+  const accepted = sortedIds(acceptedMembers(ledger))
   const record = ledger.get<RepairRecord>(paths.repairs)
-  const isChanged = record !== undefined && !sameList(record.eligible, eligible)
+  const isChanged =
+    record !== undefined && !(sameList(record.eligible, eligible) && sameList(record.accepted, accepted))
   const isRetry = at.due.some(({ subject }) => subject === RETRY)
-  if (record === undefined) ledger.put(paths.repairs, { eligible, queue: [] } satisfies RepairRecord)
+  if (record === undefined)
+    ledger.put(paths.repairs, { eligible, accepted, queue: [] } satisfies RepairRecord)
   if (record === undefined || !(isChanged || isRetry || record.queue.length > 0)) return
   const queue = isChanged || isRetry ? endangered(ledger, eligible) : record.queue
   const rest: RepairRecord['queue'][number][] = []
@@ -93,8 +94,12 @@ export function scheduleRepairs(ledger: Ledger, at: HookContext): void {
   }
   if (rest.length > 0) ledger.wakeAt(at.timeMs + RETRY_MS, RETRY)
   if (isChanged || isRetry || rest.length !== record.queue.length) {
-    ledger.put(paths.repairs, { eligible, queue: rest } satisfies RepairRecord)
+    ledger.put(paths.repairs, { eligible, accepted, queue: rest } satisfies RepairRecord)
   }
+}
+
+function sortedIds(members: readonly Member[]): PeerId[] {
+  return members.map(member => member.peerId).sort(compareText)
 }
 
 function sameList(a: readonly string[], b: readonly string[]): boolean {
@@ -122,10 +127,9 @@ function pathOf({ keyId, version }: VersionRecord): string {
 
 /** What would bring a version to the strength that its key wants; undefined when nothing would change. */
 function repairOf(ledger: Ledger, { key, version }: Found): Handoff | undefined {
-  const members = eligibleMembers(ledger)
   const { threshold } = version
   const wanted = version.version === key.activeVersion ? key.shares : version.slots.length
-  const slots = filledSlots(version, members, wanted)
+  const slots = filledSlots(ledger, version, wanted)
   const isSame =
     slots.length === version.slots.length &&
     slots.every(slot => version.slots.some(old => old.slot === slot.slot && old.peerId === slot.peerId))
@@ -133,27 +137,59 @@ function repairOf(ledger: Ledger, { key, version }: Found): Handoff | undefined 
   return { purpose: 'repair', threshold, shares: wanted, slots }
 }
 
-/** Slots at standing members stay where they are; the others, and those that were lacking, go to whoever has room. */
-function filledSlots(version: VersionRecord, members: readonly Member[], wanted: number): RecipientSlot[] {
+/**
+ * Slots at standing members stay where they are; the others, and those that were lacking, go to whoever has room. A slot
+ * at a member whose attestation is not accepted moves too, but only to an accepted one that has room for it, and
+ * only as long as a quorum of the members is accepted: a mistaken policy costs no key a slot.
+ */
+function filledSlots(ledger: Ledger, version: VersionRecord, wanted: number): RecipientSlot[] {
+  const members = eligibleMembers(ledger)
+  const accepted = acceptedMembers(ledger)
   const kept = version.slots.flatMap(({ slot, peerId }) => {
     const member = members.find(candidate => candidate.peerId === peerId)
     return member === undefined ? [] : [{ slot, peerId, sealingKey: member.sealingKey }]
   })
-  const load = new Map<PeerId, number>()
-  for (const { peerId } of kept) load.set(peerId, (load.get(peerId) ?? 0) + 1)
-  const order = assignSlots(version.keyId, members, version.threshold, members.length)
-  const most = mostSlotsPerNode(version.threshold)
-  const free = Array.from({ length: wanted }, (_, index) => index + 1).filter(
+  const room = new Room(version, accepted, kept)
+  const lacking = Array.from({ length: wanted }, (_, index) => index + 1).filter(
     slot => !kept.some(held => held.slot === slot),
   )
-  const added: RecipientSlot[] = []
-  for (const slot of free) {
-    const next = order
-      .filter(({ peerId }) => (load.get(peerId) ?? 0) < most)
-      .sort((a, b) => (load.get(a.peerId) ?? 0) - (load.get(b.peerId) ?? 0))[0]
-    if (next === undefined) break
-    load.set(next.peerId, (load.get(next.peerId) ?? 0) + 1)
-    added.push({ slot, peerId: next.peerId, sealingKey: next.sealingKey })
+  const added = lacking.flatMap(slot => room.place(slot) ?? [])
+  const isMoving = movesUnaccepted(members.length, accepted.length)
+  const moved = kept.map(held => {
+    const mayStay = !isMoving || accepted.some(member => member.peerId === held.peerId)
+    return mayStay ? held : (room.place(held.slot) ?? held)
+  })
+  return [...moved, ...added].sort((a, b) => a.slot - b.slot)
+}
+
+/** Whether slots leave members that are not accepted: where fewer than a quorum is, the policy is the likelier fault. */
+export function movesUnaccepted(eligible: number, accepted: number): boolean {
+  return accepted >= quorumOf(eligible)
+}
+
+/** Who can take one more slot of a version. */
+class Room {
+  readonly #load = new Map<PeerId, number>()
+  readonly #order: readonly RecipientSlot[]
+  readonly #most: number
+
+  constructor(version: VersionRecord, accepted: readonly Member[], kept: readonly RecipientSlot[]) {
+    for (const { peerId } of kept) this.#load.set(peerId, this.#carried(peerId) + 1)
+    this.#order = assignSlots(version.keyId, accepted, version.threshold, accepted.length)
+    this.#most = mostSlotsPerNode(version.threshold)
   }
-  return [...kept, ...added].sort((a, b) => a.slot - b.slot)
+
+  /** The slot at the least loaded accepted member; undefined when all are full. */
+  place(slot: number): RecipientSlot | undefined {
+    const next = this.#order
+      .filter(({ peerId }) => this.#carried(peerId) < this.#most)
+      .sort((a, b) => this.#carried(a.peerId) - this.#carried(b.peerId))[0]
+    if (next === undefined) return undefined
+    this.#load.set(next.peerId, this.#carried(next.peerId) + 1)
+    return { slot, peerId: next.peerId, sealingKey: next.sealingKey }
+  }
+
+  #carried(peerId: PeerId): number {
+    return this.#load.get(peerId) ?? 0
+  }
 }

@@ -14,8 +14,9 @@ import {
 } from '../base/index.ts'
 import { judgeBlock } from '../control/index.ts'
 import { sha256 } from '../crypto/index.ts'
-import { hearBeacon } from '../trust/index.ts'
+import { type Attestor, hearBeacon } from '../trust/index.ts'
 import {
+  type AttestationEvidence,
   type CertifiedBlock,
   type Load,
   type PeerAnswer,
@@ -39,6 +40,8 @@ export interface Ports {
   readonly store: Store
   readonly clock: Clock
   readonly rng: Rng
+  /** Without it the node attests nothing. */
+  readonly attestor?: Attestor
 }
 
 /** Where notes go; pino fits. */
@@ -113,6 +116,10 @@ export class Driver {
       peer: (peerId, isConnected) => this.dispatch({ type: 'peer', peerId, isConnected }),
     })
     this.dispatch({ type: 'start' })
+    this.#ports.attestor?.measure().then(
+      program => this.dispatch({ type: 'measured', program }),
+      error => this.#failed('measure the installed program', error, undefined),
+    )
     const beat = (): void => {
       if (this.#isStopped) return
       this.dispatch({ type: 'beat', load: measureLoad() })
@@ -277,6 +284,9 @@ export class Driver {
         void got.then(record => this.dispatch({ type: 'record', token, record: record ?? null }))
         return
       }
+      case 'attest':
+        this.#attest(effect)
+        return
       case 'note':
         this.#logger[effect.level](effect.details, effect.text)
         return
@@ -332,6 +342,15 @@ export class Driver {
         value => answered({ ok: true, value }),
         error => answered({ ok: false, error: toOstrakaError(error) }),
       )
+  }
+
+  #attest({ nonce, challenge }: Extract<NodeEffect, { readonly type: 'attest' }>): void {
+    const attested = (outcome: Outcome<AttestationEvidence>): void =>
+      this.dispatch({ type: 'attested', nonce, outcome })
+    this.#ports.attestor?.attest(challenge).then(
+      value => attested({ ok: true, value }),
+      error => attested({ ok: false, error: toOstrakaError(error) }),
+    )
   }
 
   #onMessage(from: PeerId, frame: Uint8Array): void {

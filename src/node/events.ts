@@ -1,6 +1,7 @@
 import type { Appended } from '../audit/index.ts'
 import type { OstrakaError, Outcome, PeerId } from '../base/index.ts'
 import type {
+  AttestationEvidence,
   CertifiedBlock,
   CommonEvent,
   Effect,
@@ -12,6 +13,8 @@ import type {
   SubmitEffect,
   Token,
 } from '../wire/index.ts'
+
+import type { AttestEffect } from './attesting.ts'
 
 /** What a node is told. */
 export type NodeEvent =
@@ -34,6 +37,14 @@ export type NodeEvent =
   /** So many entries of the audit log are on disk; or why no more are. */
   | { readonly type: 'audited'; readonly size: number }
   | { readonly type: 'unaudited'; readonly error: OstrakaError }
+  /** What the installed program measures. */
+  | { readonly type: 'measured'; readonly program: Uint8Array }
+  /** What came of an `attest` effect. */
+  | {
+      readonly type: 'attested'
+      readonly nonce: Uint8Array
+      readonly outcome: Outcome<AttestationEvidence>
+    }
 
 /** Answers a client. */
 export interface ResolveEffect {
@@ -71,3 +82,4 @@ export type NodeEffect =
   | BlockEffect
   | AuditEffect
   | HeldEffect
+  | AttestEffect

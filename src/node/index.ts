@@ -3,6 +3,7 @@ export { claimedHeads, inspectDirectory, type Witnessed } from './audit-offline.
 export type { AuditPage } from './audit-store.ts'
 export type { Logger, Ports } from './driver.ts'
 export type {
+  AttestationView,
   AuditCheckpointView,
   AuditView,
   ConvictionView,

@@ -1,5 +1,5 @@
 import { type PeerId, type Rng, toHex } from '../base/index.ts'
-import { epochStartMs, type MemberRecord, viewLog } from '../control/index.ts'
+import { attestationStanding, epochStartMs, type MemberRecord, viewLog } from '../control/index.ts'
 import { type ConvictionRecord, gatewayCounters } from '../keys/index.ts'
 import {
   coordinateOf,
@@ -69,6 +69,7 @@ export function trustView(state: NodeState): TrustView {
       peerId,
       state: standing,
       score: weight,
+      attestation: attestationStanding(ledger, peerId),
       opinion: (known.get(peerId)?.opinion ?? FULL_SCORE) / FULL_SCORE,
       fines: ledger.get<FineRecord>(trustPaths.fine(peerId))?.transactionIds.length ?? 0,
     })),

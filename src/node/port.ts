@@ -1,6 +1,8 @@
 import type { PeerId } from '../base/index.ts'
+import type { AttestationRecord, AttestationStanding } from '../control/index.ts'
 import type { AuditRecord, OperationResult } from '../keys/index.ts'
 import type {
+  AttestationPolicy,
   CertifiedBlock,
   Genesis,
   KeyKind,
@@ -27,6 +29,8 @@ export interface NodePort {
   /** The document that the network began with. */
   readonly genesis: Genesis
   trust(): TrustView
+  /** What the network asks of its members' hosts, and how they stand. */
+  attestation(): AttestationView
   keys(): readonly KeyView[]
   key(name: string): KeyView | undefined
   /** Certified blocks from height `from` on. Errors: `not_found` when they are pruned here. */
@@ -67,6 +71,8 @@ export interface StatusView {
   readonly members: readonly MemberView[]
   /** Members that the control log has convicted, with what of. */
   readonly convictions: readonly ConvictionView[]
+  /** What operators should look at; nothing of it keeps the node from serving. */
+  readonly warnings: readonly string[]
 }
 
 export interface ConvictionView {
@@ -83,6 +89,8 @@ export interface MemberView {
   readonly trust: number
   /** Median of recent pings; null while unknown. */
   readonly roundTripMs: number | null
+  /** How its host stands with the attestation policy: only `unrequired` and `accepted` members are given slots. */
+  readonly attestation: AttestationStanding
 }
 
 /** A member as the control log has it. */
@@ -97,6 +105,24 @@ export interface MembershipView {
   /** 0 for the founders. */
   readonly joinedHeight: number
   readonly addresses: readonly string[]
+  readonly attestation: AttestationStanding
+}
+
+/** The attestation policy, and every member's last attestation that held. */
+export interface AttestationView {
+  readonly epoch: number
+  readonly revision: number
+  readonly policy: AttestationPolicy
+  /** Members that could hold slots, and those of them that the policy accepts. */
+  readonly eligible: number
+  readonly accepted: number
+  /** Whether slots leave members that are not accepted: not while those are too many. */
+  readonly isMoving: boolean
+  readonly members: readonly {
+    readonly peerId: PeerId
+    readonly standing: AttestationStanding
+    readonly record: AttestationRecord | null
+  }[]
 }
 
 /** A member as its last beacon shows it. */
@@ -105,6 +131,8 @@ export interface PeerView extends MemberView {
   readonly location: Location
   readonly height: number | null
   readonly load: Load | null
+  /** What it says that it measures, in hexadecimal: the program, and with a TPM the platform. */
+  readonly measurements: readonly string[]
   readonly beaconAgeMs: number | null
 }
 
@@ -118,6 +146,7 @@ export interface TrustView {
     readonly state: string
     /** 0 to 1: the weight in rotation and in the choice of holders. */
     readonly score: number
+    readonly attestation: AttestationStanding
     /** The median of what the others last said, before smoothing. */
     readonly opinion: number
     /** Pieces of evidence it sent that proved nothing. */

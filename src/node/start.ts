@@ -4,6 +4,7 @@ import { blockKey, LOG_PREFIXES, networkIdOf } from '../control/index.ts'
 import { cryptoReady } from '../crypto/index.ts'
 import { gatewayCounters, type OperationResult } from '../keys/index.ts'
 import { certifiedBlockCodec, type Load, type OperationRequest, type Signed } from '../wire/index.ts'
+import { attestationView } from './attesting.ts'
 import { openAuditLog, readAuditPage } from './audit-store.ts'
 import { Driver, type Logger, type Ports } from './driver.ts'
 import { trustView } from './observing.ts'
@@ -67,7 +68,9 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
   const owner = { networkId: networkIdOf(options.genesis), peerId: peerIdOf(identity.publicKey), identity }
   const audit = await openAuditLog(ports.store, owner)
   if (audit.damage !== undefined) logger.error({ ...audit.damage.details }, audit.damage.message)
-  const state = recoverNode(options, logEntries, keyEntries, audit, ports.clock.nowMs())
+  const { attestor } = ports
+  const nodeOptions = attestor === undefined ? options : { ...options, attestationMethod: attestor.method }
+  const state = recoverNode(nodeOptions, logEntries, keyEntries, audit, ports.clock.nowMs())
   const driver = new Driver(state, ports, logger)
   await driver.start(options.measureLoad)
   return {
@@ -126,6 +129,7 @@ function portOf(driver: Driver, ports: Ports): NodePort {
     members: () => membershipViews(driver.state),
     genesis: driver.state.options.genesis,
     trust: () => trustView(driver.state),
+    attestation: () => attestationView(driver.state),
     keys: () => keyViews(driver.state),
     key: name => keyViewOf(driver.state, name),
     async blocks(from, limit) {

@@ -41,6 +41,7 @@ import {
   vaultPaths,
 } from '../keys/index.ts'
 import {
+  type Attestor,
   agreedTrust,
   atSendersRisk,
   type BeaconState,
@@ -54,7 +55,9 @@ import {
   type PlanState,
   type RoundTrips,
   removeConvicted,
+  rollNonces,
   settleTrust,
+  takeAttestation,
   takeReport,
 } from '../trust/index.ts'
 import {
@@ -67,6 +70,7 @@ import {
   sealedDealingCodec,
   type Token,
 } from '../wire/index.ts'
+import { type Attesting, createAttesting } from './attesting.ts'
 import { type Auditing, createAuditing } from './auditing.ts'
 import { plannedFor } from './planning.ts'
 
@@ -79,6 +83,8 @@ export interface NodeOptions {
   readonly storageKey: Secret
   /** Name and version for the beacons. */
   readonly software: string
+  /** How this node attests what runs on it; absent, not at all. */
+  readonly attestationMethod?: Attestor['method']
   /** How often a beacon is published and peers are pinged; 5 s where epochs are not shorter. */
   readonly beaconIntervalMs: number
 }
@@ -100,6 +106,7 @@ export interface NodeState {
   /** This node's own network coordinate. */
   coordinate: Coordinate
   readonly auditing: Auditing
+  readonly attesting: Attesting
   /** Clients' operations under way, for the audit log. */
   readonly operations: Map<Token, Signed<OperationRequest>>
   readonly connected: Set<PeerId>
@@ -122,9 +129,10 @@ export const REDUCER: Reducer = {
     'set-policy': setPolicy,
     'report-evidence': atSendersRisk(reportEvidence),
     report: takeReport,
+    attest: takeAttestation,
     'audit-checkpoint': recordCheckpoint,
   },
-  atBlock: [settleDeadlines, endRetention, openRefreshes, scheduleRepairs],
+  atBlock: [rollNonces, settleDeadlines, endRetention, openRefreshes, scheduleRepairs],
   atEnd: [removeConvicted, settleTrust],
 }
 
@@ -184,6 +192,7 @@ export function recoverNode(
     plans,
     coordinate: ORIGIN,
     auditing: createAuditing(audit),
+    attesting: createAttesting(options.attestationMethod),
     operations: new Map(),
     connected: new Set(),
     served: 0,
@@ -234,7 +243,17 @@ export function beaconBody(
   const { software } = state.options
   const height = state.ledger.chain.height
   const coordinate = beaconCoordinate(state.coordinate)
-  return { location, sealingKey, software, height, load: { ...load, operations: state.served }, coordinate }
+  const { measurements } = state.attesting
+  const measured = measurements.length === 0 ? {} : { measurements }
+  return {
+    ...measured,
+    location,
+    sealingKey,
+    software,
+    height,
+    load: { ...load, operations: state.served },
+    coordinate,
+  }
 }
 
 /**

@@ -25,6 +25,7 @@ import type {
   SubmitEffect,
   Token,
 } from '../wire/index.ts'
+import { attestationDue, attestationFailed, attestationNote, statementOf } from './attesting.ts'
 import { type CheckpointStep, onLedger, onWritten, Scribe } from './auditing.ts'
 import type { NodeEffect, NodeEvent, ResolveEffect } from './events.ts'
 import { observeBeat, observeRoundTrip } from './observing.ts'
@@ -101,6 +102,12 @@ class Turn {
         return
       case 'unaudited':
         this.#state.auditing.log.unwritten = event.error
+        return
+      case 'measured':
+        this.#state.attesting.measurements = [event.program]
+        return
+      case 'attested':
+        this.#attested(event)
         return
       case 'offer':
         this.#offer(event.token, event.record)
@@ -219,7 +226,9 @@ class Turn {
     if (!token.startsWith('own/')) this.outward.push({ type: 'resolve', token, outcome })
     else if (!outcome.ok) {
       const details = { code: outcome.error.code, reason: outcome.error.message, transaction: token }
-      this.outward.push({ type: 'note', level: 'debug', text: 'an own transaction had no effect', details })
+      // others see this node's own words late at worst; an attestation that is refused costs it its slots
+      const level = token.startsWith('own/attest/') ? 'warn' : 'debug'
+      this.outward.push({ type: 'note', level, text: 'an own transaction had no effect', details })
     }
   }
 
@@ -324,9 +333,22 @@ class Turn {
     }
   }
 
+  #attested({ nonce, outcome }: Extract<NodeEvent, { readonly type: 'attested' }>): void {
+    try {
+      if (!outcome.ok) throw outcome.error
+      this.#submit({ type: 'submit', transaction: statementOf(this.#state, nonce, outcome.value) })
+    } catch (error) {
+      this.outward.push(attestationFailed(error))
+    }
+  }
+
   #beat(load: Omit<Load, 'operations'>): void {
     const state = this.#state
     for (const transaction of observeBeat(state, this.#nowMs)) this.#submit({ type: 'submit', transaction })
+    const attest = attestationDue(state, this.#nowMs)
+    if (attest !== undefined) this.outward.push(attest)
+    const note = attestationNote(state)
+    if (note !== undefined) this.outward.push(note)
     const body = beaconBody(state, load)
     if (body !== undefined) {
       const bytes = makeBeacon(state.beacons, state.options.identity, body, this.#nowMs, this.#rng)

@@ -1,6 +1,6 @@
 import { formatNote } from '../audit/index.ts'
 import { peerIdOf, toHex } from '../base/index.ts'
-import { coordinatorOf, type MemberRecord, viewLog } from '../control/index.ts'
+import { attestationStanding, coordinatorOf, type MemberRecord, viewLog } from '../control/index.ts'
 import {
   type AuditRecord,
   type CeremonyRecord,
@@ -11,6 +11,7 @@ import {
   vaultPaths,
 } from '../keys/index.ts'
 import { medianRoundTrip } from '../trust/index.ts'
+import { attestationWarnings } from './attesting.ts'
 import type {
   AuditCheckpointView,
   ConvictionView,
@@ -39,6 +40,7 @@ function memberView(state: NodeState, member: MemberRecord): MemberView {
     state: isConvicted ? 'convicted' : standing === 'active' ? link : standing,
     trust: isConvicted ? 0 : weight,
     roundTripMs: medianRoundTrip(state.roundTrips, peerId),
+    attestation: attestationStanding(reading(state.ledger), peerId),
   }
 }
 
@@ -53,6 +55,7 @@ export function membershipViews(state: NodeState): MembershipView[] {
       trust: weight,
       joinedHeight,
       addresses,
+      attestation: attestationStanding(reading(state.ledger), peerId),
     }),
   )
 }
@@ -82,6 +85,7 @@ export function statusView(state: NodeState): StatusView {
     validators: validators.map(validator => validator.peerId),
     members: members(state).map(member => memberView(state, member)),
     convictions: convictions(state),
+    warnings: attestationWarnings(state),
   }
 }
 
@@ -94,6 +98,7 @@ export function peerViews(state: NodeState, nowMs: number): PeerView[] {
       software: heard?.beacon.software ?? null,
       height: heard?.beacon.height ?? null,
       load: heard?.beacon.load ?? null,
+      measurements: heard?.beacon.measurements?.map(toHex) ?? [],
       beaconAgeMs: heard === undefined ? null : nowMs - heard.heardMs,
     }
   })

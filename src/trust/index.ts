@@ -1,3 +1,12 @@
+export {
+  type Attested,
+  platformMeasurement,
+  quoteChallenge,
+  verifyQuote,
+  verifyStatement,
+} from './attestation.ts'
+export { type AttestationNonce, attestationNonces, rollNonces, takeAttestation } from './attesting.ts'
+export type { Attestor } from './attestor.ts'
 export { type BeaconState, createBeacons, type HeardBeacon, hearBeacon, makeBeacon } from './beacons.ts'
 export {
   createObservations,
@@ -18,4 +27,5 @@ export {
 export * from './records.ts'
 export { agreedTrust, atSendersRisk, removeConvicted, settleTrust, takeReport, trustOf } from './reducer.ts'
 export { medianRoundTrip, noteRoundTrip, type RoundTrips } from './round-trips.ts'
+export { attestationKeyId, type Quote, selectionOf } from './tpm-structures.ts'
 export { beaconCoordinate, type Coordinate, coordinateOf, moved, ORIGIN, predictMs } from './vivaldi.ts'

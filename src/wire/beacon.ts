@@ -1,7 +1,7 @@
 import { OstrakaError } from '../base/index.ts'
-import { publicKey32, type Signed, signedCodec, timeMs } from './common.ts'
+import { hash32, publicKey32, type Signed, signedCodec, timeMs } from './common.ts'
 import { type Location, locationSchema } from './genesis.ts'
-import { type Codec, integer, list, real, type Schema, struct, textUpTo } from './schema.ts'
+import { type Codec, integer, list, optional, real, type Schema, struct, textUpTo } from './schema.ts'
 
 /** A node's load, for whoever chooses holders. */
 export interface Load {
@@ -36,11 +36,16 @@ export interface Beacon {
   readonly sealingKey: Uint8Array
   /** Software name and version. */
   readonly software: string
+  /** The measurements that the node attests, the program's first; absent while it attests nothing. */
+  readonly measurements?: readonly Uint8Array[]
   /** The control-log height that the node has applied. */
   readonly height: number
   readonly load: Load
   readonly coordinate: BeaconCoordinate
 }
+
+/** A program and the platform under it. */
+const MAX_BEACON_MEASUREMENTS = 2
 
 const axis: Schema<number> = integer(-MAX_COORDINATE_US, MAX_COORDINATE_US)
 const axes: Schema<readonly number[]> = list(axis, COORDINATE_DIMENSIONS)
@@ -66,6 +71,7 @@ export const beaconCodec: Codec<Signed<Beacon>> = signedCodec(
     location: locationSchema,
     sealingKey: publicKey32,
     software: textUpTo(64),
+    measurements: optional(list(hash32, MAX_BEACON_MEASUREMENTS)),
     height: integer(0),
     load: struct({ cpu: real(0, 1024), memoryBytes: integer(0), operations: integer(0) }),
     coordinate,

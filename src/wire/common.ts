@@ -1,6 +1,6 @@
 import type { PeerId } from '../base/index.ts'
 import { OstrakaError, publicKeyOf } from '../base/index.ts'
-import { type Codec, codec, fixedBytes, integer, matching, type Schema, struct } from './schema.ts'
+import { type Codec, codec, fixedBytes, integer, list, matching, type Schema, struct } from './schema.ts'
 
 export const hash32: Schema<Uint8Array> = fixedBytes(32)
 export const publicKey32: Schema<Uint8Array> = fixedBytes(32)
@@ -55,3 +55,17 @@ export function signedSchema<T>(value: Schema<T>): Schema<Signed<T>> {
 export function signedCodec<T>(name: string, maxBytes: number, value: Schema<T>): Codec<Signed<T>> {
   return codec(name, maxBytes, signedSchema(value))
 }
+
+/** One more operator's signature over what a transaction asks for. */
+export interface Approval {
+  readonly signer: Uint8Array
+  readonly signature: Uint8Array
+}
+
+/** As many as a genesis can name operators. */
+const MAX_APPROVALS = 32
+
+export const approvals: Schema<readonly Approval[]> = list(
+  struct<Approval>({ signer: publicKey32, signature: signature64 }),
+  MAX_APPROVALS,
+)

@@ -1,4 +1,5 @@
 import type { PeerId } from '../base/index.ts'
+import { type AttestationPolicy, attestationPolicySchema } from './attestation.ts'
 import { peerId, publicKey32, regionName, timeMs } from './common.ts'
 import { type Codec, codec, integer, list, optional, real, type Schema, struct, textUpTo } from './schema.ts'
 
@@ -43,6 +44,8 @@ export interface Genesis {
   /** Principals that may create keys from the start. */
   readonly creators: readonly Uint8Array[]
   readonly timing: Timing
+  /** Whom slots may go to from the start; without it, to any member. */
+  readonly attestation?: AttestationPolicy
 }
 
 /** More members than this come later, through invites; the cap bounds the genesis document. */
@@ -82,5 +85,6 @@ export const genesisCodec: Codec<Genesis> = codec(
       acknowledgeMs: waitMs,
       refreshMs: optional(integer(1_000, 3_660 * 24 * HOUR_MS)),
     }),
+    attestation: optional(attestationPolicySchema),
   }),
 )

@@ -1,3 +1,4 @@
+export * from './attestation.ts'
 export * from './beacon.ts'
 export * from './blocks.ts'
 export * from './common.ts'

@@ -1,11 +1,11 @@
 import type { PeerId } from '../base/index.ts'
 import {
+  type Approval,
+  approvals,
   nonce16,
   peerId,
-  publicKey32,
   regionName,
   type Signed,
-  signature64,
   signedSchema,
   timeMs,
 } from './common.ts'
@@ -60,12 +60,7 @@ export interface RemoveMember {
   readonly approvals: readonly Approval[]
 }
 
-/** An operator's signature over the `Removal` in the domain `removal`. */
-export interface Approval {
-  readonly signer: Uint8Array
-  readonly signature: Uint8Array
-}
-
+/** What an operator's approval of a removal signs, in the domain `removal`. */
 export interface Removal {
   readonly peerId: PeerId
 }
@@ -88,9 +83,6 @@ export const MAX_ADDRESSES = 8
 /** One reachable member suffices; more are for when it is down. */
 export const MAX_BOOTSTRAP = 16
 
-/** As many as a genesis can name operators. */
-const MAX_APPROVALS = 32
-
 const MAX_MULTIADDR_LENGTH = 256
 const MULTIADDR = new RegExp(`^(?=.{1,${MAX_MULTIADDR_LENGTH}}$)(/[a-zA-Z0-9.:_%-]+)+$`)
 const multiaddrText: Schema<string> = matching(MULTIADDR, 'a multiaddr')
@@ -112,7 +104,7 @@ const join: Schema<Join> = struct<Join>({
 const removeMember: Schema<RemoveMember> = struct<RemoveMember>({
   type: literal('remove-member'),
   peerId,
-  approvals: list(struct<Approval>({ signer: publicKey32, signature: signature64 }), MAX_APPROVALS),
+  approvals,
 })
 
 export const membershipSchemas: {

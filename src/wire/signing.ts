@@ -14,6 +14,8 @@ export const SIGNING_TYPES = [
   'possession',
   'invite',
   'removal',
+  'attestation',
+  'attestation-policy',
   'api',
 ] as const
 

@@ -1,4 +1,5 @@
 import type { PeerId } from '../base/index.ts'
+import { type AttestationTransaction, attestationSchemas } from './attestation.ts'
 import { type Beacon, beaconCodec } from './beacon.ts'
 import {
   elementBytes,
@@ -190,6 +191,7 @@ export type Transaction =
   | ReportEvidence
   | Report
   | MembershipTransaction
+  | AttestationTransaction
   | AuditCheckpoint
 export type SignedTransaction = Signed<Transaction>
 
@@ -383,6 +385,7 @@ export const transactionSchema: Schema<Transaction> = union<Transaction>({
   'grant-create': grantCreate,
   report: reportSchema,
   ...membershipSchemas,
+  ...attestationSchemas,
   'report-evidence': struct<ReportEvidence>({ type: literal('report-evidence'), evidence: evidenceSchema }),
   'audit-checkpoint': auditCheckpoint,
 })

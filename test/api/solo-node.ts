@@ -25,6 +25,7 @@ import {
 } from '../../src/crypto/index.ts'
 import { dealingContext, suiteOf } from '../../src/keys/index.ts'
 import type {
+  AttestationView,
   AuditCheckpointView,
   AuditView,
   ImportPlan,
@@ -86,7 +87,14 @@ export class SoloNode implements NodePort {
 
   status(): StatusView {
     const { peerId } = this
-    const member = { peerId, region: 'local', state: 'self', trust: 1, roundTripMs: null }
+    const member = {
+      peerId,
+      region: 'local',
+      state: 'self',
+      trust: 1,
+      roundTripMs: null,
+      attestation: 'unrequired',
+    } as const
     return {
       networkId: toHex(this.networkId),
       name: 'solo',
@@ -98,6 +106,7 @@ export class SoloNode implements NodePort {
       validators: [peerId],
       members: [member],
       convictions: [],
+      warnings: [],
     }
   }
 
@@ -107,14 +116,14 @@ export class SoloNode implements NodePort {
 
   peers(): readonly PeerView[] {
     const location = { region: 'local', latitude: 0, longitude: 0 }
-    const unheard = { software: null, height: null, load: null, beaconAgeMs: null }
+    const unheard = { software: null, height: null, load: null, beaconAgeMs: null, measurements: [] }
     return this.status().members.map(member => ({ ...member, ...unheard, location }))
   }
 
   members(): readonly MembershipView[] {
     const { peerId } = this
     const member = { peerId, region: 'local', state: 'active', isValidator: true, trust: 1 }
-    return [{ ...member, joinedHeight: 0, addresses: [] }]
+    return [{ ...member, joinedHeight: 0, addresses: [], attestation: 'unrequired' }]
   }
 
   get genesis(): Genesis {
@@ -137,8 +146,16 @@ export class SoloNode implements NodePort {
 
   trust(): TrustView {
     const { peerId } = this
-    const scores = [{ peerId, state: 'active', score: 1, opinion: 1, fines: 0 }]
+    const scores = [
+      { peerId, state: 'active', score: 1, opinion: 1, fines: 0, attestation: 'unrequired' } as const,
+    ]
     return { epoch: 0, scores, reports: [], convictions: [] }
+  }
+
+  attestation(): AttestationView {
+    const policy = { method: 'none', maxAgeEpochs: 20, measurements: [], attestationKeys: [] } as const
+    const member = { peerId: this.peerId, standing: 'unrequired', record: null } as const
+    return { epoch: 0, revision: 0, policy, eligible: 1, accepted: 1, isMoving: true, members: [member] }
   }
 
   keys(): readonly KeyView[] {

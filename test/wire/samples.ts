@@ -1,5 +1,6 @@
 import { type PeerId, peerIdOf } from '../../src/base/index.ts'
 import {
+  type AttestationPolicy,
   type Beacon,
   type Block,
   beaconCodec,
@@ -64,6 +65,13 @@ const boundedRule: PolicyRule = { ...rule, ratePerMinute: 60, untilMs: 1_900_000
 
 const invite: Signed<Invite> = signed({ nonce: bytes(16, 54), expiresMs: 1_900_000_000_000 })
 const boundInvite: Signed<Invite> = signed({ ...invite.value, peerId: peer(55), region: 'eu-west' })
+
+const attestationPolicy: AttestationPolicy = {
+  method: 'tpm2',
+  maxAgeEpochs: 20,
+  measurements: [hash(66), hash(67)],
+  attestationKeys: [hash(68)],
+}
 
 const transactions: Readonly<Record<string, Transaction>> = {
   'create-key': {
@@ -136,6 +144,29 @@ const transactions: Readonly<Record<string, Transaction>> = {
   'remove-member': {
     type: 'remove-member',
     peerId: peer(57),
+    approvals: [{ signer: hash(58), signature: bytes(64, 59) }],
+  },
+  attest: {
+    type: 'attest',
+    statement: signed({ nonce: hash(61), evidence: { type: 'measured', program: hash(62) } }),
+  },
+  'attest by TPM': {
+    type: 'attest',
+    statement: signed({
+      nonce: hash(61),
+      evidence: {
+        type: 'tpm2',
+        program: hash(62),
+        attestationKey: bytes(88, 63),
+        quote: bytes(145, 64),
+        signature: bytes(72, 65),
+      },
+    }),
+  },
+  'set-attestation': {
+    type: 'set-attestation',
+    revision: 3,
+    policy: attestationPolicy,
     approvals: [{ signer: hash(58), signature: bytes(64, 59) }],
   },
   'audit-checkpoint': {
@@ -313,12 +344,18 @@ const byType = <T extends { readonly type: string }>(values: readonly T[]): [str
 
 /** Every codec of the wire. */
 export const SAMPLED: Readonly<Record<string, Sampled>> = {
-  genesis: sampled(genesisCodec, [['genesis', genesis]]),
+  genesis: sampled(genesisCodec, [
+    ['genesis', genesis],
+    ['attesting', { ...genesis, attestation: attestationPolicy }],
+  ]),
   'invite-token': sampled(inviteTokenCodec, [
     ['invite', { genesis, peers: [`/ip4/192.0.2.1/tcp/7800/p2p/${peer(60)}`], apis: [], invite }],
     ['bound', { genesis, peers: [], apis: ['http://192.0.2.1:7801'], invite: boundInvite }],
   ]),
-  beacon: sampled(beaconCodec, [['beacon', signed(beacon)]]),
+  beacon: sampled(beaconCodec, [
+    ['beacon', signed(beacon)],
+    ['measured', signed<Beacon>({ ...beacon, measurements: [hash(69), hash(70)] })],
+  ]),
   header: sampled(headerCodec, [['header', header]]),
   certificate: sampled(certificateCodec, [['certificate', certificate]]),
   'certified-block': sampled(certifiedBlockCodec, [
