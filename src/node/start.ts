@@ -3,7 +3,7 @@ import { type Clock, isOstrakaError, OstrakaError, type PeerId, peerIdOf, type S
 import { blockKey, LOG_PREFIXES, networkIdOf } from '../control/index.ts'
 import { cryptoReady } from '../crypto/index.ts'
 import { gatewayCounters, type OperationResult } from '../keys/index.ts'
-import { certifiedBlockCodec, type Load, type OperationRequest, type Signed } from '../wire/index.ts'
+import { certifiedBlockCodec, type MeasuredLoad, type OperationRequest, type Signed } from '../wire/index.ts'
 import { attestationView } from './attesting.ts'
 import { openAuditLog, readAuditPage } from './audit-store.ts'
 import { Driver, type Logger, type Ports } from './driver.ts'
@@ -34,7 +34,7 @@ import {
 export interface StartOptions extends NodeOptions {
   readonly ports: Ports
   readonly logger: Logger
-  readonly measureLoad: () => Omit<Load, 'operations'>
+  readonly measureLoad: () => MeasuredLoad
 }
 
 export interface RunningNode {
