@@ -15,6 +15,20 @@ const OPERATIONS = ['test/keys/operations/*.spec.ts']
 
 export const MUTANTS: readonly Mutant[] = [
   {
+    name: 'state proof: nobody whom the client knows need vouch for the header',
+    file: 'src/control/state-proofs.ts',
+    find: '    checkVouchedFor(networkId, known.validators, { header, certificate })\n',
+    replace: '',
+    specs: CONTROL,
+  },
+  {
+    name: 'state proof: no quorum of those who vote need have decided on it',
+    file: 'src/control/state-proofs.ts',
+    find: '    checkCertifiedHeader(networkId, validators, { header, certificate })\n',
+    replace: '',
+    specs: CONTROL,
+  },
+  {
     name: 'vote persistence: votes are sent and never written',
     file: 'src/control/consensus.ts',
     find: "return [{ type: 'persist', writes: walWrites(this.#state) }, ...this.#effects]",

@@ -1,4 +1,4 @@
-import { fromBase64, isOstrakaError, OstrakaError, type Rng } from '../base/index.ts'
+import { fromBase64, isOstrakaError, type Rng } from '../base/index.ts'
 import {
   blind,
   cryptoReady,
@@ -7,23 +7,25 @@ import {
   ristretto255,
   verifyBlindedEvaluation,
 } from '../crypto/index.ts'
-import type { KeyJson, ProofJson, VersionJson } from './json.ts'
+import type { ProofJson } from './json.ts'
 
 interface Evaluation {
   readonly version: number
   readonly proofs?: readonly ProofJson[]
 }
 
-/** What the network is asked: evaluates blinded elements and proves it. */
-export interface BlindEvaluator {
-  key(): Promise<KeyJson>
-  evaluate(blinded: readonly Uint8Array[]): Promise<Evaluation>
+/** One generation of the shares of one version of a key. */
+export interface SharedVersion {
+  readonly version: number
+  readonly generation: number
+  readonly commitments: readonly Uint8Array[]
 }
 
-function versionOf(key: KeyJson, version: number): VersionJson {
-  const found = key.versions.find(other => other.version === version)
-  if (found !== undefined) return found
-  throw new OstrakaError('unknown_version', 'the key has no such version', { version })
+/** What the network is asked: evaluates blinded elements and proves it. */
+export interface BlindEvaluator {
+  /** The wanted version, or that one; asked again, as it is then. Errors: `unknown_version`. */
+  version(number?: number): Promise<SharedVersion>
+  evaluate(blinded: readonly Uint8Array[]): Promise<Evaluation>
 }
 
 /**
@@ -37,7 +39,7 @@ export async function deriveBlinded(
   rng: Rng,
 ): Promise<{ readonly version: number; readonly outputs: readonly Uint8Array[] }> {
   await cryptoReady
-  const key = await network.key()
+  const before = await network.version()
   const blinded = inputs.map(input => blind(ristretto255, input, rng))
   const elements = blinded.map(({ element }) => element)
   const { version, proofs = [] } = await network.evaluate(elements.map(element => element.bytes))
@@ -46,18 +48,24 @@ export async function deriveBlinded(
     elements: proof.elements.map(text => ristretto255.decode(fromBase64(text))),
     proof: { challenge: fromBase64(proof.challenge), response: fromBase64(proof.response) },
   }))
-  const check = (found: VersionJson): Element[] => {
-    const commitments = found.commitments.map(text => ristretto255.decode(fromBase64(text)))
-    return verifyBlindedEvaluation(ristretto255, commitments, elements, partials)
-  }
-  const before = versionOf(key, version)
+  const check = ({ commitments }: SharedVersion): Element[] =>
+    verifyBlindedEvaluation(
+      ristretto255,
+      commitments.map(bytes => ristretto255.decode(bytes)),
+      elements,
+      partials,
+    )
   let evaluated: Element[]
   try {
     evaluated = check(before)
   } catch (error) {
-    // the shares may have been made anew between our reading the key and the holders' answering
-    const after = versionOf(await network.key(), version)
-    if (!isOstrakaError(error, 'bad_partial') || after.generation === before.generation) throw error
+    // between our reading the key and the holders' answering, shares may have been made anew, or the key rotated
+    if (!isOstrakaError(error, 'bad_partial')) throw error
+    const isLater = (other: SharedVersion): boolean =>
+      other.version > before.version ||
+      (other.version === before.version && other.generation > before.generation)
+    const after = await network.version(version)
+    if (!isLater(after)) throw error
     evaluated = check(after)
   }
   const outputs = inputs.map((input, index) => {

@@ -15,6 +15,7 @@ import type {
   TrustJson,
 } from './json.ts'
 import type { ChangeJson } from './routes-changes.ts'
+import type { ProvenKey, Trust, Verified } from './trust.ts'
 
 export interface ConnectOptions {
   /** Base URL of a daemon, such as `http://127.0.0.1:7801`. */
@@ -25,6 +26,8 @@ export interface ConnectOptions {
   readonly principal?: SigningKey
   /** How long an answer may take; two minutes unless told, which suits ceremonies. A late one ends its connection. */
   readonly timeoutMs?: number
+  /** What the daemon's answers are proven by, where they can be: imports, blinded derivation, `provenKey`. */
+  readonly trust?: Trust
 }
 
 export interface NewKey {
@@ -43,6 +46,8 @@ export interface OperationOptions {
 }
 
 export interface Evaluated {
+  /** Blinded derivation with `trust`: the certified state by whose commitments it was checked. */
+  readonly verified?: Verified
   readonly version: number
   readonly outputs: readonly Uint8Array[]
 }
@@ -86,10 +91,18 @@ export interface Client {
   removeMember(peerId: PeerId, departure: SignedTransaction): Promise<MembershipDecision>
   keys(): Promise<readonly KeyJson[]>
   key(name: string): Promise<KeyJson>
+  /**
+   * A version of a key, 0 for the active one, as a quorum has certified it: in a state after block `above`. Errors:
+   * `unproven`, without `trust` too.
+   */
+  provenKey(
+    name: string,
+    options?: { readonly version?: number; readonly above?: number },
+  ): Promise<ProvenKey>
   /** Resolves when the key's first version is active. */
   createKey(key: NewKey): Promise<KeyJson>
   /** Shares `secret` (as `--secret-file` holds it) here and sends the sealed shares only; wipes nothing of the caller's. */
-  importKey(key: NewKey, secret: Secret): Promise<KeyJson>
+  importKey(key: NewKey, secret: Secret): Promise<KeyJson & { readonly verified?: Verified }>
   policy(name: string): Promise<PolicyJson>
   /** `revision` is that of the policy that is replaced. */
   setPolicy(name: string, revision: number, rules: readonly PolicyRule[]): Promise<PolicyJson>

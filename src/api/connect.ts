@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { fromBase64, type PeerId, type Rng, type Secret, toBase64 } from '../base/index.ts'
+import { fromBase64, OstrakaError, type PeerId, type Rng, type Secret, toBase64 } from '../base/index.ts'
 import type {
   ChangeKey,
   Genesis,
@@ -8,6 +8,7 @@ import type {
   SignedTransaction,
   Transaction,
 } from '../wire/index.ts'
+import type { SharedVersion } from './blinding-client.ts'
 import type {
   BlindEvaluated,
   Client,
@@ -33,8 +34,10 @@ import type {
   StatusJson,
   TrustJson,
 } from './json.ts'
+import type { Prover } from './proving-client.ts'
 import { keyPath, Requests } from './requests.ts'
 import type { ChangeJson } from './routes-changes.ts'
+import type { ProvenKey, Verified } from './trust.ts'
 
 /** `/health` answers at once or says nothing of worth. */
 const HEALTH_TIMEOUT_MS = 5_000
@@ -48,6 +51,7 @@ const systemRng: Rng = { bytes: length => new Uint8Array(randomBytes(length)) }
 class HttpClient implements Client {
   readonly api: string
   readonly #requests: Requests
+  #prover: Prover | undefined
 
   constructor(options: ConnectOptions) {
     this.api = options.api
@@ -128,19 +132,24 @@ class HttpClient implements Client {
     )) as KeyJson
   }
 
-  async importKey(key: NewKey, secret: Secret): Promise<KeyJson> {
+  async importKey(key: NewKey, secret: Secret): Promise<KeyJson & { readonly verified?: Verified }> {
     const { dealAs, dealFor, scalarOfSecret } = await import('./dealing-client.ts')
     const scalar = await scalarOfSecret(key.kind, secret)
     try {
       const path = `${keyPath(key.name)}/import`
       const open = () => createKeyOf(key, 'import')
       const plan = (await this.#requests.change('POST', path, newKeyJson(key), open)) as PlanJson
+      const verified =
+        this.#requests.trust === undefined
+          ? {}
+          : { verified: await (await this.#prove()).requirePlan(key, plan) }
       const dealer = { kind: key.kind, networkId: await this.#requests.network(), rng: systemRng }
       const dealing =
         this.#requests.principal === undefined
           ? dealFor(dealer, plan, scalar)
           : dealAs(this.#requests.principal, dealer, plan, scalar)
-      return (await this.#requests.sendJson('POST', path, { dealing })) as KeyJson
+      const made = (await this.#requests.sendJson('POST', path, { dealing })) as KeyJson
+      return { ...made, ...verified }
     } finally {
       scalar.wipe()
     }
@@ -230,11 +239,35 @@ class HttpClient implements Client {
     options?: OperationOptions,
   ): Promise<Evaluated> {
     const { deriveBlinded } = await import('./blinding-client.ts')
+    let verified: Verified | undefined
     const evaluator = {
-      key: () => this.key(name),
+      version: async (number = options?.version ?? 0): Promise<SharedVersion> => {
+        if (this.#requests.trust === undefined) return sharedVersion(await this.key(name), number)
+        const proven = await this.provenKey(name, { version: number, above: verified?.height ?? 0 })
+        verified = proven.verified
+        return proven
+      },
       evaluate: (elements: readonly Uint8Array[]) => this.evaluateBlinded(name, elements, options),
     }
-    return deriveBlinded(evaluator, inputs, systemRng)
+    const derived = await deriveBlinded(evaluator, inputs, systemRng)
+    return { ...derived, ...(verified === undefined ? {} : { verified }) }
+  }
+
+  async provenKey(
+    name: string,
+    { version, above }: { readonly version?: number; readonly above?: number } = {},
+  ): Promise<ProvenKey> {
+    // a key that the daemon does not know is not waited for
+    await this.key(name)
+    return (await this.#prove()).key(name, version, above)
+  }
+
+  async #prove(): Promise<Prover> {
+    const { trust } = this.#requests
+    if (trust === undefined) throw new OstrakaError('unproven', 'no genesis or checkpoint to prove it by')
+    const { Prover: Proving } = await import('./proving-client.ts')
+    this.#prover ??= new Proving(this.#requests, trust)
+    return this.#prover
   }
 
   async decrypt(
@@ -269,6 +302,16 @@ class HttpClient implements Client {
   close(): void {
     this.#requests.close()
   }
+}
+
+/** As the daemon tells it; 0 is the active version. Errors: `unknown_version`. */
+function sharedVersion(key: KeyJson, number: number): SharedVersion {
+  const wanted = number === 0 ? key.version : number
+  const found = key.versions.find(other => other.version === wanted)
+  if (found === undefined)
+    throw new OstrakaError('unknown_version', 'the key has no such version', { version: wanted })
+  const { version, generation, commitments } = found
+  return { version, generation, commitments: commitments.map(fromBase64) }
 }
 
 function newKeyJson(key: NewKey): Record<string, unknown> {

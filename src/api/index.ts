@@ -30,6 +30,7 @@ export {
 } from './principals.ts'
 export type { ServerOptions } from './server.ts'
 export { createToken, TokenRegister } from './tokens.ts'
+export type { ProvenKey, Trust, Verified } from './trust.ts'
 
 /** Where a server listens; port 0 takes a free one. */
 export interface Listening {

@@ -9,6 +9,7 @@ export type {
   OperationResult,
   PartialProof,
   PeerView,
+  ProofSubject,
   StatusView,
   TrustView,
 } from '../node/index.ts'

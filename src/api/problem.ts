@@ -38,6 +38,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   equivocation: 409,
   bad_certificate: 502,
   bad_block: 502,
+  unproven: 502,
   storage_full: 507,
   storage_corrupt: 500,
   wrong_passphrase: 500,

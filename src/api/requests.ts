@@ -4,19 +4,22 @@ import type { Operation, Transaction } from '../wire/index.ts'
 import type { ConnectOptions, OperationOptions } from './client.ts'
 import { createHttp, type Http, jsonOfAnswer } from './http.ts'
 import type { StatusJson } from './json.ts'
+import type { Trust } from './trust.ts'
 
 /** Sends the requests of one client with its authority: a bearer token of the daemon, or a principal's own signature. */
 export class Requests {
   readonly principal: SigningKey | undefined
+  readonly trust: Trust | undefined
   readonly #http: Http
   readonly #token: string | undefined
   readonly #rng: Rng
   #networkId: Uint8Array | undefined
 
-  constructor({ api, token, principal, timeoutMs }: ConnectOptions, rng: Rng) {
+  constructor({ api, token, principal, timeoutMs, trust }: ConnectOptions, rng: Rng) {
     this.#http = createHttp(api, timeoutMs)
     this.#token = token
     this.principal = principal
+    this.trust = trust
     this.#rng = rng
   }
 
@@ -72,9 +75,11 @@ export class Requests {
     }
   }
 
-  /** The id of the daemon's network, asked for once. */
+  /** The id of the network: the one that the client trusts, else as the daemon says, asked for once. */
   async network(): Promise<Uint8Array> {
-    this.#networkId ??= fromHex(((await this.get('/api/v1/status')) as StatusJson).networkId)
+    this.#networkId ??=
+      this.trust?.checkpoint.networkId ??
+      fromHex(((await this.get('/api/v1/status')) as StatusJson).networkId)
     return this.#networkId
   }
 

@@ -1,15 +1,11 @@
-import { OstrakaError } from '../base/index.ts'
-import type { CertifiedBlock } from '../wire/index.ts'
 import { blockJson } from './json.ts'
-import type { NodePort } from './port.ts'
 import type { Route } from './route.ts'
 import { anything, count, listOf, object, peers, status, text, trust } from './schemas.ts'
+import { MAX_WAIT_MS, untilHeight } from './waiting.ts'
 
 const DEFAULT_BLOCKS = 64
 /** A block may hold close to a megabyte: more than this in one answer would be a memory attack on ourselves. */
 const MAX_BLOCKS = 256
-/** Below the idle limits of common proxies. */
-const MAX_WAIT_MS = 30_000
 
 const health: Route = {
   method: 'GET',
@@ -84,38 +80,10 @@ const readLog: Route = {
   errors: ['not_found'],
   async handle({ port }, { query, signal }) {
     const from = Number(query.from)
-    const read = () => port.blocks(from, Number(query.limit))
-    const blocks = await blocksWithin(port, from, Number(query.waitMs), signal, read)
+    const hasCome = await untilHeight(port, from, Number(query.waitMs), signal)
+    const blocks = hasCome ? await port.blocks(from, Number(query.limit)) : []
     return { status: 200, body: { height: port.status().height, blocks: blocks.map(blockJson) } }
   },
-}
-
-/** Reads now, and once more when block `from` arrives within `waitMs`. */
-async function blocksWithin(
-  port: NodePort,
-  from: number,
-  waitMs: number,
-  signal: AbortSignal,
-  read: () => Promise<readonly CertifiedBlock[]>,
-): Promise<readonly CertifiedBlock[]> {
-  if (from <= port.status().height) return read()
-  if (waitMs === 0) return []
-  if (signal.aborted) throw new OstrakaError('deadline_exceeded', 'the client went away')
-  const hasCome = await new Promise<boolean>(resolve => {
-    const end = (came: boolean): void => {
-      clearTimeout(timer)
-      unsubscribe()
-      signal.removeEventListener('abort', onAbort)
-      resolve(came)
-    }
-    const onAbort = (): void => end(false)
-    const timer = setTimeout(() => end(false), waitMs)
-    const unsubscribe = port.onBlock(({ block }) => {
-      if (block.header.height >= from) end(true)
-    })
-    signal.addEventListener('abort', onAbort)
-  })
-  return hasCome ? read() : []
 }
 
 export const networkRoutes: readonly Route[] = [health, showStatus, listPeers, showTrust, readLog]

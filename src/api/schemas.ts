@@ -175,15 +175,7 @@ export const peers: JsonSchema = object({
       location: object({ region: text, latitude: amount, longitude: amount }),
       height: nullableOf(count),
       measurements: listOf(hash),
-      load: nullableOf(
-        object({
-          cpu: amount,
-          memoryBytes: count,
-          operations: count,
-          linkMbps: amount,
-          trafficMbps: amount,
-        }),
-      ),
+      load: nullableOf(object({ cpu: amount, memoryBytes: count, operations: count })),
       beaconAgeMs: nullableOf(amount),
     }),
   ),

@@ -16,6 +16,7 @@ import { keyRoutes } from './routes-keys.ts'
 import { memberRoutes } from './routes-members.ts'
 import { networkRoutes } from './routes-network.ts'
 import { operationRoutes } from './routes-operations.ts'
+import { proofRoutes } from './routes-proofs.ts'
 
 /** Base64 of the largest operation request (wire's MAX_REQUEST_BYTES), with its JSON around it. */
 export const MAX_BODY_BYTES: number = 1024 * 1024
@@ -58,6 +59,7 @@ export function buildServer(
   const metrics = createMetrics(options.port, options.counters)
   const routes = [
     ...networkRoutes,
+    ...proofRoutes,
     ...keyRoutes,
     ...operationRoutes,
     ...importRoutes,

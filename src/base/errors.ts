@@ -38,6 +38,7 @@ export const ERROR_CODES = [
   'equivocation',
   'bad_certificate',
   'bad_block',
+  'unproven',
   // this host
   'storage_full',
   'storage_corrupt',

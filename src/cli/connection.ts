@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Command } from 'commander'
-import { type Client, connect, readPrincipal } from '../api/index.ts'
+import { type Client, type ConnectOptions, connect, readPrincipal } from '../api/index.ts'
 import { OstrakaError } from '../base/index.ts'
 import { defaultNode } from './testnet/state.ts'
+import type { TrustOptions } from './trust.ts'
 
 export interface ClientOptions {
   readonly api?: string
@@ -11,9 +13,15 @@ export interface ClientOptions {
   readonly json?: boolean
 }
 
+export interface VerifyingOptions extends ClientOptions, TrustOptions {}
+
 const DEFAULTS = `
 Which daemon: --api, else OSTRAKA_API, else the first live node of .testnet.
 As whom: --principal-file (signs here), else --token-file, else OSTRAKA_TOKEN_FILE, else that node's token.`
+
+const PROOFS = `
+What the daemon says of the key is proven by the network's own certificates when you give --genesis, --network or
+--checkpoint, or set OSTRAKA_GENESIS, or ask a node of .testnet; else it is believed.`
 
 /** Adds what every command that talks to a daemon takes. */
 export function clientCommand(parent: Command, usage: string, examples: readonly string[]): Command {
@@ -26,24 +34,38 @@ export function clientCommand(parent: Command, usage: string, examples: readonly
     .addHelpText('after', `${exampleText(examples)}${DEFAULTS}`)
 }
 
+/** The same for a command that would harm its user if the daemon lied to it. */
+export function verifyingCommand(parent: Command, usage: string, examples: readonly string[]): Command {
+  return clientCommand(parent, usage, examples)
+    .option('--genesis <file>', 'the network’s genesis: prove the daemon’s answers by it')
+    .option(
+      '--network <id>',
+      'the network’s id, which is the hash of its genesis: the daemon may show the rest',
+    )
+    .option('--checkpoint <file>', 'go by what was proven last time, and note it for the next')
+    .addHelpText('after', PROOFS)
+}
+
 export function exampleText(examples: readonly string[]): string {
   return `\nExamples:\n${examples.map(example => `  $ ${example}`).join('\n')}\n`
 }
 
 /** The client that options and environment describe. Errors: `not_found` when there is no daemon to ask. */
 export function connectTo(options: ClientOptions, env: NodeJS.ProcessEnv = process.env): Client {
+  return connect(connection(options, env))
+}
+
+function connection(options: ClientOptions, env: NodeJS.ProcessEnv): ConnectOptions {
   const named = options.api ?? env.OSTRAKA_API
   const node = named === undefined ? defaultNode() : undefined
   const api = named ?? node?.api
   if (api === undefined) {
     throw new OstrakaError('not_found', 'no daemon: give --api, set OSTRAKA_API, or run `ostraka testnet up`')
   }
-  if (options.principalFile !== undefined) {
-    return connect({ api, principal: readPrincipal(options.principalFile) })
-  }
+  if (options.principalFile !== undefined) return { api, principal: readPrincipal(options.principalFile) }
   const tokenFile =
     options.tokenFile ?? env.OSTRAKA_TOKEN_FILE ?? node?.tokenFile ?? defaultNode(api)?.tokenFile
-  return connect({ api, ...(tokenFile === undefined ? {} : { token: readToken(tokenFile) }) })
+  return { api, ...(tokenFile === undefined ? {} : { token: readToken(tokenFile) }) }
 }
 
 /** Runs `task` with a client and closes its connections afterwards. */
@@ -51,7 +73,33 @@ export async function withClient<T>(
   options: ClientOptions,
   task: (client: Client) => Promise<T>,
 ): Promise<T> {
-  const client = connectTo(options)
+  return closing(connectTo(options), task)
+}
+
+/** The same with a client that proves what it is told, as far as the user or the testnet gives it a ground to. */
+export async function withVerifyingClient<T>(
+  options: VerifyingOptions,
+  task: (client: Client, isVerifying: boolean) => Promise<T>,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<T> {
+  const to = connection(options, env)
+  const trust = await trustOf(options, to.api, env)
+  const client = connect({ ...to, ...(trust === undefined ? {} : { trust }) })
+  return closing(client, () => task(client, trust !== undefined))
+}
+
+async function trustOf(options: VerifyingOptions, api: string, env: NodeJS.ProcessEnv) {
+  const { genesis, network, checkpoint } = options
+  const node = defaultNode(api)
+  const known = env.OSTRAKA_GENESIS ?? (node && join(node.dir, 'genesis.json'))
+  const isNamed = genesis !== undefined || network !== undefined || checkpoint !== undefined
+  if (!isNamed && known === undefined) return undefined
+  // what proves is loaded only where something is proven
+  const { trustFrom } = await import('./trust.ts')
+  return trustFrom(isNamed || known === undefined ? options : { genesis: known }, api)
+}
+
+async function closing<T>(client: Client, task: (client: Client) => Promise<T>): Promise<T> {
   try {
     return await task(client)
   } finally {

@@ -21,8 +21,6 @@ export interface DaemonOptions {
   readonly peers: readonly string[]
   readonly logLevel: LogLevel
   readonly isPretty: boolean
-  /** What the host's network link carries; undefined: what the kernel says of it. */
-  readonly linkMbps?: number | undefined
 }
 
 export interface Daemon {
@@ -117,7 +115,7 @@ async function startCore(
       beaconIntervalMs: Math.min(BEACON_INTERVAL_MS, Math.floor(genesis.timing.epochMs / BEACONS_PER_EPOCH)),
       ports: io,
       logger,
-      measureLoad: measureLoad(options.linkMbps),
+      measureLoad: measureLoad(),
     })
     followMembers(io, node)
   } catch (error) {

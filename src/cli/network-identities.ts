@@ -1,4 +1,4 @@
-import { ageRecipient, type Client, type KeyJson } from '../api/index.ts'
+import { ageRecipient, type Client, type KeyJson, type Verified } from '../api/index.ts'
 import { fromBase64, OstrakaError } from '../base/index.ts'
 import type { NetworkIdentity } from './age/index.ts'
 
@@ -38,8 +38,34 @@ async function decryptionKeys(client: Client): Promise<readonly KeyJson[]> {
   return (await client.keys()).filter(key => key.kind === 'x25519' && key.recipient !== undefined)
 }
 
+/** Whom to encrypt to: the active version of a network key, and the certified state that says so, if one was asked. */
+export interface CurrentRecipient {
+  readonly name: string
+  readonly version: number
+  readonly recipient: string
+  readonly verified: Verified | null
+}
+
+/** Errors: `unknown_key`, `wrong_kind`, `not_ready`, `unproven`. */
+export function currentRecipient(
+  name: string,
+): (client: Client, isVerifying: boolean) => Promise<CurrentRecipient> {
+  return async (client, isVerifying) => {
+    const { version, recipient } = requireEncryption(await client.key(name))
+    if (!isVerifying) return { name, version, recipient, verified: null }
+    const proven = await client.provenKey(name)
+    const provenRecipient = ageRecipient(proven.publicKey)
+    if (proven.kind !== 'x25519' || (proven.version === version && provenRecipient !== recipient)) {
+      throw new OstrakaError('unproven', `the daemon gives ${name} a public key that the network has not`, {
+        name,
+      })
+    }
+    return { name, version: proven.version, recipient: provenRecipient, verified: proven.verified }
+  }
+}
+
 /** A key of kind x25519 with a version. Errors: `wrong_kind`, `not_ready`. */
-export function requireEncryption(key: KeyJson): KeyJson & { readonly recipient: string } {
+function requireEncryption(key: KeyJson): KeyJson & { readonly recipient: string } {
   if (key.kind !== 'x25519') {
     throw new OstrakaError('wrong_kind', `${key.name} is a ${key.kind} key: only x25519 keys encrypt`)
   }

@@ -5,6 +5,7 @@ import {
   certifiedBlockCodec,
   certifiedHeaderCodec,
   type Signed,
+  stateProofCodec,
   type Vote,
 } from '../wire/index.ts'
 import { applyBlock } from './apply.ts'
@@ -25,7 +26,8 @@ import {
 } from './log-state.ts'
 import { MEMBER_PREFIX } from './records.ts'
 import { continueSnapshot, pruningWrites, startSnapshot } from './snapshots.ts'
-import { blockKey, headerKey } from './store-keys.ts'
+import { isHandover, proveState } from './state-proofs.ts'
+import { blockKey, handoverKey, headerKey } from './store-keys.ts'
 import { resolveIncluded, resolveVoid } from './submissions.ts'
 import { walErasure } from './wal.ts'
 import { accuseBy, witnessCertificate } from './witness.ts'
@@ -80,9 +82,14 @@ export function commit(run: Run, certified: CertifiedBlock): void {
     { key: headerKey(header.height), value: certifiedHeaderCodec.encode(tip) },
     ...(log.consensus === null ? [] : walErasure(log.consensus)),
   ]
+  const provable = { tip, records: before.state.records }
+  if (isHandover(before.state)) {
+    writes.push({ key: handoverKey(header.height), value: stateProofCodec.encode(proveState(provable, [])) })
+  }
   run.effects.push({ type: 'persist', writes })
   log.ledger = state
   log.tip = tip
+  log.provable = provable
   log.behindSinceMs = null
   run.effects.push({ type: 'applied', certified, results, state })
   for (const fault of faults) {

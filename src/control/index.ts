@@ -59,4 +59,11 @@ export {
 } from './records.ts'
 export { LOG_PREFIXES, recoverLog } from './recovery.ts'
 export { type Ranking, rank, type Validator } from './rotation.ts'
-export { blockKey } from './store-keys.ts'
+export {
+  type Checkpoint,
+  genesisCheckpoint,
+  proveState,
+  type VerifiedState,
+  verifyState,
+} from './state-proofs.ts'
+export { blockKey, HANDOVER_PREFIX, handoverKey } from './store-keys.ts'

@@ -13,6 +13,7 @@ import { coordinatorOf, type LedgerState } from './ledger.ts'
 import type { LogEffect, LogLimits, LogOptions, LogView } from './log-types.ts'
 import type { Mempool } from './mempool.ts'
 import type { SnapshotJob, SnapshotMeta } from './snapshots.ts'
+import type { ProvableState } from './state-proofs.ts'
 import type { SyncState } from './sync.ts'
 
 /** A certified block kept for those who lag, with when it came and how large it is. */
@@ -50,6 +51,8 @@ export interface LogState {
   readonly self: PeerId
   ledger: LedgerState
   tip: CertifiedHeader | null
+  /** What the newest certificate proves; null until a block has been applied on a state that is here. */
+  provable: ProvableState | null
   /** The running height, at a validator. */
   consensus: ConsensusState | null
   /** The height before it, for votes that come late or contradict others. */
@@ -180,6 +183,7 @@ export function viewLog(log: LogState, nowMs: number): LogView {
     epoch: ledger.chain.epoch,
     state: ledger,
     tip: log.tip,
+    provable: log.provable,
     coordinator: coordinatorOf(ledger),
     validators: ledger.validators,
     isValidator: isValidator(log),

@@ -12,6 +12,7 @@ import type {
 import type { Reducer, TransactionResult } from './apply.ts'
 import type { LedgerState } from './ledger.ts'
 import type { Validator } from './rotation.ts'
+import type { ProvableState } from './state-proofs.ts'
 
 export interface LogLimits {
   /** Blocks between snapshots: bounds the replay after a restart, and what is kept in whole blocks. */
@@ -103,6 +104,8 @@ export interface LogView {
   readonly state: LedgerState
   /** The newest block's header and certificate; null before the first. */
   readonly tip: CertifiedHeader | null
+  /** What the newest certificate proves; null until a block has been applied on a state that is here. */
+  readonly provable: ProvableState | null
   /** Who leads now. */
   readonly coordinator: Validator
   readonly validators: readonly Validator[]

@@ -8,6 +8,11 @@ export const MAX_LEDGER_RECORD_BYTES: number = 256 * 1024
 const anything: Schema<unknown> = { check: value => value }
 const recordCodec = codec<unknown>('record', MAX_LEDGER_RECORD_BYTES, anything)
 
+/** A record's value, frozen. Errors: `malformed`. */
+export function decodeRecord(bytes: Uint8Array): unknown {
+  return deepFreeze(recordCodec.decode(bytes))
+}
+
 const LEAF = new Uint8Array([0])
 
 /** One record: its path, its canonical bytes, and its value, decoded once and frozen. */
@@ -32,7 +37,7 @@ export class Leaf {
 
   /** Decoded from the bytes, never the object that was put: so live and replaying nodes read the same value. */
   get value(): unknown {
-    if (this.#value === undefined) this.#value = deepFreeze(recordCodec.decode(this.bytes))
+    if (this.#value === undefined) this.#value = decodeRecord(this.bytes)
     return this.#value
   }
 

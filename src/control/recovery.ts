@@ -53,6 +53,7 @@ function freshLog(options: LogOptions): LogState {
     self: ownPeerId(options),
     ledger: initialState(options.genesis),
     tip: null,
+    provable: null,
     consensus: null,
     last: null,
     sharedHeight: 0,
@@ -94,8 +95,10 @@ function replay(log: LogState, entries: Entries): void {
         why,
       })
     }
+    const { records } = log.ledger
     log.ledger = applyBlock(log.ledger, block, log.options.reducer).state
     log.tip = { header: block.header, certificate }
+    log.provable = { tip: log.tip, records }
     remember(log, certified, 0)
   }
   // a hole: what is above it cannot be trusted to be all there is

@@ -28,6 +28,7 @@ export function restore(
   run.effects.push({ type: 'persist', writes })
   log.ledger = state
   log.tip = tip
+  log.provable = null
   log.snapshot = meta
   log.lowest = height + 1
   log.job = null

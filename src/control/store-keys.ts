@@ -2,12 +2,14 @@
  * Where the log lies in the node's store:
  *   log/block/<height>            CertifiedBlock, above the newest snapshot
  *   log/header/<height>           CertifiedHeader, for good
+ *   log/handover/<height>         StateProof of who votes, where the set has changed, for good
  *   log/snapshot/<height>/meta    SnapshotMeta, written last
  *   log/snapshot/<height>/<part>  records
  *   log/wal/votes, log/wal/block/<id>   see wal.ts
  */
 export const BLOCK_PREFIX = 'log/block/'
 export const HEADER_PREFIX = 'log/header/'
+export const HANDOVER_PREFIX = 'log/handover/'
 export const SNAPSHOT_PREFIX = 'log/snapshot/'
 
 /** Twelve digits: keys sort by number. */
@@ -23,6 +25,11 @@ export function blockKey(height: number): string {
 /** The store key of the certified header at `height`. */
 export function headerKey(height: number): string {
   return HEADER_PREFIX + padded(height)
+}
+
+/** The store key of the proof that another set votes from the block at `height` on. */
+export function handoverKey(height: number): string {
+  return HANDOVER_PREFIX + padded(height)
 }
 
 export function snapshotKey(height: number): string {

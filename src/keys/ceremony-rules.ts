@@ -10,7 +10,7 @@ import type {
   Purpose,
 } from './records.ts'
 import { slotsNeeded, slotsOf } from './slots.ts'
-import { activeVersionOf, type Moment, putVersion } from './version-rules.ts'
+import { activeVersionOf, certifySoon, type Moment, putVersion } from './version-rules.ts'
 
 export function openCeremonies(ledger: LedgerReader): readonly Uint8Array[] {
   return ledger.get<OpenCeremonies>(paths.openCeremonies)?.ids ?? []
@@ -35,6 +35,8 @@ export function openCeremony(ledger: Ledger, ceremony: CeremonyRecord): void {
   ledger.put(paths.ceremony(ceremony.id), ceremony)
   ledger.put(paths.openCeremonies, { ids: [...openCeremonies(ledger), ceremony.id].sort(compareBytes) })
   ledger.wakeAt(ceremony.deadlineMs, paths.ceremony(ceremony.id))
+  // a client that is to deal wants the plan proven first
+  if (ceremony.purpose === 'import') certifySoon(ledger)
 }
 
 /** The dealings that stand, by place, ascending. */

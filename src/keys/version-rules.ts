@@ -99,7 +99,16 @@ export function putVersion(
   ledger.put(paths.version(ceremony.keyId, ceremony.version), version)
   wakeForRefresh(ledger, version, at)
   serve(ledger, ceremony, at)
+  certifySoon(ledger)
   return undefined
+}
+
+/**
+ * A header carries the root of the state before its block: what this block makes can be proven to a client from the next
+ * one on, which an idle network would make an epoch later.
+ */
+export function certifySoon(ledger: Ledger): void {
+  ledger.wakeAt(ledger.timeMs + 1, 'certify')
 }
 
 /** The key's numbers and active version after a ceremony; the version that a rotation replaces is archived. */

@@ -16,4 +16,5 @@ export type {
   StatusView,
   TrustView,
 } from './port.ts'
+export type { ProofSubject } from './proving.ts'
 export { type NodeAddress, type RunningNode, type StartOptions, startNode } from './start.ts'

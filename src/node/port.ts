@@ -13,8 +13,10 @@ import type {
   PolicyRule,
   Signed,
   SignedTransaction,
+  StateProof,
 } from '../wire/index.ts'
 import type { AuditPage } from './audit-store.ts'
+import type { ProofSubject } from './proving.ts'
 
 /** The narrow port through which HTTP sees the node. Every rejection is an OstrakaError. */
 export interface NodePort {
@@ -35,6 +37,10 @@ export interface NodePort {
   key(name: string): KeyView | undefined
   /** Certified blocks from height `from` on. Errors: `not_found` when they are pruned here. */
   blocks(from: number, limit: number): Promise<readonly CertifiedBlock[]>
+  /** Errors: `not_ready` until this node has applied a block. */
+  prove(subject: ProofSubject): StateProof
+  /** Proofs of who votes, one for each change of that set that this node has seen, from a height on. */
+  handovers(from: number, limit: number): Promise<readonly StateProof[]>
   /** This node's audit log from entry `from` on, with proofs. Errors: `storage_corrupt` where it is not whole. */
   audit(from: number, limit: number): Promise<AuditView>
   /** The checkpoints of all nodes' audit logs that the control log has recorded. */

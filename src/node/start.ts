@@ -1,14 +1,21 @@
 import { originOf } from '../audit/index.ts'
 import { type Clock, isOstrakaError, OstrakaError, type PeerId, peerIdOf, type Store } from '../base/index.ts'
-import { blockKey, LOG_PREFIXES, networkIdOf } from '../control/index.ts'
+import { blockKey, HANDOVER_PREFIX, handoverKey, LOG_PREFIXES, networkIdOf } from '../control/index.ts'
 import { cryptoReady } from '../crypto/index.ts'
 import { gatewayCounters, type OperationResult } from '../keys/index.ts'
-import { certifiedBlockCodec, type MeasuredLoad, type OperationRequest, type Signed } from '../wire/index.ts'
+import {
+  certifiedBlockCodec,
+  type Load,
+  type OperationRequest,
+  type Signed,
+  stateProofCodec,
+} from '../wire/index.ts'
 import { attestationView } from './attesting.ts'
 import { openAuditLog, readAuditPage } from './audit-store.ts'
 import { Driver, type Logger, type Ports } from './driver.ts'
 import { trustView } from './observing.ts'
 import type { KeyView, NodePort } from './port.ts'
+import { proofOf } from './proving.ts'
 import {
   type Entries,
   judgeRecord,
@@ -34,7 +41,7 @@ import {
 export interface StartOptions extends NodeOptions {
   readonly ports: Ports
   readonly logger: Logger
-  readonly measureLoad: () => MeasuredLoad
+  readonly measureLoad: () => Omit<Load, 'operations'>
 }
 
 export interface RunningNode {
@@ -138,6 +145,11 @@ function portOf(driver: Driver, ports: Ports): NodePort {
         throw new OstrakaError('not_found', 'blocks from this height on are pruned here', { from })
       }
       return entries.map(entry => certifiedBlockCodec.decode(entry.value))
+    },
+    prove: subject => proofOf(driver.state, subject, clock.nowMs()),
+    async handovers(from, limit) {
+      const entries = await store.scan(HANDOVER_PREFIX, { from: handoverKey(from), limit })
+      return entries.map(entry => stateProofCodec.decode(entry.value))
     },
     async audit(from, limit) {
       const { networkId, peerId } = driver.state

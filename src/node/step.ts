@@ -16,7 +16,7 @@ import {
 import { makeBeacon, noteAnswer, noteRoundTrip } from '../trust/index.ts'
 import type {
   CommonEvent,
-  MeasuredLoad,
+  Load,
   PeerAnswer,
   PeerRequest,
   ReplyEffect,
@@ -342,7 +342,7 @@ class Turn {
     }
   }
 
-  #beat(load: MeasuredLoad): void {
+  #beat(load: Omit<Load, 'operations'>): void {
     const state = this.#state
     for (const transaction of observeBeat(state, this.#nowMs)) this.#submit({ type: 'submit', transaction })
     const attest = attestationDue(state, this.#nowMs)

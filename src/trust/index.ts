@@ -23,7 +23,6 @@ export {
   type PlanState,
   plannedMembers,
   plannedMs,
-  type Standpoint,
 } from './plans.ts'
 export * from './records.ts'
 export { agreedTrust, atSendersRisk, removeConvicted, settleTrust, takeReport, trustOf } from './reducer.ts'

@@ -48,6 +48,7 @@ import {
   type SetPolicy,
   type Signed,
   type SignedTransaction,
+  type StateProof,
   sealedDealingCodec,
 } from '../../src/wire/index.ts'
 
@@ -168,6 +169,15 @@ export class SoloNode implements NodePort {
 
   async blocks(from: number, limit: number): Promise<readonly CertifiedBlock[]> {
     return this.#blocks.slice(from - 1, from - 1 + limit)
+  }
+
+  /** One process certifies nothing. */
+  prove(): StateProof {
+    throw new OstrakaError('not_ready', 'no block has been applied here yet')
+  }
+
+  async handovers(): Promise<readonly StateProof[]> {
+    return []
   }
 
   /** What `audit` answers with; a test sets it. */

@@ -72,7 +72,7 @@ function parts(file: Buffer): { readonly stanzas: string; readonly payload: Buff
 
 describe('rewrapping of age files', () => {
   const [old, current] = [localKey(1), localKey(2)]
-  const toCurrent = () => current.recipient
+  const toCurrent = async () => current
   const plain = randomBytes(200_001)
 
   const rewrapped = async (file: Uint8Array, ...identities: NetworkIdentity[]): Promise<Buffer> =>

@@ -36,9 +36,11 @@ import {
   type SealedDealing,
   type Signed,
   type SlotNonces,
+  type StateProof,
   sealedDealingCodec,
   signedOperationCodec,
   signedPartialCodec,
+  stateProofCodec,
   type Transaction,
   transactionCodec,
   transactionListCodec,
@@ -185,7 +187,7 @@ const beacon: Beacon = {
   sealingKey: hash(48),
   software: 'ostraka/0.1.0',
   height: 12,
-  load: { cpu: 0.25, memoryBytes: 150_000_000, operations: 9, linkMbps: 1000, trafficMbps: 12.5 },
+  load: { cpu: 0.25, memoryBytes: 150_000_000, operations: 9 },
   coordinate: { positionUs: [12_000, -7_500, 0], heightUs: 1_250, errorPermille: 85 },
 }
 
@@ -308,6 +310,16 @@ const genesis: Genesis = {
   },
 }
 
+const stateProof: StateProof = {
+  header,
+  certificate,
+  records: [
+    { path: 'key/release', bytes: bytes(5, 55), siblings: [hash(56), hash(57)], other: null },
+    { path: 'key/none', bytes: null, siblings: [hash(58)], other: null },
+    { path: 'key/nor', bytes: null, siblings: [], other: { keyHash: hash(59), valueHash: hash(61) } },
+  ],
+}
+
 const messages: readonly PeerMessage[] = [
   { type: 'proposal', proposal: signed(proposal), block, justification: [signed(vote)] },
   { type: 'vote', step: 'prevote', vote: signed(nilVote) },
@@ -363,6 +375,7 @@ export const SAMPLED: Readonly<Record<string, Sampled>> = {
     ['later', { block, certificate }],
   ]),
   'certified-header': sampled(certifiedHeaderCodec, [['certified-header', { header, certificate }]]),
+  'state-proof': sampled(stateProofCodec, [['state-proof', stateProof]]),
   plan: sampled(planCodec, [
     ['plan', signed({ epoch: 7, membersHash: hash(54), costs: new Uint8Array([0, 6, 255, 0]) })],
   ]),

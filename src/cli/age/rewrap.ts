@@ -6,9 +6,11 @@ import { wrapFileKey } from './stanzas.ts'
 import { type NetworkIdentity, Trials } from './trials.ts'
 
 /** What a rewrapping found, and the file anew. */
-export interface Rewrapped {
+export interface Rewrapped<T> {
   /** Which version of which key opened the old header. */
   readonly from: { readonly key: string; readonly version: number }
+  /** Whose the file is now. */
+  readonly target: T
   /** False: the stanza is the wanted recipient's already, and the file is as it was. */
   readonly isChanged: boolean
   readonly output: ReadableStream<Uint8Array>
@@ -20,11 +22,11 @@ export interface Rewrapped {
  * `malformed` (no age file, a changed header, none of these identities' files), `forbidden`, `version_destroyed`, the
  * network's.
  */
-export async function rewrapStream(
+export async function rewrapStream<T extends { readonly recipient: string }>(
   identities: readonly NetworkIdentity[],
-  recipientFor: (opened: NetworkIdentity) => string,
+  targetOf: (key: string) => Promise<T>,
   input: ReadableStream<Uint8Array>,
-): Promise<Rewrapped> {
+): Promise<Rewrapped<T>> {
   const { header, payload } = await readHeader(input)
   const trials = new Trials(identities)
   const opened = await trials.open(header.stanzas)
@@ -36,12 +38,13 @@ export async function rewrapStream(
   const { identity, stanza, fileKey } = opened
   try {
     if (!isAuthentic(header, fileKey)) throw new OstrakaError('malformed', 'the header has been changed')
-    const recipient = recipientFor(identity)
+    const target = await targetOf(identity.name)
+    const { recipient } = target
     const isChanged = recipient !== identity.recipient
     const wrapped = isChanged ? stanzaText(wrapFileKey(fileKey, publicKeyOf(recipient))) : stanza
     const stanzas = header.stanzas.map(other => (other === stanza ? wrapped : other))
     const from = { key: identity.name, version: identity.version }
-    return { from, isChanged, output: follow(headerBytes(stanzas, fileKey), payload) }
+    return { from, target, isChanged, output: follow(headerBytes(stanzas, fileKey), payload) }
   } finally {
     fileKey.fill(0)
   }

@@ -1,11 +1,17 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import type { Client } from '../../api/index.ts'
-import { type ClientOptions, clientCommand, withClient } from '../connection.ts'
-import { networkIdentities, requireEncryption } from '../network-identities.ts'
+import {
+  type ClientOptions,
+  clientCommand,
+  type VerifyingOptions,
+  verifyingCommand,
+  withClient,
+  withVerifyingClient,
+} from '../connection.ts'
+import { currentRecipient, networkIdentities } from '../network-identities.ts'
 import { collect, keyVersion } from '../options.ts'
 import { print, printJson } from '../output.ts'
 
-interface EncryptOptions extends ClientOptions {
+interface EncryptOptions extends VerifyingOptions {
   readonly out: string
   readonly recipient?: readonly string[]
 }
@@ -16,7 +22,7 @@ interface DecryptOptions extends ClientOptions {
   readonly version?: number
 }
 
-interface RewrapOptions extends ClientOptions {
+interface RewrapOptions extends VerifyingOptions {
   readonly out?: string
   readonly inPlace?: boolean
   readonly key?: string
@@ -24,7 +30,7 @@ interface RewrapOptions extends ClientOptions {
 }
 
 export function registerFiles(program: Command): void {
-  clientCommand(program, 'encrypt <name> [file]', [
+  verifyingCommand(program, 'encrypt <name> [file]', [
     'ostraka encrypt backups disk.img --out disk.img.age',
     'tar c src | ostraka encrypt backups - --out src.tar.age',
     'ostraka encrypt notes.txt --recipient age1… --out notes.txt.age     # for an ordinary age identity',
@@ -48,7 +54,7 @@ export function registerFiles(program: Command): void {
 }
 
 function registerRewrap(program: Command): void {
-  clientCommand(program, 'rewrap <file>', [
+  verifyingCommand(program, 'rewrap <file>', [
     'ostraka key rotate backups && ostraka rewrap disk.img.age --in-place && ostraka key destroy backups 1',
     'ostraka rewrap disk.img.age --to archive --out disk.img.archive.age',
   ])
@@ -72,13 +78,10 @@ async function encrypt(first: string, second: string | undefined, options: Encry
   if (name === undefined && recipients.length === 0) {
     throw new InvalidArgumentError('give a network key and a file, or a file and --recipient')
   }
-  if (name !== undefined) recipients.push(await withClient(options, client => recipientOf(client, name)))
+  const key = name === undefined ? undefined : await withVerifyingClient(options, currentRecipient(name))
+  if (key !== undefined) recipients.push(key.recipient)
   await writeStream(options.out, await encryptStream(recipients, await openInput(file)))
-  if (options.json) printJson({ out: options.out, recipients })
-}
-
-async function recipientOf(client: Client, name: string): Promise<string> {
-  return requireEncryption(await client.key(name)).recipient
+  if (options.json) printJson({ out: options.out, recipients, verified: key?.verified ?? null })
 }
 
 async function decrypt(file: string, options: DecryptOptions): Promise<void> {
@@ -100,19 +103,16 @@ async function rewrap(file: string, options: RewrapOptions): Promise<void> {
   }
   const { rewrapStream } = await import('../age/index.ts')
   const { openInput, replaceFile, writeStream } = await import('../file-streams.ts')
-  const done = await withClient(options, async client => {
+  const done = await withVerifyingClient(options, async (client, isVerifying) => {
     const identities = await networkIdentities(client, options)
-    const keys = new Map((await client.keys()).map(key => [key.name, key]))
-    const target = options.to === undefined ? undefined : await client.key(options.to)
-    const currentOf = (name: string) => requireEncryption(target ?? keys.get(name)!)
-    const recipientFor = ({ name }: { readonly name: string }) => currentOf(name).recipient
-    const { from, isChanged, output } = await rewrapStream(identities, recipientFor, await openInput(file))
-    const out = options.out ?? file
-    if (options.inPlace !== true) await writeStream(out, output)
+    const targetOf = (name: string) => currentRecipient(options.to ?? name)(client, isVerifying)
+    const rewrapped = await rewrapStream(identities, targetOf, await openInput(file))
+    const { from, target, isChanged, output } = rewrapped
+    if (options.inPlace !== true) await writeStream(options.out!, output)
     else if (isChanged) await replaceFile(file, output)
     else await output.cancel()
-    const { name, version } = currentOf(from.key)
-    return { out, from, to: { key: name, version }, changed: isChanged }
+    const to = { key: target.name, version: target.version }
+    return { out: options.out ?? file, from, to, changed: isChanged, verified: target.verified }
   })
   if (options.out === '-') return
   const { from, to } = done

@@ -1,7 +1,15 @@
 import { type Command, Option } from 'commander'
 import type { KeyJson, NewKey } from '../../api/index.ts'
+import { OstrakaError, toBase64 } from '../../base/index.ts'
 import type { KeyKind } from '../../wire/index.ts'
-import { type ClientOptions, clientCommand, withClient } from '../connection.ts'
+import {
+  type ClientOptions,
+  clientCommand,
+  type VerifyingOptions,
+  verifyingCommand,
+  withClient,
+  withVerifyingClient,
+} from '../connection.ts'
 import { integerFrom, numberFrom, OFFERED_KINDS } from '../options.ts'
 import { print, shortPeer, tableLines } from '../output.ts'
 import { registerChanges } from './changes.ts'
@@ -49,19 +57,19 @@ export function registerKeys(program: Command): void {
         ),
       )
     })
-  clientCommand(key, 'show <name>', ['ostraka key show releases'])
+  verifyingCommand(key, 'show <name>', [
+    'ostraka key show releases',
+    'ostraka key show releases --genesis genesis.json --json | jq -r .publicKey     # proven, not believed',
+  ])
     .description('show one key: public key, holders, policy, versions')
-    .action(async (name: string, options: ClientOptions) => {
-      const shown = await withClient(options, client => client.key(name))
-      print(shown, options.json, keyLines)
-    })
+    .action(showKey)
   registerImport(key)
   registerChanges(key)
 }
 
 function registerImport(key: Command): void {
   newKeyOptions(
-    clientCommand(key, 'import <name>', [
+    verifyingCommand(key, 'import <name>', [
       'ostraka key import legacy --kind ed25519 --secret-file seed.bin',
       'ostraka key import oprf --kind ristretto255 --secret-file scalar.bin --threshold 2 --shares 3',
     ]),
@@ -75,17 +83,45 @@ function registerImport(key: Command): void {
       '32 raw bytes: ed25519 the RFC 8032 seed, x25519 the RFC 7748 private key, ristretto255 the RFC 9497 scalar ' +
         '(little-endian), secp256k1 big-endian',
     )
-    .action(async (name: string, options: NewKeyOptions & { readonly secretFile: string }) => {
-      const { readSecretFile } = await import('../secret-file.ts')
-      const secret = await readSecretFile(options.secretFile)
-      try {
-        const made = await withClient(options, client => client.importKey(newKeyOf(name, options), secret))
-        print(made, options.json, keyLines)
-      } finally {
-        secret.wipe()
-      }
-    })
+    .action(importKey)
 }
+
+async function showKey(name: string, options: VerifyingOptions): Promise<void> {
+  const shown = await withVerifyingClient(options, async (client, isVerifying) => {
+    const key = await client.key(name)
+    if (!isVerifying || key.version === 0) return { ...key, verified: null }
+    const { publicKey, verified } = await client.provenKey(name, { version: key.version })
+    if (toBase64(publicKey) === key.publicKey) return { ...key, verified }
+    throw new OstrakaError('unproven', `the daemon gives ${name} a public key that the network has not`, {
+      name,
+    })
+  })
+  print(shown, options.json, key => [
+    ...keyLines(key),
+    ...(key.verified === null ? [] : [`proven      in the state before block ${key.verified.height}`]),
+  ])
+}
+
+interface ImportOptions extends NewKeyOptions, VerifyingOptions {
+  readonly secretFile: string
+}
+
+async function importKey(name: string, options: ImportOptions): Promise<void> {
+  const { readSecretFile } = await import('../secret-file.ts')
+  const secret = await readSecretFile(options.secretFile)
+  try {
+    const made = await withVerifyingClient(options, (client, isVerifying) => {
+      if (!isVerifying) process.stderr.write(UNVERIFIED)
+      return client.importKey(newKeyOf(name, options), secret)
+    })
+    print({ ...made, verified: made.verified ?? null }, options.json, keyLines)
+  } finally {
+    secret.wipe()
+  }
+}
+
+const UNVERIFIED =
+  'the daemon is believed when it says to whom the shares go: give --genesis or --network to have that proven\n'
 
 function newKeyOptions(command: Command): Command {
   return command

@@ -1,6 +1,13 @@
 import type { Command } from 'commander'
 import { toBase64, toHex } from '../../base/index.ts'
-import { type ClientOptions, clientCommand, withClient } from '../connection.ts'
+import {
+  type ClientOptions,
+  clientCommand,
+  type VerifyingOptions,
+  verifyingCommand,
+  withClient,
+  withVerifyingClient,
+} from '../connection.ts'
 import { collect, hexBytes, keyVersion } from '../options.ts'
 import { print, printJson } from '../output.ts'
 
@@ -8,7 +15,7 @@ interface SignOptions extends ClientOptions {
   readonly out?: string
 }
 
-interface DeriveOptions extends ClientOptions {
+interface DeriveOptions extends VerifyingOptions {
   readonly input: readonly string[]
   readonly blind?: boolean
   readonly version?: number
@@ -24,7 +31,7 @@ export function registerOperations(program: Command): void {
     )
     .option('--out <file>', 'where the signature goes')
     .action(sign)
-  clientCommand(program, 'derive <name>', [
+  verifyingCommand(program, 'derive <name>', [
     'ostraka derive oprf --input 68656c6c6f',
     'ostraka derive oprf --input 00 --input 01 --blind',
     'ostraka derive oprf --input 68656c6c6f --version 1     # what it was before the key was rotated',
@@ -53,9 +60,9 @@ async function sign(name: string, file: string, options: SignOptions): Promise<v
 async function derive(name: string, options: DeriveOptions): Promise<void> {
   const inputs = options.input.map(hexBytes)
   const wanted = { version: options.version ?? 0 }
-  const { version, outputs } = await withClient(options, client =>
-    options.blind ? client.deriveBlinded(name, inputs, wanted) : client.derive(name, inputs, wanted),
-  )
-  const answer = { key: name, version, outputs: outputs.map(toHex) }
+  const { version, outputs, verified } = options.blind
+    ? await withVerifyingClient(options, client => client.deriveBlinded(name, inputs, wanted))
+    : { ...(await withClient(options, client => client.derive(name, inputs, wanted))), verified: null }
+  const answer = { key: name, version, outputs: outputs.map(toHex), verified: verified ?? null }
   print(answer, options.json, () => answer.outputs)
 }

@@ -1,0 +1,162 @@
+import { equalBytes, fromBase64, isOstrakaError, OstrakaError, toHex } from '../base/index.ts'
+import { type Checkpoint, type VerifiedState, verifyState } from '../control/index.ts'
+import { type CeremonyRecord, type KeyRecord, keyPaths, type VersionRecord } from '../keys/index.ts'
+import { stateProofCodec } from '../wire/index.ts'
+import type { NewKey } from './client.ts'
+import type { PlanJson } from './json.ts'
+import type { Requests } from './requests.ts'
+import type { HandoversAnswer, ProofAnswer } from './routes-proofs.ts'
+import type { ProvenKey, Trust, Verified } from './trust.ts'
+
+/** An idle network certifies once an epoch; one that has certified nothing for this much longer is not shown as it is. */
+const MAX_AGE_MS = 15 * 60_000
+const MAX_AGE_EPOCHS = 4
+/** What a block has changed is provable from the next one on, which may be an epoch away. */
+const PATIENCE_EPOCHS = 2
+const PATIENCE_MS = 10_000
+/** How long a daemon may wait for a block before it answers. */
+const WAIT_MS = 10_000
+
+/** Reads the network's state through a daemon that is not trusted: all that it answers is proven, or refused. */
+export class Prover {
+  readonly #requests: Requests
+  readonly #trust: Trust
+  #checkpoint: Checkpoint
+
+  constructor(requests: Requests, trust: Trust) {
+    this.#requests = requests
+    this.#trust = trust
+    this.#checkpoint = trust.checkpoint
+  }
+
+  /**
+   * A version of a key, 0 for the active one, in a state after block `above`. Errors: `unproven`, `unknown_version`.
+   */
+  async key(name: string, version = 0, above = 0): Promise<ProvenKey> {
+    const { state, found } = await this.#until(name, version, above, records => {
+      const key = records.get(keyPaths.key(name)) as KeyRecord | null | undefined
+      if (!key) return undefined
+      const wanted = version === 0 ? key.activeVersion : version
+      const record = records.get(keyPaths.version(key.keyId, wanted)) as VersionRecord | null | undefined
+      return record ? { key, record } : undefined
+    })
+    const { key, record } = found
+    return {
+      name,
+      kind: key.kind,
+      version: record.version,
+      generation: record.generation,
+      threshold: record.threshold,
+      publicKey: record.publicKey,
+      commitments: record.commitments,
+      verified: verifiedOf(state),
+    }
+  }
+
+  /** Whether the network has asked for this very dealing: what is sealed to others is theirs. Errors: `unproven`. */
+  async requirePlan(wanted: NewKey, plan: PlanJson): Promise<Verified> {
+    const path = keyPaths.ceremony(fromBase64(plan.ceremony))
+    const { state, found } = await this.#until(wanted.name, 0, 0, records => {
+      const ceremony = records.get(path) as CeremonyRecord | null | undefined
+      return ceremony ?? undefined
+    })
+    const { name, kind, purpose, threshold, version, keyId, slots, dealers } = found
+    const isWanted =
+      name === wanted.name && kind === wanted.kind && purpose === 'import' && threshold === wanted.threshold
+    const isPlanned =
+      threshold === plan.threshold &&
+      version === plan.version &&
+      equalBytes(keyId, fromBase64(plan.keyId)) &&
+      dealers.some(({ dealer }) => equalBytes(dealer, fromBase64(plan.dealer))) &&
+      slots.length === plan.recipients.length &&
+      slots.every((slot, index) => isSameSlot(slot, plan.recipients[index]!))
+    if (isWanted && isPlanned) return verifiedOf(state)
+    throw new OstrakaError('unproven', 'the network has decided on another ceremony than the daemon says', {
+      name,
+    })
+  }
+
+  /** Asks until the certified state has what the daemon says there is. */
+  async #until<T>(
+    name: string,
+    version: number,
+    above: number,
+    find: (records: ReadonlyMap<string, unknown>) => T | undefined,
+  ): Promise<{ readonly state: VerifiedState; readonly found: T }> {
+    const deadline = Date.now() + PATIENCE_EPOCHS * this.#trust.epochMs + PATIENCE_MS
+    let from = above === 0 ? this.#checkpoint.height : above + 1
+    for (;;) {
+      const state = await this.#state({ key: name, version, from, waitMs: WAIT_MS }).catch(error => {
+        if (isOstrakaError(error, 'not_ready') && Date.now() < deadline) return undefined
+        throw error
+      })
+      const found = state && find(state.records)
+      if (found !== undefined) return { state: state!, found }
+      if (Date.now() > deadline) {
+        throw new OstrakaError('unproven', 'the certified state does not have what the daemon says', { name })
+      }
+      if (state !== undefined) from = state.checkpoint.height + 1
+    }
+  }
+
+  async #state(query: Readonly<Record<string, string | number>>): Promise<VerifiedState> {
+    const parameters = new URLSearchParams()
+    for (const [name, value] of Object.entries(query)) parameters.set(name, String(value))
+    const answer = (await this.#requests.get(`/api/v1/proof?${parameters}`)) as ProofAnswer
+    const proof = stateProofCodec.decode(fromBase64(answer.proof))
+    let state: VerifiedState
+    try {
+      state = verifyState(this.#checkpoint, proof)
+    } catch (error) {
+      // it may be that too few of those who vote now voted at the checkpoint
+      if (!(await this.#follow(proof.header.height))) throw error
+      state = verifyState(this.#checkpoint, proof)
+    }
+    this.#requireFresh(state.timeMs)
+    this.#adopt(state.checkpoint)
+    return state
+  }
+
+  /** Goes from change to change of the set that votes, up to `height`; whether it came any further. */
+  async #follow(height: number): Promise<boolean> {
+    const start = this.#checkpoint.height
+    for (;;) {
+      const before = this.#checkpoint.height
+      const path = `/api/v1/handovers?from=${before + 1}`
+      const { handovers } = (await this.#requests.get(path)) as HandoversAnswer
+      for (const handover of handovers) {
+        const proof = stateProofCodec.decode(fromBase64(handover))
+        if (proof.header.height > height) break
+        this.#adopt(verifyState(this.#checkpoint, proof).checkpoint)
+      }
+      if (this.#checkpoint.height === before) return before > start
+    }
+  }
+
+  #adopt(checkpoint: Checkpoint): void {
+    if (checkpoint.height <= this.#checkpoint.height) return
+    this.#checkpoint = checkpoint
+    this.#trust.onCheckpoint?.(checkpoint)
+  }
+
+  #requireFresh(timeMs: number): void {
+    const ageMs = Date.now() - timeMs
+    if (ageMs <= MAX_AGE_MS + MAX_AGE_EPOCHS * this.#trust.epochMs) return
+    const text =
+      'the newest state that the daemon shows is old: it hides newer ones, or the network stands still'
+    throw new OstrakaError('unproven', text, { ageMs })
+  }
+}
+
+function verifiedOf({ checkpoint, timeMs }: VerifiedState): Verified {
+  const { networkId, height } = checkpoint
+  return { networkId: toHex(networkId), height, time: new Date(timeMs).toISOString() }
+}
+
+function isSameSlot(slot: CeremonyRecord['slots'][number], planned: PlanJson['recipients'][number]): boolean {
+  return (
+    slot.slot === planned.slot &&
+    slot.peerId === planned.peerId &&
+    equalBytes(slot.sealingKey, fromBase64(planned.sealingKey))
+  )
+}

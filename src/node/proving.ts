@@ -1,0 +1,25 @@
+import { OstrakaError } from '../base/index.ts'
+import { proveState, viewLog } from '../control/index.ts'
+import { type KeyRecord, keyPaths } from '../keys/index.ts'
+import type { StateProof } from '../wire/index.ts'
+import type { NodeState } from './state.ts'
+
+/** Which record, or which version of which key with all that clients ask of it; version 0 is the active one. */
+export type ProofSubject = { readonly record: string } | { readonly key: string; readonly version: number }
+
+/**
+ * Proves it in the state before the newest block: that block's certificate is the newest that there is. Errors:
+ * `not_ready` until this node has applied a block.
+ */
+export function proofOf(state: NodeState, subject: ProofSubject, nowMs: number): StateProof {
+  const { provable } = viewLog(state.log, nowMs)
+  if (provable === null) throw new OstrakaError('not_ready', 'no block has been applied here yet')
+  if ('record' in subject) return proveState(provable, [subject.record])
+  const path = keyPaths.key(subject.key)
+  const key = provable.records.get<KeyRecord>(path)
+  if (key === undefined) return proveState(provable, [path])
+  const version = subject.version === 0 ? key.activeVersion : subject.version
+  const paths = [path, keyPaths.version(key.keyId, version)]
+  if (key.ceremony.length > 0) paths.push(keyPaths.ceremony(key.ceremony))
+  return proveState(provable, paths)
+}
