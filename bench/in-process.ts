@@ -75,7 +75,7 @@ export async function withNetwork(
     for (const part of parts) {
       const peerId = peerIdOf(part.identity.publicKey)
       const options = { ...part, genesis, software: 'bench', beaconIntervalMs: TIMING.epochMs }
-      const measureLoad = () => ({ cpu: 0, memoryBytes: 0 })
+      const measureLoad = () => ({ cpu: 0, memoryBytes: 0, linkMbps: 0, trafficMbps: 0 })
       nodes.push(
         await startNode({ ...options, ports: wires.portsOf(peerId), logger: silentLogger(), measureLoad }),
       )

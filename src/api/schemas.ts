@@ -175,7 +175,15 @@ export const peers: JsonSchema = object({
       location: object({ region: text, latitude: amount, longitude: amount }),
       height: nullableOf(count),
       measurements: listOf(hash),
-      load: nullableOf(object({ cpu: amount, memoryBytes: count, operations: count })),
+      load: nullableOf(
+        object({
+          cpu: amount,
+          memoryBytes: count,
+          operations: count,
+          linkMbps: amount,
+          trafficMbps: amount,
+        }),
+      ),
       beaconAgeMs: nullableOf(amount),
     }),
   ),

@@ -21,6 +21,8 @@ export interface DaemonOptions {
   readonly peers: readonly string[]
   readonly logLevel: LogLevel
   readonly isPretty: boolean
+  /** What the host's network link carries; undefined: what the kernel says of it. */
+  readonly linkMbps?: number | undefined
 }
 
 export interface Daemon {
@@ -115,7 +117,7 @@ async function startCore(
       beaconIntervalMs: Math.min(BEACON_INTERVAL_MS, Math.floor(genesis.timing.epochMs / BEACONS_PER_EPOCH)),
       ports: io,
       logger,
-      measureLoad: measureLoad(),
+      measureLoad: measureLoad(options.linkMbps),
     })
     followMembers(io, node)
   } catch (error) {

@@ -18,7 +18,7 @@ import { type Attestor, hearBeacon } from '../trust/index.ts'
 import {
   type AttestationEvidence,
   type CertifiedBlock,
-  type Load,
+  type MeasuredLoad,
   type PeerAnswer,
   type PeerMessage,
   peerAnswerCodec,
@@ -94,7 +94,7 @@ export class Driver {
     return this.#diskFault ?? this.#state.auditing.log.unwritten
   }
 
-  async start(measureLoad: () => Omit<Load, 'operations'>): Promise<void> {
+  async start(measureLoad: () => MeasuredLoad): Promise<void> {
     const { transport, gossip, clock } = this.#ports
     gossip.subscribe('beacons', (_from, bytes) =>
       hearBeacon(

@@ -5,7 +5,7 @@ import type {
   CertifiedBlock,
   CommonEvent,
   Effect,
-  Load,
+  MeasuredLoad,
   OperationRequest,
   ReplyEffect,
   Signed,
@@ -24,7 +24,7 @@ export type NodeEvent =
   /** A certified block that gossip brought and `judgeBlock` accepted. */
   | { readonly type: 'gossiped'; readonly from: PeerId; readonly bytes: Uint8Array }
   /** Time for a beacon and a round of pings. */
-  | { readonly type: 'beat'; readonly load: Omit<Load, 'operations'> }
+  | { readonly type: 'beat'; readonly load: MeasuredLoad }
   /** From clients; each ends in one `resolve` with its token. */
   | { readonly type: 'operate'; readonly token: Token; readonly request: Signed<OperationRequest> }
   | {

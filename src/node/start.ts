@@ -5,7 +5,7 @@ import { cryptoReady } from '../crypto/index.ts'
 import { gatewayCounters, type OperationResult } from '../keys/index.ts'
 import {
   certifiedBlockCodec,
-  type Load,
+  type MeasuredLoad,
   type OperationRequest,
   type Signed,
   stateProofCodec,
@@ -41,7 +41,7 @@ import {
 export interface StartOptions extends NodeOptions {
   readonly ports: Ports
   readonly logger: Logger
-  readonly measureLoad: () => Omit<Load, 'operations'>
+  readonly measureLoad: () => MeasuredLoad
 }
 
 export interface RunningNode {

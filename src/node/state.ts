@@ -64,7 +64,7 @@ import {
   type Beacon,
   DEFAULT_REFRESH_MS,
   type Genesis,
-  type Load,
+  type MeasuredLoad,
   type OperationRequest,
   type Signed,
   sealedDealingCodec,
@@ -235,7 +235,7 @@ export function standingMembers(state: NodeState): MemberRecord[] {
 /** The body of this node's next beacon; undefined while it is no member, so that nobody would forward it. */
 export function beaconBody(
   state: NodeState,
-  load: Omit<Load, 'operations'>,
+  load: MeasuredLoad,
 ): Omit<Beacon, 'sequence' | 'timeMs'> | undefined {
   const self = memberOf(state, state.peerId)
   if (self === undefined || self.state === 'removed') return undefined

@@ -16,7 +16,7 @@ import {
 import { makeBeacon, noteAnswer, noteRoundTrip } from '../trust/index.ts'
 import type {
   CommonEvent,
-  Load,
+  MeasuredLoad,
   PeerAnswer,
   PeerRequest,
   ReplyEffect,
@@ -342,7 +342,7 @@ class Turn {
     }
   }
 
-  #beat(load: Omit<Load, 'operations'>): void {
+  #beat(load: MeasuredLoad): void {
     const state = this.#state
     for (const transaction of observeBeat(state, this.#nowMs)) this.#submit({ type: 'submit', transaction })
     const attest = attestationDue(state, this.#nowMs)

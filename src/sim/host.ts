@@ -99,7 +99,7 @@ export class SimHost {
         beaconIntervalMs: BEACON_INTERVAL_MS,
         ports: { ...process, rng },
         logger: this.#logger(),
-        measureLoad: () => ({ cpu: 0, memoryBytes: 0 }),
+        measureLoad: () => ({ cpu: 0, memoryBytes: 0, linkMbps: 0, trafficMbps: 0 }),
       })
     } catch (error) {
       if (this.#process === process) this.#context.failed(this, error)

@@ -23,6 +23,7 @@ export {
   type PlanState,
   plannedMembers,
   plannedMs,
+  type Standpoint,
 } from './plans.ts'
 export * from './records.ts'
 export { agreedTrust, atSendersRisk, removeConvicted, settleTrust, takeReport, trustOf } from './reducer.ts'

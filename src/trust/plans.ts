@@ -1,7 +1,7 @@
 import { compareText, equalBytes, type GossipVerdict, type PeerId, peerIdOf } from '../base/index.ts'
 import type { MemberRecord } from '../control/index.ts'
 import { sha256, verifySigned } from '../crypto/index.ts'
-import { canonicalBytes, MAX_PLANNED, type Plan, planCodec, type Signed } from '../wire/index.ts'
+import { canonicalBytes, type Load, MAX_PLANNED, type Plan, planCodec, type Signed } from '../wire/index.ts'
 import { type Coordinate, predictMs } from './vivaldi.ts'
 
 /** What one unit of a plan's bytes stands for: finer than latencies repeat, and half a second in all. */
@@ -12,6 +12,12 @@ const UNKNOWN = 255
 
 /** A holder with a whole core in use is as good as one this much further away. */
 const BUSY_COST_MS = 10
+
+/** The size of a middling answer: 8 KiB. What takes long to come through a node's link makes it further away. */
+const ANSWER_MEGABITS = 0.064
+
+/** However full a link, some of it is always to be had. */
+const LEAST_FREE_SHARE = 0.05
 
 /** The plans heard, by who signed them. At most one for each validator. */
 export interface PlanState {
@@ -44,11 +50,21 @@ export function plannedMembers(members: readonly MemberRecord[]): PlannedMembers
 /** What a node's last beacon says that bears on what it costs to ask. */
 export interface Standpoint {
   readonly coordinate: Coordinate
-  /** Share of one core in use. */
-  readonly cpu: number
+  readonly load: Pick<Load, 'cpu' | 'linkMbps' | 'trafficMbps'>
 }
 
-/** For each gateway what each holder costs: the predicted round trip, and the holder's load. */
+/** The terms of what it costs a gateway to ask a holder, in milliseconds. */
+export function planTerms(gateway: Standpoint, holder: Standpoint): Readonly<Record<string, number>> {
+  const { cpu, linkMbps, trafficMbps } = holder.load
+  const freeMbps = Math.max(linkMbps - trafficMbps, linkMbps * LEAST_FREE_SHARE)
+  return {
+    roundTrip: predictMs(gateway.coordinate, holder.coordinate),
+    busy: BUSY_COST_MS * Math.min(1, cpu),
+    transfer: linkMbps === 0 ? 0 : (1000 * ANSWER_MEGABITS) / freeMbps,
+  }
+}
+
+/** For each gateway what each holder costs: the predicted round trip, the holder's load, and its bandwidth. */
 export function makePlan(
   epoch: number,
   { peerIds, hash }: PlannedMembers,
@@ -59,7 +75,7 @@ export function makePlan(
   for (const [row, gateway] of standpoints.entries()) {
     for (const [column, holder] of standpoints.entries()) {
       if (gateway === undefined || holder === undefined) continue
-      const costMs = predictMs(gateway.coordinate, holder.coordinate) + BUSY_COST_MS * Math.min(1, holder.cpu)
+      const costMs = Object.values(planTerms(gateway, holder)).reduce((sum, term) => sum + term, 0)
       costs[row * peerIds.length + column] = Math.min(UNKNOWN - 1, Math.round(costMs / STEP_MS))
     }
   }

@@ -10,7 +10,17 @@ export interface Load {
   readonly memoryBytes: number
   /** Operations served since the last beacon. */
   readonly operations: number
+  /** What the host's link carries, as its operator says, in megabits a second; 0: nobody said. */
+  readonly linkMbps: number
+  /** What went through the host's network interfaces since the last beacon, the fuller direction of the two. */
+  readonly trafficMbps: number
 }
+
+/** What a node measures of itself; the operations it counts. */
+export type MeasuredLoad = Omit<Load, 'operations'>
+
+/** A terabit a second: no link is faster, and what would be is a mistake. */
+const MAX_MBPS = 1_000_000
 
 /** A Vivaldi network coordinate with height, in whole microseconds to be small (`trust/vivaldi.ts`). */
 export interface BeaconCoordinate {
@@ -73,7 +83,13 @@ export const beaconCodec: Codec<Signed<Beacon>> = signedCodec(
     software: textUpTo(64),
     measurements: optional(list(hash32, MAX_BEACON_MEASUREMENTS)),
     height: integer(0),
-    load: struct({ cpu: real(0, 1024), memoryBytes: integer(0), operations: integer(0) }),
+    load: struct({
+      cpu: real(0, 1024),
+      memoryBytes: integer(0),
+      operations: integer(0),
+      linkMbps: real(0, MAX_MBPS),
+      trafficMbps: real(0, MAX_MBPS),
+    }),
     coordinate,
   }),
 )

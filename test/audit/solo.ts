@@ -139,7 +139,7 @@ export class Solo {
         rng: new SeededRng(`process ${Date.now()}`),
       },
       logger: { debug: () => {}, info: () => {}, warn: note, error: note },
-      measureLoad: () => ({ cpu: 0, memoryBytes: 0 }),
+      measureLoad: () => ({ cpu: 0, memoryBytes: 0, linkMbps: 0, trafficMbps: 0 }),
     })
     return this
   }

@@ -106,7 +106,7 @@ async function member(world: World): Promise<RunningNode> {
     storageKey: new Secret(rng.bytes(32)),
     software: 'test',
     beaconIntervalMs: 250,
-    measureLoad: () => ({ cpu: 0, memoryBytes: 0 }),
+    measureLoad: () => ({ cpu: 0, memoryBytes: 0, linkMbps: 0, trafficMbps: 0 }),
     logger: { debug() {}, info() {}, warn() {}, error() {} },
     ports: portsOf(world, rng),
   })

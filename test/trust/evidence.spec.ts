@@ -10,7 +10,7 @@ const ledger = (): TrustLedger => new TrustLedger(4)
 
 function beaconOf({ genesis }: TrustLedger, sequence: number, height: number): Beacon {
   const { location, sealingKey } = genesis.members[0]!
-  const load = { cpu: 0, memoryBytes: 0, operations: 0 }
+  const load = { cpu: 0, memoryBytes: 0, operations: 0, linkMbps: 0, trafficMbps: 0 }
   const coordinate = { positionUs: [0, 0, 0], heightUs: 0, errorPermille: 1000 }
   return {
     sequence,

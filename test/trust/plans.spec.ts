@@ -11,6 +11,7 @@ import {
   type PlannedMembers,
   plannedMembers,
   plannedMs,
+  type Standpoint,
 } from '../../src/trust/index.ts'
 import { type Plan, planCodec } from '../../src/wire/index.ts'
 import { TrustLedger } from './ledger.ts'
@@ -24,10 +25,14 @@ function membersOf(ledger: TrustLedger): PlannedMembers {
 }
 
 /** Node n stands at n times 40 ms on a line; node 3 has not been heard of. */
-function planOf(ledger: TrustLedger, epoch = 0, cpu = 0): Plan {
+const IDLE: Standpoint['load'] = { cpu: 0, linkMbps: 0, trafficMbps: 0 }
+
+function planOf(ledger: TrustLedger, epoch = 0, load: Partial<Standpoint['load']> = {}): Plan {
   return makePlan(epoch, membersOf(ledger), peerId => {
     const node = ledger.peers.indexOf(peerId)
-    return node === 3 ? undefined : { coordinate: at(40 * node), cpu: node === 1 ? cpu : 0 }
+    return node === 3
+      ? undefined
+      : { coordinate: at(40 * node), load: { ...IDLE, ...(node === 1 ? load : {}) } }
   })
 }
 
@@ -40,7 +45,19 @@ describe('the operation plan', () => {
     const now = { epoch: 0, members }
     assert.equal(plannedMs(planOf(ledger), now, a, b), 40)
     assert.equal(plannedMs(planOf(ledger), now, c, a), 80)
-    assert.equal(plannedMs(planOf(ledger, 0, 1), now, a, b), 50)
+    assert.equal(plannedMs(planOf(ledger, 0, { cpu: 1 }), now, a, b), 50)
+  })
+
+  it('prefers links with room: an answer takes time to come through, the longer the fuller the link', () => {
+    const now = { epoch: 0, members }
+    const costMs = (linkMbps: number, trafficMbps = 0): number | undefined =>
+      plannedMs(planOf(ledger, 0, { linkMbps, trafficMbps }), now, a, b)
+    assert.equal(costMs(0), 40, 'nothing is known of the link')
+    assert.equal(costMs(1000), 40)
+    assert.equal(costMs(10), 46)
+    assert.equal(costMs(10, 8), 72)
+    assert.equal(costMs(10, 20), 168, 'overfull')
+    assert.equal(plannedMs(planOf(ledger, 0, { linkMbps: 10 }), now, b, a), 40, 'the holder’s link counts')
   })
 
   it('says nothing of whom the coordinator has not heard, nor of strangers', () => {
@@ -66,7 +83,7 @@ describe('the operation plan', () => {
       return hearPlan(state, bytes, { epoch: 5, isValidator: peerId => peerId !== d })
     }
     assert.equal(hear(planOf(ledger, 5)), 'accept')
-    assert.equal(hear(planOf(ledger, 5, 1)), 'ignore')
+    assert.equal(hear(planOf(ledger, 5, { cpu: 1 })), 'ignore')
     assert.equal(hear(planOf(ledger, 6)), 'accept', 'its block may come later than it')
     assert.equal(hear(planOf(ledger, 4), 1), 'ignore')
     assert.equal(hear(planOf(ledger, 7), 1), 'ignore')

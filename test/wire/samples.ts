@@ -187,7 +187,7 @@ const beacon: Beacon = {
   sealingKey: hash(48),
   software: 'ostraka/0.1.0',
   height: 12,
-  load: { cpu: 0.25, memoryBytes: 150_000_000, operations: 9 },
+  load: { cpu: 0.25, memoryBytes: 150_000_000, operations: 9, linkMbps: 1000, trafficMbps: 12.5 },
   coordinate: { positionUs: [12_000, -7_500, 0], heightUs: 1_250, errorPermille: 85 },
 }
 

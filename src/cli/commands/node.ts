@@ -22,6 +22,7 @@ interface RunOptions {
   readonly passphraseFile?: string
   readonly logLevel: LogLevel
   readonly pretty?: boolean
+  readonly linkMbps?: number
   readonly json?: boolean
 }
 
@@ -77,6 +78,11 @@ export function registerNode(program: Command): void {
       port: 7801,
     })
     .option('--peer <multiaddr>', 'another member, with its /p2p/ id; repeatable, beside peers.json', collect)
+    .option(
+      '--link-mbps <megabits>',
+      'what the host’s network link carries a second, for whoever chooses holders; by default what the kernel says',
+      numberFrom(0, 1_000_000),
+    )
     .option('--passphrase-file <file>', PASSPHRASE)
     .option('--log-level <level>', 'trace, debug, info, warn, error', 'info')
     .option('--pretty', 'log for people instead of JSON lines')
@@ -197,6 +203,7 @@ async function runNode(options: RunOptions): Promise<void> {
     peers: options.peer ?? [],
     logLevel: options.logLevel,
     isPretty: options.pretty ?? false,
+    linkMbps: options.linkMbps,
   })
   const { networkId, peerId, api, addresses } = daemon
   if (options.json) printJson({ networkId, peerId, api, addresses })
