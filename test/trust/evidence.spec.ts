@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { peerIdOf, SeededRng } from '../../src/base/index.ts'
-import { signValue } from '../../src/crypto/index.ts'
+import { peerIdOf, SeededRng, utf8 } from '../../src/base/index.ts'
+import { sha256, signValue } from '../../src/crypto/index.ts'
 import { createBeacons, hearBeacon, makeBeacon } from '../../src/trust/index.ts'
-import { type Beacon, beaconCodec, type Evidence, type Signed } from '../../src/wire/index.ts'
+import { type Beacon, beaconCodec, type Evidence, type Signed, type Vote } from '../../src/wire/index.ts'
 import { signed } from '../control/fixture.ts'
 import { TrustLedger } from './ledger.ts'
 
@@ -59,6 +59,31 @@ describe('evidence', () => {
     const [again] = on.block([transaction])
     assert.equal(again!.ok, false)
     assert.equal(on.member(1).weight, 0.9)
+  })
+
+  it('two signed votes for one height, round and step convict; halves that the voter did not sign do not', () => {
+    const on = ledger()
+    const vote = (node: number, name: string): Signed<Vote> =>
+      signValue(on.keys[node]!, 'prevote', on.state.networkId, {
+        height: 1,
+        round: 0,
+        blockId: sha256(utf8(name)),
+      })
+    const evidenceOf = (one: Signed<Vote>, other: Signed<Vote>): Evidence => ({
+      type: 'conflicting-votes',
+      step: 'prevote',
+      voter: on.keys[0]!.publicKey,
+      height: 1,
+      round: 0,
+      first: { blockId: one.value.blockId, signature: one.signature },
+      second: { blockId: other.value.blockId, signature: other.signature },
+    })
+    submit(on, 1, evidenceOf(vote(0, 'one'), vote(2, 'other')))
+    submit(on, 1, evidenceOf(vote(0, 'one'), vote(0, 'one')))
+    assert.equal(on.member(0).state, 'active')
+    assert.equal(on.member(1).weight, 0.8)
+    assert.equal(submit(on, 1, evidenceOf(vote(0, 'one'), vote(0, 'other'))), 'ok')
+    assert.equal(on.member(0).state, 'removed')
   })
 
   it('two copies of one beacon, or two sequences, prove nothing', () => {
