@@ -1,16 +1,20 @@
 import type { PeerId, Secret } from '../base/index.ts'
 import type { SigningKey } from '../crypto/index.ts'
 import type { Genesis, KeyKind, PolicyRule, SignedTransaction } from '../wire/index.ts'
+import type { SecretForm } from './dealing-client.ts'
 import type {
+  ApprovalsJson,
   AttestationJson,
   AuditCheckpointJson,
   AuditJson,
   BlockJson,
+  CreatorJson,
   KeyJson,
   MembershipJson,
   PeerJson,
   PolicyJson,
   ProofJson,
+  ProposalJson,
   StatusJson,
   TrustJson,
 } from './json.ts'
@@ -38,6 +42,30 @@ export interface NewKey {
   readonly rules?: readonly PolicyRule[]
   readonly isExportable?: boolean
   readonly entropy?: number
+}
+
+export interface ExportRequest {
+  /** For the operators. */
+  readonly reason: string
+  /** 0 or absent: the active version. */
+  readonly version?: number
+  readonly expiresMs: number
+}
+
+export interface ProposedExport {
+  readonly proposal: ProposalJson
+  /** Opens what the holders will seal; nobody else has it. The caller's to keep, and to wipe. */
+  readonly oneTimeKey: Secret
+}
+
+/** A key's secret, joined from its shares and checked against its public key. */
+export interface ExportedSecret {
+  readonly kind: KeyKind
+  readonly version: number
+  readonly publicKey: Uint8Array
+  /** 32 bytes as `importKey` takes them in this form. The caller's to wipe. */
+  readonly secret: Secret
+  readonly form: SecretForm
 }
 
 export interface OperationOptions {
@@ -102,7 +130,24 @@ export interface Client {
   /** Resolves when the key's first version is active. */
   createKey(key: NewKey): Promise<KeyJson>
   /** Shares `secret` (as `--secret-file` holds it) here and sends the sealed shares only; wipes nothing of the caller's. */
-  importKey(key: NewKey, secret: Secret): Promise<KeyJson & { readonly verified?: Verified }>
+  importKey(
+    key: NewKey,
+    secret: Secret,
+    form?: SecretForm,
+  ): Promise<KeyJson & { readonly verified?: Verified }>
+  /** Who may create keys. */
+  creators(): Promise<readonly CreatorJson[]>
+  /** Hands in a signed `grant-create`. */
+  grantCreate(grant: SignedTransaction): Promise<CreatorJson>
+  approvals(): Promise<ApprovalsJson>
+  /** Hands in a signed `propose`, `approve` or `withdraw`. */
+  stepApproval(step: SignedTransaction): Promise<ProposalJson>
+  /** Takes back a proposal of one's own. */
+  withdrawProposal(proposal: string): Promise<ProposalJson>
+  /** Asks the operators for an exportable key's secret, to be sealed to a one-time key that is made here. */
+  proposeExport(name: string, request: ExportRequest): Promise<ProposedExport>
+  /** Uses an approved proposal: opens the holders' shares with its one-time key, checks and joins them. */
+  collectExport(name: string, proposal: string, oneTimeKey: Secret): Promise<ExportedSecret>
   policy(name: string): Promise<PolicyJson>
   /** `revision` is that of the policy that is replaced. */
   setPolicy(name: string, revision: number, rules: readonly PolicyRule[]): Promise<PolicyJson>

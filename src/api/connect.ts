@@ -1,5 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { fromBase64, OstrakaError, type PeerId, type Rng, type Secret, toBase64 } from '../base/index.ts'
+import {
+  fromBase64,
+  fromHex,
+  OstrakaError,
+  type PeerId,
+  type Rng,
+  type Secret,
+  toBase64,
+} from '../base/index.ts'
 import type {
   ChangeKey,
   Genesis,
@@ -14,23 +22,31 @@ import type {
   Client,
   ConnectOptions,
   Evaluated,
+  ExportedSecret,
+  ExportRequest,
   MembershipDecision,
   NewKey,
   OperationOptions,
+  ProposedExport,
   Signatures,
 } from './client.ts'
+import type { SecretForm } from './dealing-client.ts'
 import { jsonOfAnswer } from './http.ts'
 import type {
+  ApprovalsJson,
   AttestationJson,
   AuditCheckpointJson,
   AuditJson,
   BlockJson,
+  CreatorJson,
+  ExportJson,
   KeyJson,
   MembershipJson,
   PeerJson,
   PlanJson,
   PolicyJson,
   ProofJson,
+  ProposalJson,
   StatusJson,
   TrustJson,
 } from './json.ts'
@@ -108,6 +124,54 @@ class HttpClient implements Client {
     return this.#hand('DELETE', `/api/v1/members/${encodeURIComponent(peerId)}`, departure)
   }
 
+  async creators(): Promise<readonly CreatorJson[]> {
+    return ((await this.#requests.get('/api/v1/creators')) as { creators: CreatorJson[] }).creators
+  }
+
+  grantCreate(grant: SignedTransaction): Promise<CreatorJson> {
+    return this.#hand('POST', '/api/v1/creators', grant)
+  }
+
+  async approvals(): Promise<ApprovalsJson> {
+    return (await this.#requests.get('/api/v1/approvals')) as ApprovalsJson
+  }
+
+  stepApproval(step: SignedTransaction): Promise<ProposalJson> {
+    return this.#hand('POST', '/api/v1/approvals', step)
+  }
+
+  async withdrawProposal(proposal: string): Promise<ProposalJson> {
+    const value: Transaction = { type: 'withdraw', proposal: fromHex(proposal) }
+    const body = { withdraw: proposal }
+    return (await this.#requests.change('POST', '/api/v1/approvals', body, () => value)) as ProposalJson
+  }
+
+  async proposeExport(
+    name: string,
+    { reason, version = 0, expiresMs }: ExportRequest,
+  ): Promise<ProposedExport> {
+    const { newOneTimeKey } = await import('./export-client.ts')
+    const { publicKey, secretKey: oneTimeKey } = await newOneTimeKey(systemRng)
+    const recipient = publicKey.bytes
+    const path = `${keyPath(name)}/export`
+    const body = { recipient: toBase64(recipient), reason, version, expiresMs }
+    const { keyId, version: active } = await this.key(name)
+    const wanted = version === 0 ? active : version
+    const act = { type: 'export-key', name, keyId: fromHex(keyId), version: wanted, recipient } as const
+    const nonce = systemRng.bytes(16)
+    const value: Transaction = { type: 'propose', nonce, act, reason, expiresMs }
+    const proposal = (await this.#requests.change('POST', path, body, () => value)) as ProposalJson
+    return { proposal, oneTimeKey }
+  }
+
+  async collectExport(name: string, proposal: string, oneTimeKey: Secret): Promise<ExportedSecret> {
+    const { openExport } = await import('./export-client.ts')
+    const value: Transaction = { type: 'use-approval', proposal: fromHex(proposal) }
+    const path = `${keyPath(name)}/export`
+    const answer = (await this.#requests.change('POST', path, { proposal }, () => value)) as ExportJson
+    return openExport(oneTimeKey, await this.#requests.network(), answer)
+  }
+
   async #hand<T>(
     method: 'POST' | 'PUT' | 'DELETE',
     path: string,
@@ -132,9 +196,13 @@ class HttpClient implements Client {
     )) as KeyJson
   }
 
-  async importKey(key: NewKey, secret: Secret): Promise<KeyJson & { readonly verified?: Verified }> {
+  async importKey(
+    key: NewKey,
+    secret: Secret,
+    form?: SecretForm,
+  ): Promise<KeyJson & { readonly verified?: Verified }> {
     const { dealAs, dealFor, scalarOfSecret } = await import('./dealing-client.ts')
-    const scalar = await scalarOfSecret(key.kind, secret)
+    const scalar = await scalarOfSecret(key.kind, secret, form)
     try {
       const path = `${keyPath(key.name)}/import`
       const open = () => createKeyOf(key, 'import')

@@ -22,13 +22,23 @@ export interface Dealer {
 }
 
 /**
+ * What 32 bytes of a private key are. `native`: what programs store. `scalar`: the number itself that multiplies the base
+ * point, as the group encodes it: little-endian below L, for secp256k1 big-endian.
+ */
+export type SecretForm = 'native' | 'scalar'
+
+/**
  * The scalar behind a private key as programs store it: the RFC 8032 seed, the RFC 7748 private key, the RFC 9497
  * scalar (little-endian), or secp256k1's 32 bytes big-endian. Errors: `malformed`.
  */
-export async function scalarOfSecret(kind: KeyKind, secret: Secret): Promise<Secret> {
+export async function scalarOfSecret(
+  kind: KeyKind,
+  secret: Secret,
+  form: SecretForm = 'native',
+): Promise<Secret> {
   await cryptoReady
-  if (kind === 'ed25519') return scalarFromSeed(secret)
-  if (kind === 'x25519') return privateKeyToScalar(secret)
+  if (form === 'native' && kind === 'ed25519') return scalarFromSeed(secret)
+  if (form === 'native' && kind === 'x25519') return privateKeyToScalar(secret)
   return new Secret(groupByName(suiteOf(kind).group).decodeScalar(secret.expose()))
 }
 

@@ -5,16 +5,20 @@ import type { ServerOptions } from './server.ts'
 export { type Authority, authorityOf } from './auth.ts'
 export type * from './client.ts'
 export { connect } from './connect.ts'
+export type { SecretForm } from './dealing-client.ts'
 export {
+  type ApprovalsJson,
   type AttestationJson,
   type AuditCheckpointJson,
   type AuditJson,
   ageRecipient,
   type BlockJson,
+  type CreatorJson,
   type KeyJson,
   type MembershipJson,
   type PeerJson,
   type PolicyJson,
+  type ProposalJson,
   publicKeyOfRecipient,
   type StatusJson,
   type TrustJson,

@@ -8,12 +8,14 @@ import {
   type PolicyRule,
 } from '../wire/index.ts'
 import type {
+  ApprovalsView,
   AttestationView,
   ImportPlan,
   KeyView,
   MembershipView,
   OperationResult,
   PeerView,
+  ProposalView,
   StatusView,
   TrustView,
 } from './port.ts'
@@ -152,6 +154,26 @@ export function proofsJson(result: OperationResult): { readonly proofs?: readonl
   return result.proofs === undefined ? {} : { proofs: jsonOf(result.proofs) as readonly ProofJson[] }
 }
 
+/** Whether a principal may create keys. */
+export interface CreatorJson {
+  readonly principal: string
+  readonly isAllowed: boolean
+  readonly revision: number
+}
+
+/** The holders' answers to an export, each the canonical bytes of its signed, sealed shares. */
+export interface ExportJson {
+  readonly proposal: ProposalView
+  readonly kind: string
+  readonly generation: number
+  readonly threshold: number
+  readonly publicKey: string
+  /** Feldman commitments of the generation's joint polynomial: what each share is checked against. */
+  readonly commitments: readonly string[]
+  readonly holders: readonly { readonly slot: number; readonly peerId: string }[]
+  readonly answers: readonly string[]
+}
+
 export interface BlockJson {
   readonly height: number
   readonly blockId: string
@@ -254,4 +276,6 @@ export function attestationJson(view: AttestationView): AttestationJson {
 export type StatusJson = StatusView
 export type MembershipJson = MembershipView
 export type PeerJson = PeerView
+export type ApprovalsJson = ApprovalsView
+export type ProposalJson = ProposalView
 export type TrustJson = TrustView

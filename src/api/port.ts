@@ -1,6 +1,9 @@
 export type {
+  ApprovalsView,
   AttestationView,
   ConvictionView,
+  CreatorView,
+  ExportResult,
   ImportPlan,
   KeyView,
   MembershipView,
@@ -10,6 +13,7 @@ export type {
   PartialProof,
   PeerView,
   ProofSubject,
+  ProposalView,
   StatusView,
   TrustView,
 } from '../node/index.ts'

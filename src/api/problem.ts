@@ -15,6 +15,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   rate_limited: 429,
   wrong_network: 421,
   wrong_kind: 422,
+  not_exportable: 403,
   unsupported: 422,
   unknown_key: 404,
   unknown_version: 404,

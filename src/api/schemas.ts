@@ -4,7 +4,7 @@ import {
   MAX_INPUTS,
   MAX_POLICY_RULES,
   MAX_SLOTS,
-  OPERATIONS,
+  RIGHTS,
 } from '../wire/index.ts'
 import type { JsonSchema } from './route.ts'
 
@@ -47,7 +47,7 @@ export const keyVersion: JsonSchema = {
 export const rule: JsonSchema = object(
   {
     principal: { ...bytes, description: 'An Ed25519 public key.' },
-    operations: listOf({ type: 'string', enum: OPERATIONS }, { minItems: 1, uniqueItems: true }),
+    operations: listOf({ type: 'string', enum: RIGHTS }, { minItems: 1, uniqueItems: true }),
     ratePerMinute: { type: 'integer', minimum: 1, description: 'Inputs per minute, at each holder.' },
     untilMs: { type: 'integer', minimum: 1, description: 'Milliseconds since the Unix epoch.' },
   },
@@ -110,6 +110,32 @@ const memberFields = {
   attestation: standing,
 }
 
+/** 32 bytes in hexadecimal. */
+export const proposalId: JsonSchema = { type: 'string', pattern: '^[0-9a-f]{64}$' }
+
+const exportAct = object({
+  type: { const: 'export-key' },
+  name,
+  version: count,
+  keyId: text,
+  recipient: { ...bytes, description: 'The one-time key that the shares are sealed to.' },
+})
+const removalAct = object({ type: { const: 'remove-member' }, peerId: text })
+
+export const proposal: JsonSchema = object({
+  id: proposalId,
+  proposer: bytes,
+  act: { anyOf: [exportAct, removalAct] },
+  reason: text,
+  expiresMs: count,
+  state: { type: 'string', description: 'open, approved, done, withdrawn or expired.' },
+  needed: { ...count, description: 'How many operators must approve.' },
+  approvals: { ...listOf(bytes), description: 'The operators that have.' },
+  height: count,
+  timeMs: { ...count, description: 'Of the block that holds it.' },
+  closedMs: { ...count, description: 'Block time of its end; 0 until then.' },
+})
+
 export const status: JsonSchema = object({
   networkId: text,
   name: text,
@@ -122,6 +148,7 @@ export const status: JsonSchema = object({
   members: listOf(object(memberFields)),
   convictions: listOf(object({ peerId: text, reason: text, height: count })),
   warnings: listOf(text),
+  approvals: { ...listOf(proposal), description: 'What waits for operators, or for its proposer.' },
 })
 
 export const member: JsonSchema = object({
@@ -224,6 +251,23 @@ export const trust: JsonSchema = object({
     }),
   ),
   convictions: listOf(object({ ...conviction, transactionId: text })),
+})
+
+export const approvals: JsonSchema = object({
+  needed: count,
+  operators: listOf(bytes),
+  proposals: listOf(proposal),
+})
+
+export const exported: JsonSchema = object({
+  proposal,
+  kind,
+  generation: count,
+  threshold: slotCount,
+  publicKey: bytes,
+  commitments: listOf(bytes),
+  holders: listOf(slot),
+  answers: { ...listOf(bytes), description: 'Canonical CBOR, each signed by its holder.' },
 })
 
 export const sealedShare: JsonSchema = object({ slot: slotCount, sealed: bytes })

@@ -8,9 +8,11 @@ import { openApiDocument } from './openapi.ts'
 import type { NodePort } from './port.ts'
 import { PROBLEM_MEDIA_TYPE, problemOf } from './problem.ts'
 import type { Context, Route } from './route.ts'
+import { approvalRoutes } from './routes-approvals.ts'
 import { attestationRoutes } from './routes-attestation.ts'
 import { auditRoutes } from './routes-audit.ts'
 import { changeRoutes } from './routes-changes.ts'
+import { creatorRoutes } from './routes-creators.ts'
 import { importRoutes } from './routes-import.ts'
 import { keyRoutes } from './routes-keys.ts'
 import { memberRoutes } from './routes-members.ts'
@@ -67,6 +69,8 @@ export function buildServer(
     ...auditRoutes,
     ...memberRoutes,
     ...attestationRoutes,
+    ...approvalRoutes,
+    ...creatorRoutes,
   ]
   routes.push(metricsRoute(metrics))
   const document = openApiDocument([...routes, openApiRoute({})], options.software)

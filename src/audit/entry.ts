@@ -16,9 +16,10 @@ import {
 
 /**
  * `use`: a holder's share or a gateway's operation; `refusal`: what either refused; `ceremony`: a step of making keys;
- * `administration`: a control transaction that a client handed in here; `evidence`: proof that this node handed in.
+ * `administration`: a control transaction that a client handed in here; `evidence`: proof that this node handed in;
+ * `approval`: a step of an exceptional act that the control log holds, whoever handed it in.
  */
-export const AUDIT_KINDS = ['use', 'refusal', 'ceremony', 'administration', 'evidence'] as const
+export const AUDIT_KINDS = ['use', 'refusal', 'ceremony', 'administration', 'evidence', 'approval'] as const
 export type AuditKind = (typeof AUDIT_KINDS)[number]
 
 /** What happened, before the log gives it its place. Never a secret, and never an input: their hash at most. */

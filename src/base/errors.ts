@@ -12,6 +12,7 @@ export const ERROR_CODES = [
   'rate_limited',
   'wrong_network',
   'wrong_kind',
+  'not_exportable',
   'unsupported',
   // what it names
   'unknown_key',

@@ -38,6 +38,11 @@ export const DEFAULT_TIMING: Timing = {
   acknowledgeMs: 20_000,
 }
 
+/** How many operators decide unless the genesis is told otherwise: more than half. */
+export function majorityOf(operators: number): number {
+  return Math.floor(operators / 2) + 1
+}
+
 /** The network id as text. */
 export function networkIdText(genesis: Genesis): string {
   return toHex(networkIdOf(genesis))

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander'
-import { KEY_KINDS, type KeyKind, OPERATIONS, type Operation } from '../wire/index.ts'
+import { KEY_KINDS, type KeyKind, RIGHTS, type Right } from '../wire/index.ts'
 
 /** Parsers of option values. What they refuse is wrong usage: exit code 2. */
 export function integerFrom(min: number, max: number): (text: string) => number {
@@ -24,14 +24,14 @@ export const keyVersion: (text: string) => number = integerFrom(1, 2 ** 31)
 /** The kinds that a network offers; `toy` is for simulations. */
 export const OFFERED_KINDS: readonly KeyKind[] = KEY_KINDS.filter(kind => kind !== 'toy')
 
-export function operationList(text: string): readonly Operation[] {
+export function rightList(text: string): readonly Right[] {
   const names = text.split(',').map(name => name.trim())
   for (const name of names) {
-    if (!(OPERATIONS as readonly string[]).includes(name)) {
-      throw new InvalidArgumentError(`${name} is none of ${OPERATIONS.join(', ')}`)
+    if (!(RIGHTS as readonly string[]).includes(name)) {
+      throw new InvalidArgumentError(`${name} is none of ${RIGHTS.join(', ')}`)
     }
   }
-  return [...new Set(names)] as Operation[]
+  return [...new Set(names)] as Right[]
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = {

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { toOstrakaError } from '../base/index.ts'
+import { registerApprovals } from './commands/approvals.ts'
 import { registerAudit } from './commands/audit.ts'
 import { registerFiles } from './commands/files.ts'
 import { registerKeys } from './commands/keys.ts'
@@ -41,6 +42,7 @@ export function createProgram(): Command {
   registerOperations(program)
   registerFiles(program)
   registerPrincipals(program)
+  registerApprovals(program)
   registerObservation(program)
   registerAudit(program)
   registerSim(program)

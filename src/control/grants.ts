@@ -1,7 +1,8 @@
-import { equalBytes, OstrakaError } from '../base/index.ts'
+import { OstrakaError } from '../base/index.ts'
 import type { GrantCreate } from '../wire/index.ts'
 import type { TransactionHandler } from './apply.ts'
 import type { LedgerReader } from './ledger.ts'
+import { isOperator } from './operators.ts'
 import { type CreatorRecord, creatorPath } from './records.ts'
 
 /**
@@ -9,7 +10,7 @@ import { type CreatorRecord, creatorPath } from './records.ts'
  * is none, so that a replayed grant is void. Errors: `unauthorized`, `conflict` { revision }.
  */
 export const grantCreate: TransactionHandler<GrantCreate> = (ledger, transaction, context) => {
-  if (!ledger.genesis.operators.some(operator => equalBytes(operator, context.signer))) {
+  if (!isOperator(ledger.genesis, context.signer)) {
     throw new OstrakaError('unauthorized', 'only an operator grants the right to create keys')
   }
   const path = creatorPath(transaction.principal)

@@ -11,6 +11,16 @@ export {
   tryTransaction,
 } from './apply.ts'
 export {
+  type ActRule,
+  approvalHandlers,
+  consentTo,
+  expireProposals,
+  isApproved,
+  liveProposals,
+  proposalIdOf,
+  proposals,
+} from './approvals.ts'
+export {
   type AttestationPolicyRecord,
   type AttestationRecord,
   type AttestationStanding,
@@ -21,6 +31,7 @@ export {
   isAttested,
   isListed,
 } from './attestation.ts'
+
 export { quorumOf, verifyCertificate } from './certificates.ts'
 export { mayCreate } from './grants.ts'
 export { blockIdOf, networkIdOf, transactionIdOf } from './ids.ts'
@@ -48,6 +59,7 @@ export type {
   RestoredEffect,
   SubmitEvent,
 } from './log-types.ts'
+export { removalRule } from './membership.ts'
 export { type MapEntry, MerkleMap } from './merkle-map.ts'
 export { type MerkleProof, verifyAbsence, verifyInclusion } from './merkle-trie.ts'
 export {
@@ -56,6 +68,8 @@ export {
   type DeadlineRecord,
   type MemberRecord,
   memberPath,
+  type ProposalRecord,
+  proposalPath,
 } from './records.ts'
 export { LOG_PREFIXES, recoverLog } from './recovery.ts'
 export { type Ranking, rank, type Validator } from './rotation.ts'

@@ -1,7 +1,8 @@
 import { equalBytes, OstrakaError, type PeerId, peerIdOf, publicKeyOf, toHex } from '../base/index.ts'
 import { ristretto255, verifySigned } from '../crypto/index.ts'
-import type { Arrive, Invite, Join, Leave, Removal, RemoveMember, Signed } from '../wire/index.ts'
+import type { Arrive, Invite, Join, Leave, Removal, RemovalAct, RemoveMember, Signed } from '../wire/index.ts'
 import type { TransactionHandler } from './apply.ts'
+import type { ActRule } from './approvals.ts'
 import type { Ledger, LedgerReader } from './ledger.ts'
 import { isOperator, requireOperators } from './operators.ts'
 import { type InviteRecord, invitePath, MEMBER_PREFIX, type MemberRecord, memberPath } from './records.ts'
@@ -44,7 +45,7 @@ export const join: TransactionHandler<Join> = (ledger, { invite, member, address
 }
 
 function checkInvite(ledger: Ledger, invite: Signed<Invite>, timeMs: number): void {
-  if (!isOperator(ledger, invite.signer)) {
+  if (!isOperator(ledger.genesis, invite.signer)) {
     throw new OstrakaError('unauthorized', 'no operator of this network signed the invite')
   }
   if (!verifySigned('invite', ledger.networkId, invite)) {
@@ -86,15 +87,29 @@ export const removeMember: TransactionHandler<RemoveMember> = (ledger, transacti
   remove(ledger, requireMember(ledger, peerId, 'not_found'))
 }
 
+/**
+ * The same, by operators who sign one after the other: proposed by one of them, done with the last approval.
+ * Errors: `unauthorized` (proposed by no operator), `not_found`, `conflict`, `not_enough_nodes`.
+ */
+export const removalRule: ActRule<RemovalAct> = {
+  takesEffect: 'on-approval',
+  check(ledger, { peerId }, proposer) {
+    if (!isOperator(ledger.genesis, proposer)) {
+      throw new OstrakaError('unauthorized', 'only operators propose to remove a member')
+    }
+    requireRemovable(ledger, requireMember(ledger, peerId, 'not_found'))
+  },
+  enact: (ledger, { peerId }) => remove(ledger, requireMember(ledger, peerId, 'not_found')),
+}
+
 function requireMember(ledger: LedgerReader, peerId: PeerId, code: 'forbidden' | 'not_found'): MemberRecord {
   const member = ledger.get<MemberRecord>(memberPath(peerId))
   if (member === undefined) throw new OstrakaError(code, 'no such member', { peerId })
   return member
 }
 
-/** The validators follow at the block's end; nobody would be left to decide anything after the last. */
-function remove(ledger: Ledger, member: MemberRecord): void {
-  const { peerId, state } = member
+/** Nobody would be left to decide anything after the last. */
+function requireRemovable(ledger: LedgerReader, { peerId, state }: MemberRecord): void {
   if (state === 'removed') throw new OstrakaError('conflict', 'this node is no member any more', { peerId })
   const others = ledger
     .list<MemberRecord>(MEMBER_PREFIX)
@@ -102,5 +117,10 @@ function remove(ledger: Ledger, member: MemberRecord): void {
   if (others.length === 0) {
     throw new OstrakaError('not_enough_nodes', 'no active member would be left', { needed: 1, available: 0 })
   }
-  ledger.put(memberPath(peerId), { ...member, state: 'removed' } satisfies MemberRecord)
+}
+
+/** The validators follow at the block's end. */
+function remove(ledger: Ledger, member: MemberRecord): void {
+  requireRemovable(ledger, member)
+  ledger.put(memberPath(member.peerId), { ...member, state: 'removed' } satisfies MemberRecord)
 }

@@ -1,10 +1,10 @@
 import { equalBytes, OstrakaError, toHex } from '../base/index.ts'
 import { verifySigned } from '../crypto/index.ts'
-import type { Approval, SigningType } from '../wire/index.ts'
+import type { Approval, Genesis, SigningType } from '../wire/index.ts'
 import type { Ledger } from './ledger.ts'
 
-export function isOperator(ledger: Ledger, publicKey: Uint8Array): boolean {
-  return ledger.genesis.operators.some(operator => equalBytes(operator, publicKey))
+export function isOperator(genesis: Genesis, publicKey: Uint8Array): boolean {
+  return genesis.operators.some(operator => equalBytes(operator, publicKey))
 }
 
 /**
@@ -20,7 +20,8 @@ export function requireOperators(
 ): void {
   const given = new Set<string>()
   const approve = (operator: Uint8Array): void => {
-    if (!isOperator(ledger, operator)) throw new OstrakaError('unauthorized', 'only operators decide this')
+    if (!isOperator(ledger.genesis, operator))
+      throw new OstrakaError('unauthorized', 'only operators decide this')
     given.add(toHex(operator))
   }
   approve(signer)

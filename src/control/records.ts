@@ -1,5 +1,5 @@
 import { type PeerId, toHex } from '../base/index.ts'
-import type { Member } from '../wire/index.ts'
+import type { Act, Approval, Member } from '../wire/index.ts'
 
 /**
  * What control/ itself keeps in the ledger. Paths:
@@ -8,12 +8,14 @@ import type { Member } from '../wire/index.ts'
  *   member/<peerId>               MemberRecord
  *   creator/<public key hex>      CreatorRecord
  *   invite/<nonce hex>            InviteRecord
+ *   proposal/<id hex>             ProposalRecord
  *   deadline/<time>/<subject>     DeadlineRecord
  */
 export const CHAIN_PATH = 'chain'
 export const VALIDATORS_PATH = 'validators'
 export const MEMBER_PREFIX = 'member/'
 export const DEADLINE_PREFIX = 'deadline/'
+export const PROPOSAL_PREFIX = 'proposal/'
 
 export function memberPath(peerId: PeerId): string {
   return `${MEMBER_PREFIX}${peerId}`
@@ -25,6 +27,10 @@ export function creatorPath(principal: Uint8Array): string {
 
 export function invitePath(nonce: Uint8Array): string {
   return `invite/${toHex(nonce)}`
+}
+
+export function proposalPath(id: Uint8Array): string {
+  return `${PROPOSAL_PREFIX}${toHex(id)}`
 }
 
 /** Padded, so that paths sort by time. */
@@ -71,6 +77,27 @@ export interface MemberRecord extends Member {
 export interface InviteRecord {
   readonly peerId: PeerId
   readonly height: number
+}
+
+/** An act that was put before the operators. */
+export interface ProposalRecord {
+  readonly id: Uint8Array
+  readonly proposer: Uint8Array
+  readonly act: Act
+  readonly reason: string
+  readonly expiresMs: number
+  /**
+   * `open`: too few have approved. `approved`: its proposer may use it. `done`: used, or enacted with the last approval.
+   * Only the first two go on.
+   */
+  readonly state: 'open' | 'approved' | 'done' | 'withdrawn' | 'expired'
+  /** Distinct operators', over the Consent, in the order they came. */
+  readonly approvals: readonly Approval[]
+  /** Where and when (block time) it was proposed. */
+  readonly height: number
+  readonly timeMs: number
+  /** Block time at which it was done, withdrawn or expired; 0 until then. */
+  readonly closedMs: number
 }
 
 export interface CreatorRecord {

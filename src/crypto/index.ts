@@ -92,3 +92,4 @@ export {
   publicKeyFromEdwards,
   verifyDecryptPartial,
 } from './x25519.ts'
+export { privateKeyFromScalar } from './x25519-private-key.ts'

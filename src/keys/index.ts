@@ -5,6 +5,7 @@ export { changeKey, endRetention, retireVersion } from './change-handlers.ts'
 export { dealingContext } from './context.ts'
 export { type DealingPlan, type MadeDealing, makeDealing } from './dealer.ts'
 export { reportEvidence } from './evidence-handler.ts'
+export * from './exports/index.ts'
 export {
   acceptedMembers,
   acknowledge,
@@ -22,3 +23,4 @@ export type * from './records.ts'
 export { movesUnaccepted, openRefreshes, scheduleRepairs } from './repairs.ts'
 export { announceSealingKey } from './sealing-keys.ts'
 export { Vault, vaultPaths } from './vault.ts'
+export { encodePublicKey } from './version-rules.ts'

@@ -12,6 +12,7 @@ export const paths = {
   sealing: (peerId: PeerId): string => `sealing/${peerId}`,
   retired: 'retired',
   audit: (peerId: PeerId): string => `audit/${peerId}`,
+  exported: (keyId: Uint8Array, version: number): string => `exported/${toHex(keyId)}/${version}`,
   openCeremonies: 'ceremonies',
   repairs: 'repairs',
 } as const

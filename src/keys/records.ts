@@ -14,6 +14,7 @@ import type { KeyKind, PolicyRule } from '../wire/index.ts'
  *   conviction/<peerId>             ConvictionRecord
  *   retired                         RetiredRecord
  *   audit/<peerId>                  AuditRecord
+ *   exported/<keyId hex>/<version>  ExportRecord
  */
 export interface KeyRecord {
   readonly name: string
@@ -140,6 +141,14 @@ export interface ConvictionRecord {
   readonly height: number
   /** Hash of the transaction that carried the proof. */
   readonly transactionId: Uint8Array
+}
+
+/** A version that has been exported and whose shares have not been made anew since. */
+export interface ExportRecord {
+  readonly keyId: Uint8Array
+  readonly version: number
+  /** Block time until which holders answer; then the refresh begins. */
+  readonly untilMs: number
 }
 
 /** The last checkpoint of a node's audit log that the control log holds. */

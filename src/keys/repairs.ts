@@ -13,7 +13,7 @@ import { assignSlots, mostSlotsPerNode } from './slots.ts'
 const MAX_OPEN = 4
 
 /** A handoff that could not be opened or failed is tried again after this long. */
-const RETRY_MS = 5_000
+export const RETRY_MS = 5_000
 
 const REFRESH = 'refresh/'
 const RETRY = 'repairs'
@@ -59,14 +59,24 @@ export function openRefreshes(ledger: Ledger, at: HookContext): void {
     const found = due && find(ledger, due.keyId, due.version)
     if (found === undefined) continue
     const { dealMs, acknowledgeMs, refreshMs = DEFAULT_REFRESH_MS } = ledger.genesis.timing
-    const { version, key } = found
-    if (at.timeMs - version.timeMs < refreshMs) continue
-    const { threshold } = version
-    const slots = refreshedSlots(ledger, version)
-    const isOpen = tryOpen(ledger, found, { purpose: 'refresh', threshold, shares: key.shares, slots }, at)
+    if (at.timeMs - found.version.timeMs < refreshMs) continue
+    const isOpen = tryRefresh(ledger, found, at)
     // a refresh that ends well has made the version young again by then
     ledger.wakeAt(at.timeMs + RETRY_MS + (isOpen ? dealMs + acknowledgeMs : 0), subject)
   }
+}
+
+function tryRefresh(ledger: Ledger, found: Found, at: HookContext): boolean {
+  const { version, key } = found
+  const { threshold } = version
+  const slots = refreshedSlots(ledger, version)
+  return tryOpen(ledger, found, { purpose: 'refresh', threshold, shares: key.shares, slots }, at)
+}
+
+/** Opens a refresh of this version; false when that cannot be now. */
+export function openRefresh(ledger: Ledger, { keyId, version }: VersionRecord, at: HookContext): boolean {
+  const found = find(ledger, keyId, version)
+  return found !== undefined && tryRefresh(ledger, found, at)
 }
 
 /**

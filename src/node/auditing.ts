@@ -9,7 +9,7 @@ import {
   type SignedCheckpoint,
 } from '../audit/index.ts'
 import { fromHex, type OstrakaError, type Outcome, type PeerId, type Write } from '../base/index.ts'
-import { transactionIdOf } from '../control/index.ts'
+import { type ProposalRecord, transactionIdOf } from '../control/index.ts'
 import { type AuditRecord, knownDigest } from '../keys/index.ts'
 import type {
   AuditCheckpoint,
@@ -19,6 +19,7 @@ import type {
   Token,
   Transaction,
 } from '../wire/index.ts'
+import type { ApprovalStep } from './approvals.ts'
 import type { AuditEffect } from './events.ts'
 
 /** What the node must remember to say what became of a client's wish. */
@@ -67,6 +68,15 @@ function administrationAct(signed: SignedTransaction): AuditAct {
     requestHash: transactionIdOf(signed),
     ...key,
   }
+}
+
+/** What an exceptional act is about, with its proposal's id, which is the same on every node. */
+function exceptionalAct(
+  proposal: ProposalRecord,
+): Pick<AuditAct, 'requestHash' | 'key' | 'version' | 'peer'> {
+  const { id: requestHash, act } = proposal
+  if (act.type === 'remove-member') return { requestHash, peer: act.peerId }
+  return { requestHash, key: act.name, version: act.version }
 }
 
 /** A step of this node's own in a ceremony, or proof that it hands in; undefined for what need not be told. */
@@ -126,6 +136,40 @@ export class Scribe {
     const act = operationAct('operate', signed, outcome.ok ? 'ok' : outcome.error.code)
     if (outcome.ok) this.#acts.push(act)
     else this.#refuse(act)
+  }
+
+  /** A step that the control log holds: every node tells of it. */
+  approval({ type, signer, proposal }: ApprovalStep): void {
+    this.#acts.push({
+      kind: 'approval',
+      action: type,
+      outcome: 'ok',
+      principal: signer,
+      ...exceptionalAct(proposal),
+    })
+  }
+
+  /**
+   * An export here: as holder (`export-share`, asked by `peer`), whose entry is on disk before a share leaves, or as the
+   * client's gateway (`export`). `proposal` is undefined where this node knows of none with that id.
+   */
+  exported(
+    action: 'export' | 'export-share',
+    id: Uint8Array,
+    proposal: ProposalRecord | undefined,
+    { peer, error }: { readonly peer?: PeerId; readonly error?: OstrakaError },
+  ): void {
+    const about =
+      proposal === undefined
+        ? { requestHash: id }
+        : { principal: proposal.proposer, ...exceptionalAct(proposal) }
+    const act: Omit<AuditAct, 'kind' | 'outcome'> = {
+      action,
+      ...about,
+      ...(peer === undefined ? {} : { peer }),
+    }
+    if (error === undefined) this.#use({ ...act, kind: 'use', outcome: 'ok' })
+    else this.#refuse({ ...act, kind: 'refusal', outcome: error.code })
   }
 
   wish(token: Token, signed: SignedTransaction): void {

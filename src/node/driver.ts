@@ -29,6 +29,7 @@ import {
 import { AuditLane } from './audit-lane.ts'
 import type { NodeEffect, NodeEvent } from './events.ts'
 import { judgePlan } from './planning.ts'
+import type { Notice } from './port.ts'
 import { memberOf, type NodeState } from './state.ts'
 import { stepNode } from './step.ts'
 
@@ -63,6 +64,7 @@ export class Driver {
   readonly #timers = new Map<Token, () => void>()
   readonly #asked = new Map<Token, (answer: Outcome<PeerAnswer>) => void>()
   readonly #waiting = new Map<Token, (outcome: Outcome<unknown>) => void>()
+  readonly #noticeListeners = new Set<(notice: Notice) => void>()
   readonly #blockListeners = new Set<(block: CertifiedBlock) => void>()
   readonly #lane: AuditLane
   readonly #encoded = new WeakMap<PeerMessage, Uint8Array>()
@@ -168,6 +170,11 @@ export class Driver {
     })
     if (!outcome.ok) throw outcome.error
     return outcome.value as T
+  }
+
+  onNotice(listener: (notice: Notice) => void): () => void {
+    this.#noticeListeners.add(listener)
+    return () => this.#noticeListeners.delete(listener)
   }
 
   onBlock(listener: (block: CertifiedBlock) => void): () => void {
@@ -293,6 +300,9 @@ export class Driver {
       case 'resolve':
         this.#waiting.get(effect.token)?.(effect.outcome)
         this.#waiting.delete(effect.token)
+        return
+      case 'notice':
+        for (const listener of this.#noticeListeners) listener(effect.notice)
         return
       case 'block':
         for (const listener of this.#blockListeners) listener(effect.certified)

@@ -13,8 +13,8 @@ import type {
   SubmitEffect,
   Token,
 } from '../wire/index.ts'
-
 import type { AttestEffect } from './attesting.ts'
+import type { Notice } from './port.ts'
 
 /** What a node is told. */
 export type NodeEvent =
@@ -33,6 +33,7 @@ export type NodeEvent =
       readonly transaction: SignedTransaction
       readonly deadlineMs: number
     }
+  | { readonly type: 'export'; readonly token: Token; readonly proposal: Uint8Array }
   | { readonly type: 'offer'; readonly token: Token; readonly record: Uint8Array }
   /** So many entries of the audit log are on disk; or why no more are. */
   | { readonly type: 'audited'; readonly size: number }
@@ -59,6 +60,12 @@ export interface BlockEffect {
   readonly certified: CertifiedBlock
 }
 
+/** Tells operators of an exceptional act. */
+export interface NoticeEffect {
+  readonly type: 'notice'
+  readonly notice: Notice
+}
+
 /** Appends to the audit log. Entries that are not urgent may wait for company. */
 export interface AuditEffect {
   readonly type: 'audit'
@@ -80,6 +87,7 @@ export type NodeEffect =
   | Exclude<Effect, SubmitEffect>
   | ResolveEffect
   | BlockEffect
+  | NoticeEffect
   | AuditEffect
   | HeldEffect
   | AttestEffect

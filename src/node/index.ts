@@ -1,18 +1,23 @@
-export type { OperationResult, PartialProof } from '../keys/index.ts'
+export type { ExportResult, OperationResult, PartialProof } from '../keys/index.ts'
 export { claimedHeads, inspectDirectory, type Witnessed } from './audit-offline.ts'
 export type { AuditPage } from './audit-store.ts'
 export type { Logger, Ports } from './driver.ts'
 export type {
+  ActView,
+  ApprovalsView,
   AttestationView,
   AuditCheckpointView,
   AuditView,
   ConvictionView,
+  CreatorView,
   ImportPlan,
   KeyView,
   MembershipView,
   MemberView,
   NodePort,
+  Notice,
   PeerView,
+  ProposalView,
   StatusView,
   TrustView,
 } from './port.ts'

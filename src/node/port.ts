@@ -1,7 +1,8 @@
 import type { PeerId } from '../base/index.ts'
 import type { AttestationRecord, AttestationStanding } from '../control/index.ts'
-import type { AuditRecord, OperationResult } from '../keys/index.ts'
+import type { AuditRecord, ExportResult, OperationResult } from '../keys/index.ts'
 import type {
+  ApprovalTransaction,
   AttestationPolicy,
   CertifiedBlock,
   Genesis,
@@ -62,6 +63,17 @@ export interface NodePort {
   putRecord(record: Uint8Array): Promise<void>
   /** Runs one operation on shares: policy, holders, partials, combination, verification. */
   operate(request: Signed<OperationRequest>): Promise<OperationResult>
+  /** The principals that operators or the genesis have let create keys, and those they no longer do. */
+  creators(): readonly CreatorView[]
+  /** What was put before the operators, and what became of it. */
+  approvals(): ApprovalsView
+  /** Calls back at every step of an exceptional act; the returned function ends it. */
+  onNotice(listener: (notice: Notice) => void): () => void
+  /**
+   * Every holder's shares for an export that is in use, each sealed to its one-time key.
+   * Errors: `not_found`, `unauthorized`, `expired`, `not_exportable`, `insufficient_shares`.
+   */
+  exportShares(proposal: Uint8Array): Promise<ExportResult>
   counters(): Readonly<Record<string, number>>
 }
 
@@ -79,6 +91,65 @@ export interface StatusView {
   readonly convictions: readonly ConvictionView[]
   /** What operators should look at; nothing of it keeps the node from serving. */
   readonly warnings: readonly string[]
+  /** What waits for operators, or, approved, for its proposer. */
+  readonly approvals: readonly ProposalView[]
+}
+
+export interface CreatorView {
+  readonly principal: Uint8Array
+  readonly isAllowed: boolean
+  /** Of the record that a grant replaces. */
+  readonly revision: number
+}
+
+/** An act as JSON takes it: ids in hexadecimal, keys in base64. */
+export type ActView =
+  | {
+      readonly type: 'export-key'
+      readonly name: string
+      readonly version: number
+      readonly keyId: string
+      readonly recipient: string
+    }
+  | { readonly type: 'remove-member'; readonly peerId: PeerId }
+
+export interface ProposalView {
+  /** Hexadecimal. */
+  readonly id: string
+  /** base64, as all principals. */
+  readonly proposer: string
+  readonly act: ActView
+  readonly reason: string
+  readonly expiresMs: number
+  /** `open`, `approved`, `done`, `withdrawn` or `expired`. */
+  readonly state: string
+  /** How many operators it takes, and which have approved. */
+  readonly needed: number
+  readonly approvals: readonly string[]
+  /** Where and when (block time) it was proposed. */
+  readonly height: number
+  readonly timeMs: number
+  /** Block time of its end; 0 until then. */
+  readonly closedMs: number
+}
+
+export interface ApprovalsView {
+  readonly needed: number
+  readonly operators: readonly string[]
+  /** Oldest first; those that are over for a month. */
+  readonly proposals: readonly ProposalView[]
+}
+
+/** One step of an exceptional act, as every node tells its operators. */
+export interface Notice {
+  readonly type: ApprovalTransaction['type']
+  /** Who signed it. */
+  readonly by: string
+  /** The block that holds it, and its time. */
+  readonly height: number
+  readonly timeMs: number
+  /** As that block leaves it. */
+  readonly proposal: ProposalView
 }
 
 export interface ConvictionView {

@@ -2,7 +2,7 @@ import { originOf } from '../audit/index.ts'
 import { type Clock, isOstrakaError, OstrakaError, type PeerId, peerIdOf, type Store } from '../base/index.ts'
 import { blockKey, HANDOVER_PREFIX, handoverKey, LOG_PREFIXES, networkIdOf } from '../control/index.ts'
 import { cryptoReady } from '../crypto/index.ts'
-import { gatewayCounters, type OperationResult } from '../keys/index.ts'
+import { type ExportResult, gatewayCounters, type OperationResult } from '../keys/index.ts'
 import {
   certifiedBlockCodec,
   type MeasuredLoad,
@@ -10,6 +10,7 @@ import {
   type Signed,
   stateProofCodec,
 } from '../wire/index.ts'
+import { approvalsView } from './approvals.ts'
 import { attestationView } from './attesting.ts'
 import { openAuditLog, readAuditPage } from './audit-store.ts'
 import { Driver, type Logger, type Ports } from './driver.ts'
@@ -27,6 +28,7 @@ import {
 import {
   auditCheckpoints,
   complaintsOf,
+  creatorViews,
   failureOf,
   importPlanOf,
   isInCeremony,
@@ -172,7 +174,14 @@ function portOf(driver: Driver, ports: Ports): NodePort {
     },
     putRecord: record => driver.ask(token => ({ type: 'offer', token, record })),
     operate: request => operate(driver, clock, request),
+    creators: () => creatorViews(driver.state),
+    approvals: () => approvalsView(driver.state),
+    onNotice: listener => driver.onNotice(listener),
+    exportShares: proposal => driver.ask<ExportResult>(token => ({ type: 'export', token, proposal })),
     counters: () => ({
+      ...Object.fromEntries(
+        [...driver.state.notices].map(([type, count]) => [`exceptional_acts/${type}`, count]),
+      ),
       ...gatewayCounters(driver.state.gateway),
       missing_shares: missingShares(driver.state),
     }),

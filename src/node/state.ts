@@ -1,6 +1,8 @@
 import type { AuditLog } from '../audit/index.ts'
 import { type PeerId, peerIdOf, type Secret } from '../base/index.ts'
 import {
+  approvalHandlers,
+  expireProposals,
   type LedgerReader,
   type LedgerState,
   type LogState,
@@ -9,20 +11,26 @@ import {
   memberPath,
   type Reducer,
   recoverLog,
+  removalRule,
   viewLog,
 } from '../control/index.ts'
 import { type SealingKeyPair, type SigningKey, verifySigned } from '../crypto/index.ts'
 import {
+  type AnsweredExports,
   acknowledge,
   announceSealingKey,
   type CeremonyState,
   changeKey,
   complain,
+  createExports,
   createGateway,
   createHolder,
   createKey,
   deal,
+  type ExportAuthority,
+  type ExportState,
   endRetention,
+  exportRule,
   type GatewayState,
   type HolderState,
   type KeyDirectory,
@@ -31,7 +39,10 @@ import {
   openRefreshes,
   recordCheckpoint,
   recoverCeremonies,
+  refreshExported,
   reportEvidence,
+  requireExportable,
+  requireInUse,
   retireVersion,
   scheduleRepairs,
   setPolicy,
@@ -99,6 +110,11 @@ export interface NodeState {
   ceremonies: CeremonyState
   gateway: GatewayState
   readonly holder: HolderState
+  /** Exports that clients are collecting here, and how often this node has answered others'. */
+  exports: ExportState
+  readonly answeredExports: AnsweredExports
+  /** Steps of exceptional acts seen since the start, by type. */
+  readonly notices: Map<string, number>
   readonly beacons: BeaconState
   readonly roundTrips: RoundTrips
   readonly observations: ObservationState
@@ -131,8 +147,17 @@ export const REDUCER: Reducer = {
     report: takeReport,
     attest: takeAttestation,
     'audit-checkpoint': recordCheckpoint,
+    ...approvalHandlers({ 'export-key': exportRule, 'remove-member': removalRule }),
   },
-  atBlock: [rollNonces, settleDeadlines, endRetention, openRefreshes, scheduleRepairs],
+  atBlock: [
+    rollNonces,
+    settleDeadlines,
+    endRetention,
+    expireProposals,
+    openRefreshes,
+    refreshExported,
+    scheduleRepairs,
+  ],
   atEnd: [removeConvicted, settleTrust],
 }
 
@@ -186,6 +211,9 @@ export function recoverNode(
     ceremonies,
     holder: createHolder({ ...directory, networkId, peerId, identity, share }),
     gateway: createGateway({ ...directory, networkId, peerId, trust, plannedMs }),
+    exports: createExports({ networkId, inUse: (id, nowMs) => exportInUse(state, id, nowMs) }),
+    answeredExports: new Map(),
+    notices: new Map(),
     beacons: createBeacons(networkId, options.beaconIntervalMs),
     roundTrips: new Map(),
     observations: createObservations(options.beaconIntervalMs),
@@ -199,6 +227,23 @@ export function recoverNode(
     submissions: 0,
   }
   return state
+}
+
+/** What this node gives shares away on: its own ledger, and the operators that its genesis names. */
+export function exportAuthority({ options, ledger }: NodeState): ExportAuthority {
+  return { genesis: options.genesis, ledger: reading(ledger), blockTimeMs: ledger.chain.timeMs }
+}
+
+function exportInUse(
+  state: NodeState,
+  id: Uint8Array,
+  nowMs: number,
+): ReturnType<ExportState['world']['inUse']> {
+  const authority = exportAuthority(state)
+  const inUse = requireInUse(authority, state.networkId, id, nowMs)
+  const { act, proposer } = inUse
+  const version = requireExportable(authority.ledger, act, proposer, authority.blockTimeMs)
+  return { export: inUse, version }
 }
 
 /** The records of a state, as keys/ reads them. */

@@ -1,16 +1,21 @@
-import { OstrakaError, type Outcome, type PeerId, type Rng, toOstrakaError } from '../base/index.ts'
-import { type LogEffect, type LogEvent, stepLog } from '../control/index.ts'
+import { OstrakaError, type Outcome, type PeerId, type Rng, toHex, toOstrakaError } from '../base/index.ts'
+import { type AppliedEffect, type LogEffect, type LogEvent, stepLog } from '../control/index.ts'
 import { signValue } from '../crypto/index.ts'
 import {
+  answerExport,
   answerNonces,
   answerPartial,
   beginCeremonies,
   type CeremonyEvent,
+  type ExportEffect,
+  type ExportEvent,
+  type ExportedEffect,
   type GatewayEffect,
   type GatewayEvent,
   keyPaths,
   type OperatedEffect,
   stepCeremonies,
+  stepExports,
   stepGateway,
 } from '../keys/index.ts'
 import { makeBeacon, noteAnswer, noteRoundTrip } from '../trust/index.ts'
@@ -25,12 +30,13 @@ import type {
   SubmitEffect,
   Token,
 } from '../wire/index.ts'
+import { approvalSteps, noticeOf, recordOfProposal } from './approvals.ts'
 import { attestationDue, attestationFailed, attestationNote, statementOf } from './attesting.ts'
 import { type CheckpointStep, onLedger, onWritten, Scribe } from './auditing.ts'
 import type { NodeEffect, NodeEvent, ResolveEffect } from './events.ts'
 import { observeBeat, observeRoundTrip } from './observing.ts'
 import { planToPublish } from './planning.ts'
-import { beaconBody, type NodeState, reading } from './state.ts'
+import { beaconBody, exportAuthority, type NodeState, reading } from './state.ts'
 
 /** A ping that takes longer says as much as none. */
 const PING_DEADLINE_MS = 2_000
@@ -93,6 +99,9 @@ class Turn {
       case 'operate':
         this.#operate(event)
         return
+      case 'export':
+        this.#exports(event)
+        return
       case 'submit':
         this.#scribe.wish(event.token, event.transaction)
         this.#log(event)
@@ -131,6 +140,8 @@ class Turn {
     if (domain === 'audit' && event.type === 'timer') this.#scribe.timer(event.id)
     else if (domain === 'control') this.#log(event)
     else if (domain === 'ceremony') this.#ceremonies(event)
+    else if (domain === 'export' && (event.type === 'timer' || event.type === 'answered'))
+      this.#exports(event)
     else if (domain === 'operation' && (event.type === 'timer' || event.type === 'answered'))
       this.#gateway(event)
     else if (domain === 'ping' && event.type === 'answered' && event.answer.ok) {
@@ -163,17 +174,24 @@ class Turn {
     this.#perform(effects)
   }
 
-  #perform(effects: ReadonlyArray<LogEffect | GatewayEffect>): void {
+  #exports(event: ExportEvent): void {
+    const { state, effects } = stepExports(this.#state.exports, event, this.#nowMs, this.#rng)
+    this.#state.exports = state
+    this.#perform(effects)
+  }
+
+  #perform(effects: ReadonlyArray<LogEffect | GatewayEffect | ExportEffect>): void {
     for (const effect of effects) this.#performOne(effect)
   }
 
-  #performOne(effect: LogEffect | GatewayEffect): void {
+  #performOne(effect: LogEffect | GatewayEffect | ExportEffect): void {
     const state = this.#state
     switch (effect.type) {
       case 'applied':
         state.ledger = effect.state
         this.outward.push({ type: 'block', certified: effect.certified })
         this.#ceremonies({ type: 'applied', height: state.ledger.chain.height, isJump: false })
+        this.#tellOperators(effect)
         this.#lookAtOwnLog()
         return
       case 'restored':
@@ -189,6 +207,9 @@ class Turn {
         return
       case 'operated':
         this.#operated(effect)
+        return
+      case 'exported':
+        this.#exported(effect)
         return
       case 'submit':
         this.#submit(effect)
@@ -255,6 +276,9 @@ class Turn {
         this.#state.served++
         this.#partial(from, token, request)
         return
+      case 'export':
+        this.#export(from, token, request)
+        return
       case 'nonces':
         this.#reply(token, () => answerNonces(this.#state.holder, from, request, this.#nowMs, this.#rng))
         return
@@ -278,6 +302,50 @@ class Turn {
     })
     this.#scribe.partial(from, call.request, call.version, answer.ok ? undefined : answer.error)
     this.#performOne({ type: 'reply', token, answer })
+  }
+
+  /** As for a partial; and whoever watches this node hears of it. */
+  #export(from: PeerId, token: Token, call: Extract<PeerRequest, { readonly type: 'export' }>): void {
+    const state = this.#state
+    const answer = attempt((): PeerAnswer => {
+      this.#scribe.requireWritable()
+      const authority = exportAuthority(state)
+      return answerExport(
+        state.holder,
+        authority,
+        state.answeredExports,
+        { from, call },
+        this.#nowMs,
+        this.#rng,
+      )
+    })
+    const proposal = recordOfProposal(state, call.proposal)
+    const error = answer.ok ? {} : { error: answer.error }
+    this.#scribe.exported('export-share', call.proposal, proposal, { peer: from, ...error })
+    const details = { proposal: toHex(call.proposal), from, code: answer.ok ? 'ok' : answer.error.code }
+    this.outward.push({ type: 'note', level: 'warn', text: 'asked to export shares of a key', details })
+    this.#performOne({ type: 'reply', token, answer })
+  }
+
+  #exported({ token, proposal, outcome }: ExportedEffect): void {
+    const error = outcome.ok ? {} : { error: outcome.error }
+    this.#scribe.exported('export', proposal, recordOfProposal(this.#state, proposal), error)
+    const effect: ResolveEffect = { type: 'resolve', token, outcome }
+    this.outward.push(outcome.ok ? { type: 'held', effect } : effect)
+  }
+
+  /** Exceptional acts are loud: in this node's log, its audit log, its counters, and to whoever listens. */
+  #tellOperators(applied: AppliedEffect): void {
+    const state = this.#state
+    for (const step of approvalSteps(state, applied)) {
+      const notice = noticeOf(state, step)
+      const { act, ...details } = notice.proposal
+      this.#scribe.approval(step)
+      state.notices.set(step.type, (state.notices.get(step.type) ?? 0) + 1)
+      const text = `exceptional act: ${step.type} ${act.type}`
+      this.outward.push({ type: 'note', level: 'warn', text, details: { by: notice.by, act, ...details } })
+      this.outward.push({ type: 'notice', notice })
+    }
   }
 
   #operate(event: Extract<NodeEvent, { readonly type: 'operate' }>): void {
@@ -379,5 +447,5 @@ function attempt<T>(make: () => T): Outcome<T> {
 }
 
 function usesSecret({ answer }: ReplyEffect): boolean {
-  return answer.ok && answer.value.type === 'partial'
+  return answer.ok && (answer.value.type === 'partial' || answer.value.type === 'export')
 }

@@ -1,6 +1,12 @@
 import { formatNote } from '../audit/index.ts'
-import { peerIdOf, toHex } from '../base/index.ts'
-import { attestationStanding, coordinatorOf, type MemberRecord, viewLog } from '../control/index.ts'
+import { fromHex, peerIdOf, toHex } from '../base/index.ts'
+import {
+  attestationStanding,
+  type CreatorRecord,
+  coordinatorOf,
+  type MemberRecord,
+  viewLog,
+} from '../control/index.ts'
 import {
   type AuditRecord,
   type CeremonyRecord,
@@ -11,10 +17,12 @@ import {
   vaultPaths,
 } from '../keys/index.ts'
 import { medianRoundTrip } from '../trust/index.ts'
+import { pendingApprovals } from './approvals.ts'
 import { attestationWarnings } from './attesting.ts'
 import type {
   AuditCheckpointView,
   ConvictionView,
+  CreatorView,
   ImportPlan,
   KeyView,
   MembershipView,
@@ -86,6 +94,7 @@ export function statusView(state: NodeState): StatusView {
     members: members(state).map(member => memberView(state, member)),
     convictions: convictions(state),
     warnings: attestationWarnings(state),
+    approvals: pendingApprovals(state),
   }
 }
 
@@ -102,6 +111,14 @@ export function peerViews(state: NodeState, nowMs: number): PeerView[] {
       beaconAgeMs: heard === undefined ? null : nowMs - heard.heardMs,
     }
   })
+}
+
+const CREATOR = 'creator/'
+
+export function creatorViews(state: NodeState): CreatorView[] {
+  return reading(state.ledger)
+    .list<CreatorRecord>(CREATOR)
+    .map(({ path, value }) => ({ principal: fromHex(path.slice(CREATOR.length)), ...value }))
 }
 
 function stateOf(key: KeyRecord, active: VersionRecord | undefined): string {

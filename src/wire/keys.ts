@@ -8,10 +8,14 @@ export type KeyKind = (typeof KEY_KINDS)[number]
 export const OPERATIONS = ['sign', 'derive', 'decrypt'] as const
 export type Operation = (typeof OPERATIONS)[number]
 
+/** What a policy can grant: the operations, and to ask the operators for the secret itself. */
+export const RIGHTS = ['sign', 'derive', 'decrypt', 'export'] as const
+export type Right = (typeof RIGHTS)[number]
+
 /** What one principal may do with a key. The key's owner may always do everything. */
 export interface PolicyRule {
   readonly principal: Uint8Array
-  readonly operations: readonly Operation[]
+  readonly operations: readonly Right[]
   /** Inputs per minute, at each holder; absent means unlimited. */
   readonly ratePerMinute?: number
   readonly untilMs?: number
@@ -25,7 +29,7 @@ export const operationName: Schema<Operation> = oneOf(OPERATIONS)
 
 export const policyRuleSchema: Schema<PolicyRule> = struct<PolicyRule>({
   principal: publicKey32,
-  operations: list(operationName, OPERATIONS.length),
+  operations: list(oneOf(RIGHTS), RIGHTS.length),
   ratePerMinute: optional(integer(1, 1_000_000_000)),
   untilMs: optional(timeMs),
 })

@@ -11,6 +11,7 @@ import {
 } from './blocks.ts'
 import { hash32, keyVersion, type Signed, signedSchema, slotNumber } from './common.ts'
 import { MAX_RECORD_BYTES } from './dealing.ts'
+import { type ExportedShares, exportedSharesSchema } from './exports.ts'
 import {
   type NonceCommitment,
   nonceCommitmentSchema,
@@ -77,6 +78,7 @@ export type PeerRequest =
   | HeadersCall
   | SnapshotCall
   | RecordCall
+  | ExportCall
 
 export interface PartialCall {
   readonly type: 'partial'
@@ -122,6 +124,14 @@ export interface RecordCall {
   readonly hash: Uint8Array
 }
 
+/** Asks a holder to seal its shares for an approved export that its own log shows to be in use. */
+export interface ExportCall {
+  readonly type: 'export'
+  readonly proposal: Uint8Array
+  /** Of the version's shares, as the gateway sees it: shares of two generations do not fit together. */
+  readonly generation: number
+}
+
 export type PeerAnswer =
   | PartialAnswer
   | NoncesAnswer
@@ -130,6 +140,7 @@ export type PeerAnswer =
   | HeadersAnswer
   | SnapshotAnswer
   | RecordAnswer
+  | ExportAnswer
 
 export interface SlotNonces {
   readonly slot: number
@@ -179,6 +190,11 @@ export interface RecordAnswer {
   readonly record: Uint8Array | null
 }
 
+export interface ExportAnswer {
+  readonly type: 'export'
+  readonly shares: Signed<ExportedShares>
+}
+
 const limit: Schema<number> = integer(1, 1024)
 const signedTransactions: Schema<readonly SignedTransaction[]> = list(
   signedSchema<Transaction>(transactionSchema),
@@ -226,6 +242,7 @@ export const peerRequestCodec: Codec<PeerRequest> = codec(
     headers: struct<HeadersCall>({ type: literal('headers'), from: integer(1), limit }),
     snapshot: struct<SnapshotCall>({ type: literal('snapshot'), height: integer(0), part: integer(0) }),
     record: struct<RecordCall>({ type: literal('record'), hash: hash32 }),
+    export: struct<ExportCall>({ type: literal('export'), proposal: hash32, generation: integer(0) }),
   }),
 )
 
@@ -258,5 +275,6 @@ export const peerAnswerCodec: Codec<PeerAnswer> = codec(
       bytes: bytesUpTo(MAX_FRAME_BYTES),
     }),
     record: struct<RecordAnswer>({ type: literal('record'), record: nullable(bytesUpTo(MAX_RECORD_BYTES)) }),
+    export: struct<ExportAnswer>({ type: literal('export'), shares: exportedSharesSchema }),
   }),
 )

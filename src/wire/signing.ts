@@ -16,6 +16,8 @@ export const SIGNING_TYPES = [
   'removal',
   'attestation',
   'attestation-policy',
+  'approval',
+  'export',
   'api',
 ] as const
 

@@ -1,4 +1,5 @@
 import type { PeerId } from '../base/index.ts'
+import { type ApprovalTransaction, approvalSchemas } from './approvals.ts'
 import { type AttestationTransaction, attestationSchemas } from './attestation.ts'
 import { type Beacon, beaconCodec } from './beacon.ts'
 import {
@@ -192,6 +193,7 @@ export type Transaction =
   | Report
   | MembershipTransaction
   | AttestationTransaction
+  | ApprovalTransaction
   | AuditCheckpoint
 export type SignedTransaction = Signed<Transaction>
 
@@ -386,6 +388,7 @@ export const transactionSchema: Schema<Transaction> = union<Transaction>({
   report: reportSchema,
   ...membershipSchemas,
   ...attestationSchemas,
+  ...approvalSchemas,
   'report-evidence': struct<ReportEvidence>({ type: literal('report-evidence'), evidence: evidenceSchema }),
   'audit-checkpoint': auditCheckpoint,
 })

@@ -60,6 +60,8 @@ describe('OpenAPI document', () => {
       ['post', '/api/v1/keys/{name}/derive'],
       ['post', '/api/v1/keys/{name}/decrypt'],
       ['post', '/api/v1/keys/{name}/import'],
+      ['post', '/api/v1/keys/{name}/export'],
+      ['get', '/api/v1/approvals'],
       ['get', '/api/v1/members'],
       ['post', '/api/v1/members'],
       ['delete', '/api/v1/members/{peerId}'],

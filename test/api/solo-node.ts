@@ -25,9 +25,11 @@ import {
 } from '../../src/crypto/index.ts'
 import { dealingContext, suiteOf } from '../../src/keys/index.ts'
 import type {
+  ApprovalsView,
   AttestationView,
   AuditCheckpointView,
   AuditView,
+  CreatorView,
   ImportPlan,
   KeyView,
   MembershipView,
@@ -108,6 +110,7 @@ export class SoloNode implements NodePort {
       members: [member],
       convictions: [],
       warnings: [],
+      approvals: [],
     }
   }
 
@@ -119,6 +122,22 @@ export class SoloNode implements NodePort {
     const location = { region: 'local', latitude: 0, longitude: 0 }
     const unheard = { software: null, height: null, load: null, beaconAgeMs: null, measurements: [] }
     return this.status().members.map(member => ({ ...member, ...unheard, location }))
+  }
+
+  creators(): readonly CreatorView[] {
+    return []
+  }
+
+  approvals(): ApprovalsView {
+    return { needed: 1, operators: [], proposals: [] }
+  }
+
+  onNotice(): () => void {
+    return () => {}
+  }
+
+  async exportShares(): Promise<never> {
+    throw new OstrakaError('not_found', 'nothing is exported here')
   }
 
   members(): readonly MembershipView[] {

@@ -1,13 +1,6 @@
 import assert from 'node:assert/strict'
 import { addressBook } from '../../src/cli/daemon.ts'
-import {
-  durationMs,
-  hexBytes,
-  hostAndPort,
-  integerFrom,
-  momentMs,
-  operationList,
-} from '../../src/cli/options.ts'
+import { durationMs, hexBytes, hostAndPort, integerFrom, momentMs, rightList } from '../../src/cli/options.ts'
 
 const usage = { code: 'commander.invalidArgument' }
 
@@ -34,8 +27,8 @@ describe('option values', () => {
   it('hexadecimal comes in pairs; operations from their list; addresses with a port', () => {
     assert.deepEqual(hexBytes('00fF'), new Uint8Array([0, 255]))
     for (const text of ['0', 'zz', '0x00']) assert.throws(() => hexBytes(text), usage)
-    assert.deepEqual(operationList('sign,derive,sign'), ['sign', 'derive'])
-    assert.throws(() => operationList('sign,export'), usage)
+    assert.deepEqual(rightList('sign,export,sign'), ['sign', 'export'])
+    assert.throws(() => rightList('sign,exports'), usage)
     assert.deepEqual(hostAndPort('[::1]:7801'), { host: '::1', port: 7801 })
     for (const text of ['localhost', ':1', 'a:65536', '::1:80']) assert.throws(() => hostAndPort(text), usage)
   })

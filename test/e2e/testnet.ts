@@ -27,13 +27,18 @@ export class Testnet {
     this.state = state
   }
 
-  static async start(): Promise<Testnet> {
+  static async start(sizes: { readonly nodes?: number; readonly operators?: number } = {}): Promise<Testnet> {
     const dir = mkdtempSync(join(tmpdir(), 'ostraka-e2e-'))
-    return new Testnet(await testnetUp({ dir, nodes: 5, regions: 3, apiPort: 0 }))
+    return new Testnet(await testnetUp({ dir, nodes: 5, regions: 3, apiPort: 0, ...sizes }))
   }
 
   node(name: string): TestnetNode {
     return this.state.nodes.find(node => node.name === name)!
+  }
+
+  /** An operator's principal file, from 1. */
+  operator(number: number): string {
+    return this.state.operators![number - 1]!
   }
 
   /** The principal that every node's token lends. */

@@ -13,6 +13,8 @@ import {
   type Deal,
   type DleqProof,
   type Evidence,
+  type ExportedShares,
+  exportedSharesCodec,
   type Genesis,
   genesisCodec,
   type Header,
@@ -63,6 +65,7 @@ const peer = (fill: number): PeerId => peerIdOf(hash(fill))
 const location: Location = { region: 'eu-west', latitude: 52.5, longitude: -13 }
 const proof: DleqProof = { challenge: hash(0xc1), response: hash(0xc2) }
 const rule: PolicyRule = { principal: hash(0xb1), operations: ['sign', 'derive'] }
+const exportRule: PolicyRule = { principal: hash(0xb2), operations: ['export'] }
 const boundedRule: PolicyRule = { ...rule, ratePerMinute: 60, untilMs: 1_900_000_000_000 }
 
 const invite: Signed<Invite> = signed({ nonce: bytes(16, 54), expiresMs: 1_900_000_000_000 })
@@ -125,7 +128,7 @@ const transactions: Readonly<Record<string, Transaction>> = {
     retainUntilMs: 9,
   },
   'announce-sealing-key': { type: 'announce-sealing-key', sealingKey: hash(16), revision: 2 },
-  'set-policy': { type: 'set-policy', name: 'orders', revision: 4, rules: [] },
+  'set-policy': { type: 'set-policy', name: 'orders', revision: 4, rules: [exportRule] },
   report: {
     type: 'report',
     epoch: 7,
@@ -171,6 +174,23 @@ const transactions: Readonly<Record<string, Transaction>> = {
     policy: attestationPolicy,
     approvals: [{ signer: hash(58), signature: bytes(64, 59) }],
   },
+  propose: {
+    type: 'propose',
+    nonce: bytes(16, 63),
+    act: { type: 'export-key', name: 'orders', keyId: hash(64), version: 2, recipient: hash(65) },
+    reason: 'the provider’s data centre burns; §4.2 of the plan',
+    expiresMs: 1_900_000_000_000,
+  },
+  'propose removal': {
+    type: 'propose',
+    nonce: bytes(16, 66),
+    act: { type: 'remove-member', peerId: peer(67) },
+    reason: 'sold',
+    expiresMs: 1_900_000_000_000,
+  },
+  approve: { type: 'approve', proposal: hash(68), signature: bytes(64, 69) },
+  withdraw: { type: 'withdraw', proposal: hash(70) },
+  'use-approval': { type: 'use-approval', proposal: hash(71) },
   'audit-checkpoint': {
     type: 'audit-checkpoint',
     size: 5,
@@ -293,6 +313,12 @@ const sealedDealing: SealedDealing = {
   fromSlot: 4,
   shares: [{ slot: 1, sealed: bytes(80, 43) }],
 }
+const exportedShares: ExportedShares = {
+  proposal: hash(73),
+  version: 2,
+  generation: 3,
+  shares: [{ slot: 4, sealed: bytes(80, 74) }],
+}
 const genesis: Genesis = {
   name: 'sim one',
   createdMs: 1_800_000_000_000,
@@ -336,6 +362,7 @@ const requests: readonly PeerRequest[] = [
   { type: 'headers', from: 1, limit: 64 },
   { type: 'snapshot', height: 0, part: 0 },
   { type: 'record', hash: hash(51) },
+  { type: 'export', proposal: hash(72), generation: 3 },
 ]
 const answers: readonly PeerAnswer[] = [
   { type: 'partial', partial: signed(partial), nonces },
@@ -345,6 +372,7 @@ const answers: readonly PeerAnswer[] = [
   { type: 'headers', headers: [{ header, certificate }] },
   { type: 'snapshot', height: 10, part: 0, parts: 1, bytes: bytes(7, 52) },
   { type: 'record', record: null },
+  { type: 'export', shares: signed(exportedShares) },
 ]
 
 function sampled<T>(codec: Codec<T>, samples: Iterable<readonly [string, T]>): Sampled {
@@ -393,6 +421,7 @@ export const SAMPLED: Readonly<Record<string, Sampled>> = {
     ['none', []],
   ]),
   'sealed-dealing': sampled(sealedDealingCodec, [['sealed-dealing', signed(sealedDealing)]]),
+  'exported-shares': sampled(exportedSharesCodec, [['exported-shares', signed(exportedShares)]]),
   operation: sampled(operationRequestCodec, [['operation', request]]),
   'signed-operation': sampled(signedOperationCodec, [['signed-operation', signed(request)]]),
   'partial-request': sampled(partialRequestCodec, [

@@ -206,6 +206,8 @@ describe('identifiers and ranges', () => {
     ['proposal', 'height'],
     ['beacon', 'value.sequence'],
     ['genesis', 'approvals'],
+    ['transaction', 'value.act.version', 'propose'],
+    ['exported-shares', 'value.version'],
     ['peer-request', 'count', 'nonces'],
     ['peer-request', 'from', 'blocks'],
   ]
@@ -252,10 +254,19 @@ describe('identifiers and ranges', () => {
     }
   })
 
+  it('refuses reasons that an operator’s terminal would not show as they are', () => {
+    transactionCodec.decode(bent('transaction', 'value.reason', 'Feuer im Rechenzentrum: 火事', 'propose'))
+    const hidden = ['\u001b[2J', 'a\nb', '\u007f', '\u0085', '\u200b', '\u202e', '\u2066', '\u061c', '\ufeff']
+    for (const wrong of ['', ...hidden, 'a'.repeat(257), 7]) {
+      refuses(transactionCodec, bent('transaction', 'value.reason', wrong, 'propose'))
+    }
+  })
+
   it('refuses kinds, operations, steps and types outside the closed lists', () => {
     refuses(transactionCodec, bent('transaction', 'value.kind', 'rsa'))
     refuses(transactionCodec, bent('transaction', 'value.origin', 'stolen'))
     refuses(transactionCodec, bent('transaction', 'value.type', 'mint'))
+    refuses(transactionCodec, bent('transaction', 'value.act.type', 'mint', 'propose'))
     refuses(partialRequestCodec, bent('partial-request', 'request.value.operation', 'export'))
     refuses(peerMessageCodec, bent('peer-message', 'step', 'commit', 'vote'))
     refuses(peerMessageCodec, bent('peer-message', 'type', 'constructor', 'status'))

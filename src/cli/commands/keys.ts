@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import type { KeyJson, NewKey } from '../../api/index.ts'
+import type { KeyJson, NewKey, SecretForm } from '../../api/index.ts'
 import { OstrakaError, toBase64 } from '../../base/index.ts'
 import type { KeyKind } from '../../wire/index.ts'
 import {
@@ -12,6 +12,7 @@ import {
 } from '../connection.ts'
 import { integerFrom, numberFrom, OFFERED_KINDS } from '../options.ts'
 import { print, shortPeer, tableLines } from '../output.ts'
+import { registerExport } from './approvals.ts'
 import { registerChanges } from './changes.ts'
 
 interface NewKeyOptions extends ClientOptions {
@@ -64,6 +65,7 @@ export function registerKeys(program: Command): void {
     .description('show one key: public key, holders, policy, versions')
     .action(showKey)
   registerImport(key)
+  registerExport(key)
   registerChanges(key)
 }
 
@@ -82,6 +84,15 @@ function registerImport(key: Command): void {
       '--secret-file <file>',
       '32 raw bytes: ed25519 the RFC 8032 seed, x25519 the RFC 7748 private key, ristretto255 the RFC 9497 scalar ' +
         '(little-endian), secp256k1 big-endian',
+    )
+    .addOption(
+      new Option(
+        '--secret-form <form>',
+        'native: as above. scalar: the number itself, little-endian below the group’s order (secp256k1 big-endian), as an ' +
+          'ed25519 export has it',
+      )
+        .choices(['native', 'scalar'])
+        .default('native'),
     )
     .action(importKey)
 }
@@ -104,6 +115,7 @@ async function showKey(name: string, options: VerifyingOptions): Promise<void> {
 
 interface ImportOptions extends NewKeyOptions, VerifyingOptions {
   readonly secretFile: string
+  readonly secretForm: SecretForm
 }
 
 async function importKey(name: string, options: ImportOptions): Promise<void> {
@@ -112,7 +124,7 @@ async function importKey(name: string, options: ImportOptions): Promise<void> {
   try {
     const made = await withVerifyingClient(options, (client, isVerifying) => {
       if (!isVerifying) process.stderr.write(UNVERIFIED)
-      return client.importKey(newKeyOf(name, options), secret)
+      return client.importKey(newKeyOf(name, options), secret, options.secretForm)
     })
     print({ ...made, verified: made.verified ?? null }, options.json, keyLines)
   } finally {

@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
 import type { MembershipJson } from '../../api/index.ts'
 import { type ClientOptions, clientCommand, withClient } from '../connection.ts'
+import { OPERATOR, operatorFiles } from '../operators.ts'
 import { collect, durationMs } from '../options.ts'
 import { print, tableLines } from '../output.ts'
-import { DEFAULT_DIR, findState } from '../testnet/state.ts'
 
 interface InviteOptions extends ClientOptions {
   readonly operatorFile?: string
@@ -15,10 +15,11 @@ interface InviteOptions extends ClientOptions {
 
 interface RemoveOptions extends ClientOptions {
   readonly operatorFile?: readonly string[]
+  readonly propose?: string
+  readonly ttl: number
 }
 
 const HOUR_MS = 3_600_000
-const OPERATOR = 'an operator’s principal file; by default the testnet’s'
 
 /** Who may join, who belongs, who must go. */
 export function registerMembers(program: Command): void {
@@ -49,9 +50,12 @@ export function registerMembers(program: Command): void {
   clientCommand(member, 'remove <peerId>', [
     'ostraka member remove 12D3KooW…',
     'ostraka member remove 12D3KooW… --operator-file alice.json --operator-file bob.json',
+    'ostraka member remove 12D3KooW… --operator-file alice.json --propose "sold on Monday"',
   ])
     .description('take a node out for good; its shares are made anew elsewhere')
     .option('--operator-file <file>', `${OPERATOR}; repeatable, as many as the genesis asks for`, collect)
+    .option('--propose <reason>', 'put it before the other operators, who sign one by one: see approve sign')
+    .option('--ttl <duration>', 'how long a proposal waits for them; a day at most', durationMs, HOUR_MS)
     .action(removeMember)
 }
 
@@ -59,7 +63,7 @@ async function createInvite(options: InviteOptions): Promise<void> {
   const { readPrincipal } = await import('../../api/index.ts')
   const { SystemRng } = await import('../../io/index.ts')
   const { makeInvite } = await import('../invites.ts')
-  const [operator] = await operatorFiles(options.operatorFile === undefined ? [] : [options.operatorFile])
+  const [operator] = operatorFiles(options.operatorFile === undefined ? [] : [options.operatorFile])
   const expiresMs = Date.now() + options.ttl
   const token = await withClient(options, async client => {
     const { genesis, addresses } = await client.genesis()
@@ -80,7 +84,8 @@ async function createInvite(options: InviteOptions): Promise<void> {
 async function removeMember(peerId: string, options: RemoveOptions): Promise<void> {
   const { readPrincipal } = await import('../../api/index.ts')
   const { signRemoval } = await import('../invites.ts')
-  const [first, ...others] = await operatorFiles(options.operatorFile ?? [])
+  const [first, ...others] = operatorFiles(options.operatorFile ?? [])
+  if (options.propose !== undefined) return proposeRemoval(peerId, first, options.propose, options)
   const decision = await withClient(options, async client => {
     const { genesis } = await client.genesis()
     const removal = signRemoval(genesis, [readPrincipal(first), ...others.map(readPrincipal)], peerId)
@@ -89,12 +94,21 @@ async function removeMember(peerId: string, options: RemoveOptions): Promise<voi
   print(decision, options.json, () => [`${peerId} is removed as of height ${decision.height}`])
 }
 
-/** Errors: `not_found` without a file and without a testnet here. */
-async function operatorFiles(named: readonly string[]): Promise<readonly [string, ...string[]]> {
-  const { OstrakaError } = await import('../../base/index.ts')
-  const [first = findState(DEFAULT_DIR)?.operator, ...others] = named
-  if (first === undefined) throw new OstrakaError('not_found', 'no operator: give --operator-file')
-  return [first, ...others]
+async function proposeRemoval(
+  peerId: string,
+  operator: string,
+  reason: string,
+  options: RemoveOptions,
+): Promise<void> {
+  const { readPrincipal } = await import('../../api/index.ts')
+  const { SystemRng } = await import('../../io/index.ts')
+  const { proposeRemoval: propose } = await import('../approving.ts')
+  const about = { reason, expiresMs: Date.now() + options.ttl, nonce: new SystemRng().bytes(16) }
+  const proposal = await withClient(options, async client => {
+    const { genesis } = await client.genesis()
+    return client.stepApproval(propose(genesis, readPrincipal(operator), peerId, about))
+  })
+  print(proposal, options.json, ({ id, needed }) => [`proposed: ${id} (0 of ${needed} approvals)`])
 }
 
 function memberLines(members: readonly MembershipJson[]): readonly string[] {

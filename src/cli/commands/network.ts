@@ -49,11 +49,13 @@ function collectAll(text: string, previous?: readonly string[]): readonly string
 async function createNetwork(options: CreateOptions): Promise<void> {
   const { principalNamed } = await import('../../api/index.ts')
   const { OstrakaError } = await import('../../base/index.ts')
-  const { DEFAULT_TIMING, networkIdText, readMember, writeGenesis } = await import('../genesis-file.ts')
+  const { DEFAULT_TIMING, majorityOf, networkIdText, readMember, writeGenesis } = await import(
+    '../genesis-file.ts'
+  )
   const operators = options.operator.map(principalNamed)
   const members = (options.member ?? []).map(readMember)
   if (members.length === 0) throw new OstrakaError('malformed', 'a network needs at least one --member file')
-  const approvals = options.approvals ?? Math.floor(operators.length / 2) + 1
+  const approvals = options.approvals ?? majorityOf(operators.length)
   if (approvals > operators.length) throw new OstrakaError('malformed', 'more approvals than operators')
   const genesis = {
     name: options.name,

@@ -73,6 +73,10 @@ function statusLines(status: StatusJson): readonly string[] {
     `validators   ${status.validators.length}`,
     '',
     ...memberLines(status.members),
+    ...status.approvals.map(
+      each =>
+        `waiting ${each.id.slice(0, 16)}: ${each.act.type}, ${each.approvals.length} of ${each.needed} approvals, ${each.state}`,
+    ),
     ...status.convictions.map(each => `convicted ${each.peerId}: ${each.reason} at height ${each.height}`),
   ]
 }

@@ -1,21 +1,21 @@
 import type { Command } from 'commander'
 import type { PolicyJson } from '../../api/index.ts'
 import { fromBase64, toBase64 } from '../../base/index.ts'
-import type { Operation, PolicyRule } from '../../wire/index.ts'
+import type { PolicyRule, Right } from '../../wire/index.ts'
 import { type ClientOptions, clientCommand, withClient } from '../connection.ts'
-import { integerFrom, momentMs, operationList } from '../options.ts'
+import { integerFrom, momentMs, rightList } from '../options.ts'
 import { print, tableLines } from '../output.ts'
 
 interface AllowOptions extends ClientOptions {
   readonly principal: string
-  readonly ops: readonly Operation[]
+  readonly ops: readonly Right[]
   readonly ratePerMinute?: number
   readonly until?: number
 }
 
 interface DenyOptions extends ClientOptions {
   readonly principal: string
-  readonly ops?: readonly Operation[]
+  readonly ops?: readonly Right[]
 }
 
 const PRINCIPAL = 'a principal file, or a public key in base64 or hexadecimal'
@@ -33,7 +33,7 @@ export function registerPolicy(program: Command): void {
   ])
     .description('let a principal use a key; replaces what it was allowed before. Only the key’s owner may')
     .requiredOption('--principal <p>', PRINCIPAL)
-    .requiredOption('--ops <list>', 'sign, derive, decrypt; separated by commas', operationList)
+    .requiredOption('--ops <list>', 'sign, derive, decrypt, export; separated by commas', rightList)
     .option('--rate-per-minute <n>', 'inputs per minute, at each holder', integerFrom(1, 1_000_000_000))
     .option('--until <time>', 'an ISO 8601 time, or a duration such as 7d', momentMs)
     .action((name: string, options: AllowOptions) => changePolicy(name, options, allowed))
@@ -43,7 +43,7 @@ export function registerPolicy(program: Command): void {
   ])
     .description('withdraw a principal’s operations (all of them without --ops). Only the key’s owner may')
     .requiredOption('--principal <p>', PRINCIPAL)
-    .option('--ops <list>', 'sign, derive, decrypt; separated by commas', operationList)
+    .option('--ops <list>', 'sign, derive, decrypt, export; separated by commas', rightList)
     .action((name: string, options: DenyOptions) => changePolicy(name, options, denied))
 }
 
@@ -94,7 +94,7 @@ function isOf(rule: PolicyRule, principal: Uint8Array): boolean {
 }
 
 function ruleOf(rule: PolicyJson['rules'][number]): PolicyRule {
-  const operations = rule.operations as readonly Operation[]
+  const operations = rule.operations as readonly Right[]
   return { ...rule, principal: fromBase64(rule.principal), operations }
 }
 

@@ -1,8 +1,13 @@
 import type { Command } from 'commander'
 import { OstrakaError, toBase64 } from '../../base/index.ts'
-import { exampleText } from '../connection.ts'
+import { type ClientOptions, clientCommand, exampleText, withClient } from '../connection.ts'
+import { OPERATOR, operatorFiles } from '../operators.ts'
 import { durationMs } from '../options.ts'
-import { print, printJson, printLine } from '../output.ts'
+import { print, printJson, printLine, tableLines } from '../output.ts'
+
+interface GrantOptions extends ClientOptions {
+  readonly operatorFile?: string
+}
 
 interface TokenOptions {
   readonly principal: string
@@ -22,6 +27,7 @@ export function registerPrincipals(program: Command): void {
     .option('--json', 'print JSON')
     .addHelpText('after', exampleText(['ostraka principal new --out ci.json']))
     .action(newPrincipal)
+  registerGrants(principal)
   const token = program.command('token').description('bearer tokens of a daemon’s HTTP interface')
   token
     .command('create')
@@ -37,6 +43,45 @@ export function registerPrincipals(program: Command): void {
     .option('--json', 'print JSON')
     .addHelpText('after', exampleText(['ostraka token create --principal ci.json --ttl 1h --out ci.token']))
     .action(createToken)
+}
+
+/** Who may create keys: operators decide, each alone. */
+function registerGrants(principal: Command): void {
+  clientCommand(principal, 'list', ['ostraka principal list'])
+    .description('the principals that may create keys, and those that no longer may')
+    .action(async (options: ClientOptions) => {
+      const creators = await withClient(options, client => client.creators())
+      print({ creators }, options.json, () =>
+        tableLines(
+          ['PRINCIPAL', 'MAY CREATE KEYS'],
+          creators.map(each => [each.principal, each.isAllowed ? 'yes' : 'no']),
+        ),
+      )
+    })
+  clientCommand(principal, 'grant <principal>', [
+    'ostraka principal grant ci.json --operator-file alice.json',
+  ])
+    .description('let a principal create keys: a principal file, or a public key in base64 or hexadecimal')
+    .option('--operator-file <file>', OPERATOR)
+    .action((text: string, options: GrantOptions) => changeGrant(text, options, true))
+  clientCommand(principal, 'revoke <principal>', [
+    'ostraka principal revoke ci.json --operator-file alice.json',
+  ])
+    .description('let it create no more; the keys that it has stay its own')
+    .option('--operator-file <file>', OPERATOR)
+    .action((text: string, options: GrantOptions) => changeGrant(text, options, false))
+}
+
+async function changeGrant(text: string, options: GrantOptions, isAllowed: boolean): Promise<void> {
+  const { principalNamed, readPrincipal } = await import('../../api/index.ts')
+  const { signGrant } = await import('../approving.ts')
+  const [file] = operatorFiles(options.operatorFile === undefined ? [] : [options.operatorFile])
+  const creator = await withClient(options, async client =>
+    client.grantCreate(await signGrant(client, readPrincipal(file), principalNamed(text), isAllowed)),
+  )
+  print(creator, options.json, each => [
+    `${each.principal} ${each.isAllowed ? 'may create keys' : 'may not create keys'}`,
+  ])
 }
 
 async function newPrincipal(options: { readonly out: string; readonly json?: boolean }): Promise<void> {

@@ -15,6 +15,7 @@ import {
 interface UpCommandOptions {
   readonly nodes: number
   readonly regions: number
+  readonly operators: number
   readonly dir: string
   readonly apiPort: number
   readonly detach?: boolean
@@ -40,6 +41,7 @@ export function registerTestnet(program: Command): void {
     .description('start daemon processes on loopback and wait until they serve; resumes a stopped testnet')
     .option('--nodes <n>', 'how many', integerFrom(1, MAX_NODES), 5)
     .option('--regions <n>', 'in how many regions they pretend to stand', integerFrom(1, MAX_REGIONS), 3)
+    .option('--operators <n>', 'how many there are; a majority decides', integerFrom(1, 32), 1)
     .option(
       '--api-port <n>',
       'the first HTTP port; 0 takes any free ones',
@@ -113,11 +115,14 @@ function inDirectory(command: Command, examples: readonly string[]): Command {
 
 async function up(options: UpCommandOptions): Promise<void> {
   const { readState, stopNodes, testnetUp } = await import('../testnet/index.ts')
-  const { dir, nodes, regions, apiPort } = options
+  const { dir, nodes, regions, operators, apiPort } = options
   const isDetached = options.detach ?? false
   // from here on a signal stops what has been started, also half way
   const signal = isDetached ? undefined : nextSignal()
-  const starting = testnetUp({ dir, nodes, regions, apiPort, isDetached, isFresh: options.fresh ?? false })
+  const starting = testnetUp({
+    ...{ dir, nodes, regions, operators, apiPort, isDetached },
+    isFresh: options.fresh ?? false,
+  })
   try {
     const state = await Promise.race([starting, ...(signal === undefined ? [] : [signal.came])])
     if (state !== undefined) printUp(state, options)

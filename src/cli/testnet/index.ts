@@ -22,6 +22,8 @@ export interface UpOptions {
   readonly dir?: string
   readonly nodes?: number
   readonly regions?: number
+  /** How many operators there are; one unless told. */
+  readonly operators?: number
   /** False: the nodes end when this process does. */
   readonly isDetached?: boolean
   /** The first HTTP port; 0 takes free ones anywhere. */
@@ -35,15 +37,21 @@ export interface UpOptions {
  * where it was. Errors: `conflict` when one runs here, `not_ready`.
  */
 export async function testnetUp(options: UpOptions = {}): Promise<TestnetState> {
-  const { nodes = 5, regions = 3, isDetached = false, isFresh = false, apiPort = FIRST_API_PORT } = options
+  const { nodes = 5, regions = 3, operators = 1, isDetached = false, isFresh = false } = options
+  const { apiPort = FIRST_API_PORT } = options
   // daemons and their control commands may have other working directories
   const dir = resolve(options.dir ?? DEFAULT_DIR)
   const old = findState(dir)
   if (old?.nodes.some(isAlive)) {
     throw new OstrakaError('conflict', `a testnet runs in ${dir}: testnet down stops it`)
   }
-  const canResume = !isFresh && old?.wasReady === true && foundersOf(old) === nodes && old.regions === regions
-  const laidOut = canResume ? old : await layOut({ dir, nodes, regions, apiPort })
+  const isSame =
+    old !== undefined &&
+    foundersOf(old) === nodes &&
+    old.regions === regions &&
+    (old.operators?.length ?? 1) === operators
+  const canResume = !isFresh && isSame && old.wasReady
+  const laidOut = canResume ? old : await layOut({ dir, nodes, regions, operators, apiPort })
   const names = laidOut.nodes.map(node => node.name)
   const started = startNodes(laidOut, names, { isAttached: !isDetached })
   try {

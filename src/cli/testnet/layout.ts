@@ -6,7 +6,7 @@ import { createToken, PrincipalVault, readPrincipalSeed, writePrincipal } from '
 import { OstrakaError, type Rng, Secret, toBase64 } from '../../base/index.ts'
 import { LOWEST_COST, SystemRng } from '../../io/index.ts'
 import type { Genesis, Location, Member, Timing } from '../../wire/index.ts'
-import { networkIdText, writeGenesis } from '../genesis-file.ts'
+import { majorityOf, networkIdText, writeGenesis } from '../genesis-file.ts'
 import { initNode, nodeFiles, openNode } from '../node-directory.ts'
 import { placeOf } from './places.ts'
 import { type TestnetNode, type TestnetState, writeState } from './state.ts'
@@ -35,6 +35,8 @@ export interface LayoutOptions {
   readonly dir: string
   readonly nodes: number
   readonly regions: number
+  /** A majority of them decides on exceptional acts. */
+  readonly operators: number
   /** The first HTTP port; 0 takes free ones anywhere. */
   readonly apiPort: number
 }
@@ -50,7 +52,8 @@ export async function layOut(options: LayoutOptions): Promise<TestnetState> {
   const rng = new SystemRng()
   const passphraseFile = join(dir, 'passphrase')
   writeFileSync(passphraseFile, `${toBase64(rng.bytes(24))}\n`, { mode: 0o600 })
-  const operator = newPrincipal(join(dir, 'operator.key'), rng)
+  const operators = operatorPaths(dir, options.operators)
+  const publicKeys = operators.map(path => newOperator(path, rng))
   const principal = newPrincipal(join(dir, 'testnet.key'), rng)
   const names = Array.from({ length: count }, (_, index) => `node-${index + 1}`)
   const members: Member[] = []
@@ -60,8 +63,8 @@ export async function layOut(options: LayoutOptions): Promise<TestnetState> {
   const genesis: Genesis = {
     name: 'testnet',
     createdMs: Date.now(),
-    operators: [operator.publicKey],
-    approvals: 1,
+    operators: publicKeys,
+    approvals: majorityOf(publicKeys.length),
     members,
     creators: [principal.publicKey],
     timing: TIMING,
@@ -69,11 +72,11 @@ export async function layOut(options: LayoutOptions): Promise<TestnetState> {
   const nodes = await addressed(options, names, members)
   for (const node of nodes) await furnish(node, nodes, genesis, passphraseFile, join(dir, 'testnet.key'), rng)
   principal.seed.wipe()
-  operator.seed.wipe()
   const state: TestnetState = {
     networkId: networkIdText(genesis),
     dir,
-    operator: join(dir, 'operator.key'),
+    operator: operators[0]!,
+    operators,
     principal: join(dir, 'testnet.key'),
     passphraseFile,
     regions,
@@ -96,6 +99,19 @@ function clear(dir: string): void {
     )
   }
   rmSync(dir, { recursive: true })
+}
+
+/** The first is plain `operator.key`. */
+function operatorPaths(dir: string, count: number): readonly string[] {
+  return Array.from({ length: count }, (_, index) =>
+    join(dir, index === 0 ? 'operator.key' : `operator-${index + 1}.key`),
+  )
+}
+
+function newOperator(path: string, rng: Rng): Uint8Array {
+  const { publicKey, seed } = newPrincipal(path, rng)
+  seed.wipe()
+  return publicKey
 }
 
 function newPrincipal(path: string, rng: Rng): { readonly publicKey: Uint8Array; readonly seed: Secret } {

@@ -27,6 +27,8 @@ export interface TestnetState {
   readonly networkId: string
   readonly dir: string
   readonly operator: string
+  /** All of them, the first included; testnets that an older program made have just that one. */
+  readonly operators?: readonly string[]
   readonly principal: string
   readonly passphraseFile: string
   readonly regions: number

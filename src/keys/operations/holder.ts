@@ -104,7 +104,7 @@ export function answerNonces(
 }
 
 /** The share, which has been checked once: an honest holder with a rotten disk must not sign its own conviction. */
-function shareOf(state: HolderState, material: VersionMaterial, slot: number): Secret {
+export function shareOf(state: HolderState, material: VersionMaterial, slot: number): Secret {
   const { keyId, version, generation } = material.record
   const share = state.world.share(keyId, version, generation, slot)
   if (share === undefined) {

@@ -1,0 +1,54 @@
+import { fromBase64, toBase64 } from '../base/index.ts'
+import type { CreatorJson } from './json.ts'
+import type { CreatorView, NodePort } from './port.ts'
+import type { Answer, Route } from './route.ts'
+import { transactionOf } from './routes-keys.ts'
+import * as schema from './schemas.ts'
+
+const creator = schema.object({
+  principal: schema.bytes,
+  isAllowed: schema.flag,
+  revision: { ...schema.count, description: 'What the next grant or withdrawal must name.' },
+})
+
+function creatorJson({ principal, isAllowed, revision }: CreatorView): CreatorJson {
+  return { principal: toBase64(principal), isAllowed, revision }
+}
+
+function creators(port: NodePort): CreatorJson[] {
+  return port.creators().map(creatorJson)
+}
+
+const listCreators: Route = {
+  method: 'GET',
+  path: '/api/v1/creators',
+  id: 'listCreators',
+  summary: 'Which principals may create keys, or might once.',
+  answers: {
+    200: { description: 'The principals.', schema: schema.object({ creators: schema.listOf(creator) }) },
+  },
+  errors: [],
+  handle: ({ port }) => ({ status: 200, body: { creators: creators(port) } }),
+}
+
+const grant: Route = {
+  method: 'POST',
+  path: '/api/v1/creators',
+  id: 'grantCreate',
+  summary: 'Gives a principal the right to create keys, or takes it: by an operator’s signed `grant-create`.',
+  body: schema.object({
+    transaction: { ...schema.bytes, description: 'Canonical CBOR of the signed transaction.' },
+  }),
+  envelope: 'transaction',
+  answers: { 200: { description: 'What the principal may do now.', schema: creator } },
+  errors: ['bad_signature', 'unauthorized', 'conflict', 'no_quorum'],
+  async handle({ port }, call): Promise<Answer> {
+    const bytes = call.envelope ?? fromBase64((call.body as { readonly transaction: string }).transaction)
+    const transaction = transactionOf(bytes, 'grant-create')
+    await port.submit(transaction)
+    const principal = toBase64(transaction.value.principal)
+    return { status: 200, body: creators(port).find(each => each.principal === principal) }
+  },
+}
+
+export const creatorRoutes: readonly Route[] = [listCreators, grant]

@@ -1,0 +1,153 @@
+import type { Command } from 'commander'
+import type { Client, ProposalJson } from '../../api/index.ts'
+import { type ClientOptions, clientCommand, withClient } from '../connection.ts'
+import { OPERATOR, operatorFiles } from '../operators.ts'
+import { durationMs, integerFrom } from '../options.ts'
+import { print, printLine, tableLines } from '../output.ts'
+
+interface ExportCommandOptions extends ClientOptions {
+  readonly out: string
+  readonly reason: string
+  readonly keyVersion: number
+  readonly ttl: number
+  readonly wait: boolean
+}
+
+const HOUR_MS = 3_600_000
+
+/** What operators decide together. */
+export function registerApprovals(program: Command): void {
+  const approve = program
+    .command('approve')
+    .description('exceptional acts: what waits for the operators, and their approvals')
+  clientCommand(approve, 'list', ['ostraka approve list', 'ostraka approve list --all --json'])
+    .description('the proposals that wait for operators, or, approved, for their proposer')
+    .option('--all', 'also those that are over')
+    .action(async (options: ClientOptions & { readonly all?: boolean }) => {
+      const { proposals, ...rest } = await withClient(options, client => client.approvals())
+      const shown = options.all ? proposals : proposals.filter(isLive)
+      print({ ...rest, proposals: shown }, options.json, () => listLines(shown))
+    })
+  clientCommand(approve, 'sign <proposal>', [
+    'ostraka approve sign 5f1c09ab --operator-file alice.json',
+    'ostraka approve sign 5f1c09ab   # on a testnet: its operator',
+  ])
+    .description(
+      'approve a proposal as an operator: signs the act, its proposer, reason and expiry as shown. A daemon that shows ' +
+        'something else gets a signature that is void',
+    )
+    .option('--operator-file <file>', OPERATOR)
+    .action(sign)
+  clientCommand(approve, 'withdraw <proposal>', [
+    'ostraka approve withdraw 5f1c09ab --principal-file me.json',
+  ])
+    .description('take back a proposal of your own (--principal-file), approved or not, before it is used')
+    .action(withdraw)
+}
+
+/** Beside the other commands of `key`. */
+export function registerExport(key: Command): void {
+  clientCommand(key, 'export <name>', [
+    'ostraka key export wallet --out wallet.key --reason "the provider closes on Friday"',
+    'ostraka key export wallet --out wallet.key --reason audit --no-wait   # and the same again, once approved',
+  ])
+    .description(
+      'get the secret itself of a key that was created --exportable. Operators must approve; every node logs, audits and ' +
+        'announces it; afterwards the shares are refreshed. Writes 32 raw bytes as key import --secret-file takes them, ' +
+        'for ed25519 with --secret-form scalar. Rotate or destroy the key afterwards if you can',
+    )
+    .requiredOption('--out <file>', 'where the secret goes, mode 0600; an existing file is not touched')
+    .option('--reason <text>', 'what the operators are told', 'no reason was given')
+    .option('--key-version <n>', 'which version; by default the active one', integerFrom(1, 2 ** 31), 0)
+    .option(
+      '--ttl <duration>',
+      'how long it may wait for operators: 15m, 1h; a day at most',
+      durationMs,
+      HOUR_MS,
+    )
+    .option('--no-wait', 'only propose it; run the same command again when it is approved')
+    .action(exportOne)
+}
+
+async function exportOne(name: string, options: ExportCommandOptions): Promise<void> {
+  const { exportKey } = await import('../exporting.ts')
+  const { out, reason, keyVersion: version, ttl: ttlMs, wait: isWaiting } = options
+  const asked = { out, reason, version, ttlMs, isWaiting }
+  const tell = ({ id, needed }: ProposalJson): void => {
+    process.stderr.write(`waiting for ${needed} operators: ostraka approve sign ${id}\n`)
+  }
+  const done = await withClient(options, client => exportKey(client, name, asked, tell))
+  print(done, options.json, result =>
+    result.state === 'waiting'
+      ? [`proposed: ${result.proposal} (${result.given} of ${result.needed} approvals)`]
+      : [
+          `wrote ${result.out}: a ${result.kind} secret, form ${result.form}`,
+          `public key ${result.publicKey}: compare it with the one you know`,
+        ],
+  )
+}
+
+async function sign(
+  prefix: string,
+  options: ClientOptions & { readonly operatorFile?: string },
+): Promise<void> {
+  const { readPrincipal } = await import('../../api/index.ts')
+  const { proposalNamed, signApproval } = await import('../approving.ts')
+  const [file] = operatorFiles(options.operatorFile === undefined ? [] : [options.operatorFile])
+  const operator = readPrincipal(file)
+  const after = await withClient(options, async client => {
+    const proposal = proposalNamed(await client.approvals(), prefix)
+    if (!options.json) for (const line of proposalLines(proposal)) printLine(line)
+    const { genesis } = await client.genesis()
+    return client.stepApproval(signApproval(genesis, operator, proposal))
+  })
+  print(after, options.json, ({ approvals, needed, state }) => [
+    `approved: ${approvals.length} of ${needed}, ${state}`,
+  ])
+}
+
+async function withdraw(prefix: string, options: ClientOptions): Promise<void> {
+  const { proposalNamed } = await import('../approving.ts')
+  const after = await withClient(options, async (client: Client) =>
+    client.withdrawProposal(proposalNamed(await client.approvals(), prefix).id),
+  )
+  print(after, options.json, ({ id }) => [`withdrawn: ${id}`])
+}
+
+function isLive({ state }: ProposalJson): boolean {
+  return state === 'open' || state === 'approved'
+}
+
+function what({ act }: ProposalJson): string {
+  return act.type === 'export-key'
+    ? `export ${act.name} version ${act.version}`
+    : `remove member ${act.peerId}`
+}
+
+function listLines(proposals: readonly ProposalJson[]): readonly string[] {
+  if (proposals.length === 0) return ['nothing waits for the operators']
+  return tableLines(
+    ['PROPOSAL', 'ACT', 'STATE', 'APPROVALS', 'EXPIRES', 'REASON'],
+    proposals.map(each => [
+      each.id.slice(0, 16),
+      what(each),
+      each.state,
+      `${each.approvals.length} of ${each.needed}`,
+      new Date(each.expiresMs).toISOString(),
+      each.reason,
+    ]),
+  )
+}
+
+function proposalLines(proposal: ProposalJson): readonly string[] {
+  const { act } = proposal
+  return [
+    `proposal   ${proposal.id}`,
+    `act        ${what(proposal)}`,
+    ...(act.type === 'export-key' ? [`key id     ${act.keyId}`, `sealed to  ${act.recipient}`] : []),
+    `proposer   ${proposal.proposer}`,
+    `reason     ${proposal.reason}`,
+    `expires    ${new Date(proposal.expiresMs).toISOString()}`,
+    ...proposal.approvals.map(operator => `approved   ${operator}`),
+  ]
+}
