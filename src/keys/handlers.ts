@@ -39,6 +39,7 @@ import {
   settle,
 } from './ceremony-rules.ts'
 import { ceremonyIdOf, dealingContext, keyIdOf } from './context.ts'
+import { isEligible } from './eligible.ts'
 import { suiteOf } from './kinds.ts'
 import { paths } from './paths.ts'
 import type { CeremonyRecord, Dealer, DealRecord, KeyRecord, RecipientSlot } from './records.ts'
@@ -48,9 +49,7 @@ import { activeVersionOf } from './version-rules.ts'
 /** The members that count as holders: the active ones that nothing convicts. */
 export function eligibleMembers(ledger: LedgerReader): MemberRecord[] {
   const members = ledger.list<MemberRecord>('member/').map(entry => entry.value)
-  return members.filter(
-    ({ state, peerId }) => state === 'active' && ledger.get(paths.conviction(peerId)) === undefined,
-  )
+  return members.filter(member => isEligible(ledger, member))
 }
 
 /** The members that slots may be given to: of the eligible ones, those whose attestation the network's policy accepts. */

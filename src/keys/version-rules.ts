@@ -1,5 +1,5 @@
 import { equalBytes, OstrakaError } from '../base/index.ts'
-import type { Ledger, LedgerReader } from '../control/index.ts'
+import { type Ledger, type LedgerReader, type MemberRecord, memberPath } from '../control/index.ts'
 import {
   type Element,
   type Group,
@@ -11,9 +11,17 @@ import {
   weightedSumCommitments,
 } from '../crypto/index.ts'
 import { DEFAULT_REFRESH_MS, type KeyKind } from '../wire/index.ts'
+import { isEligible } from './eligible.ts'
 import { suiteOf } from './kinds.ts'
 import { paths } from './paths.ts'
-import type { CeremonyRecord, DealRecord, KeyRecord, RetiredRecord, VersionRecord } from './records.ts'
+import type {
+  CeremonyRecord,
+  DealRecord,
+  KeyRecord,
+  RepairRecord,
+  RetiredRecord,
+  VersionRecord,
+} from './records.ts'
 
 /** What a transition needs to know of the block it happens in. */
 export interface Moment {
@@ -100,6 +108,7 @@ export function putVersion(
   wakeForRefresh(ledger, version, at)
   serve(ledger, ceremony, at)
   certifySoon(ledger)
+  queueIfLacking(ledger, version)
   return undefined
 }
 
@@ -109,6 +118,18 @@ export function putVersion(
  */
 export function certifySoon(ledger: Ledger): void {
   ledger.wakeAt(ledger.timeMs + 1, 'certify')
+}
+
+/** A member that was put out while the ceremony ran has a slot in its result: nobody looks for that version again. */
+function queueIfLacking(ledger: Ledger, { keyId, version, slots }: VersionRecord): void {
+  const repairs = ledger.get<RepairRecord>(paths.repairs)
+  const isWhole = slots.every(({ peerId }) => {
+    const member = ledger.get<MemberRecord>(memberPath(peerId))
+    return member !== undefined && isEligible(ledger, member)
+  })
+  if (isWhole || repairs === undefined) return
+  const others = repairs.queue.filter(entry => entry.version !== version || !equalBytes(entry.keyId, keyId))
+  ledger.put(paths.repairs, { ...repairs, queue: [...others, { keyId, version }] } satisfies RepairRecord)
 }
 
 /** The key's numbers and active version after a ceremony; the version that a rotation replaces is archived. */

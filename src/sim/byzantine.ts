@@ -1,21 +1,24 @@
 import { createHash } from 'node:crypto'
-import * as dagCbor from '@ipld/dag-cbor'
 import { equalBytes, type PeerId, randomUnit } from '../base/index.ts'
 import { signValue } from '../crypto/index.ts'
 import { vaultPaths } from '../keys/index.ts'
 import {
+  type Beacon,
+  beaconCodec,
   type Deal,
   type PartialAnswer,
   type PeerMessage,
   peerAnswerCodec,
   peerMessageCodec,
+  type Signed,
   sealedDealingCodec,
   type TransactionsMessage,
   type VoteMessage,
 } from '../wire/index.ts'
+import { contentOf } from './frames.ts'
 import type { SimHost } from './host.ts'
+import type { Misdeed } from './misdeeds.ts'
 import type { Frame } from './network.ts'
-import type { Misdeed } from './plan.ts'
 import type { RecordMesh } from './records.ts'
 
 /** How often a liar lies when it could. */
@@ -23,11 +26,17 @@ const LIE_RATE = 0.5
 
 const digest = (bytes: Uint8Array): Uint8Array => new Uint8Array(createHash('sha256').update(bytes).digest())
 
-/** The hands of Byzantine hosts on their own frames. What they send is always well-formed and properly signed. */
+/**
+ * The hands of Byzantine hosts on their own frames. What they send is always well-formed and properly signed. What they
+ * do without being asked is in deeds.ts.
+ */
 export class Byzantine {
+  /** Whether they misbehave; until then they do as the honest do. */
+  isAwake = true
   readonly #liars: ReadonlyMap<PeerId, { readonly host: SimHost; readonly misdeed: Misdeed }>
   readonly #networkId: Uint8Array
   readonly #records: RecordMesh
+  readonly #sides = new Map<PeerId, boolean>()
 
   constructor(liars: readonly (readonly [SimHost, Misdeed])[], networkId: Uint8Array, records: RecordMesh) {
     this.#liars = new Map(liars.map(([host, misdeed]) => [host.peerId, { host, misdeed }]))
@@ -39,14 +48,23 @@ export class Byzantine {
     return !this.#liars.has(peerId)
   }
 
-  tamper(frame: Frame): Uint8Array {
+  tamper(frame: Frame): Uint8Array | undefined {
     const liar = this.#liars.get(frame.from)
-    if (liar === undefined || randomUnit(this.#records.network.context.rng) >= LIE_RATE) return frame.bytes
+    if (liar === undefined || !this.isAwake) return frame.bytes
     const { host, misdeed } = liar
+    if (misdeed === 'silence') {
+      this.#count(misdeed)
+      return undefined
+    }
+    if (misdeed === 'false-complaint')
+      return frame.kind === 'message' ? this.#withhold(host, frame) : frame.bytes
+    if (randomUnit(this.#records.network.context.rng) >= LIE_RATE) return frame.bytes
     if (misdeed === 'bad-partial')
       return frame.kind === 'answer' ? this.#spoilPartial(host, frame) : frame.bytes
+    if (misdeed === 'conflicting-beacons')
+      return frame.kind === 'gossip' ? this.#contradictBeacon(host, frame) : frame.bytes
     if (frame.kind !== 'message') return frame.bytes
-    const message = dagCbor.decode<PeerMessage>(frame.bytes)
+    const message = contentOf<PeerMessage>(frame)
     if (misdeed === 'equivocation' && message.type === 'vote') return this.#equivocate(host, frame, message)
     if (misdeed === 'bad-dealing' && message.type === 'transactions') return this.#spoilDeals(host, message)
     return frame.bytes
@@ -55,15 +73,26 @@ export class Byzantine {
   /** Tells one half of its peers that it voted for something else. */
   #equivocate(host: SimHost, frame: Frame, { step, vote }: VoteMessage): Uint8Array {
     const isOwn = equalBytes(vote.signer, host.identity.publicKey)
-    if (!isOwn || digest(Buffer.from(frame.to))[0]! % 2 === 0) return frame.bytes
+    if (!isOwn || !this.#isToldOtherwise(frame)) return frame.bytes
     const blockId = vote.value.blockId.length === 0 ? digest(frame.bytes) : new Uint8Array(0)
     this.#count('equivocation')
     const other = signValue(host.identity, step, this.#networkId, { ...vote.value, blockId })
     return peerMessageCodec.encode({ type: 'vote', step, vote: other })
   }
 
+  /** Shows one half of its peers another load in a beacon of the same sequence. */
+  #contradictBeacon(host: SimHost, frame: Frame): Uint8Array {
+    const { value, signer } = contentOf<Partial<Signed<Partial<Beacon>>>>(frame)
+    const isOwn = value?.coordinate !== undefined && equalBytes(signer!, host.identity.publicKey)
+    if (!isOwn || !this.#isToldOtherwise(frame)) return frame.bytes
+    const beacon = value as Beacon
+    this.#count('conflicting-beacons')
+    const other = { ...beacon, load: { ...beacon.load, cpu: beacon.load.cpu + 1 } }
+    return beaconCodec.encode(signValue(host.identity, 'beacon', this.#networkId, other))
+  }
+
   #spoilPartial(host: SimHost, frame: Frame): Uint8Array {
-    const answer = dagCbor.decode<PartialAnswer>(frame.bytes)
+    const answer = contentOf<PartialAnswer>(frame)
     if (answer.type !== 'partial') return frame.bytes
     const partials = answer.partial.value.partials.map(each => ({
       ...each,
@@ -75,6 +104,17 @@ export class Byzantine {
       ...answer,
       partial: signValue(host.identity, 'partial', this.#networkId, value),
     })
+  }
+
+  /** Vouches for no share, so that its complaints have time. */
+  #withhold(host: SimHost, frame: Frame): Uint8Array | undefined {
+    const message = contentOf<PeerMessage>(frame)
+    if (message.type !== 'transactions') return frame.bytes
+    const transactions = message.transactions.filter(
+      ({ value, signer }) => value.type !== 'acknowledge' || !equalBytes(signer, host.identity.publicKey),
+    )
+    if (transactions.length === message.transactions.length) return frame.bytes
+    return transactions.length === 0 ? undefined : peerMessageCodec.encode({ ...message, transactions })
   }
 
   /** Deals so that one recipient's sealed share cannot be opened, consistently in the record and in its hash. */
@@ -109,6 +149,13 @@ export class Byzantine {
       }
     }
     return hash
+  }
+
+  /** Every second of the peers that it ever spoke to hears another story. */
+  #isToldOtherwise({ to }: Frame): boolean {
+    const side = this.#sides.get(to) ?? this.#sides.size % 2 === 1
+    this.#sides.set(to, side)
+    return side
   }
 
   #count(misdeed: Misdeed): void {

@@ -71,9 +71,12 @@ export class Clients {
     this.#context = context
   }
 
-  /** Creates a key and waits until it serves. False when it came to nothing, which the weather may excuse. */
-  async create(kind: KeyKind, host: SimHost): Promise<boolean> {
-    const create = this.#newKey(kind, 'generate')
+  /**
+   * Creates a key, of so many shares or some, and waits until it serves. False when it came to nothing, which the weather
+   * may excuse.
+   */
+  async create(kind: KeyKind, host: SimHost, shares?: number): Promise<boolean> {
+    const create = this.#newKey(kind, 'generate', shares)
     if (!(await this.#submit(`create ${create.name}`, host, create)).ok) return false
     return this.#ceremonyEnd(create.name, kind, host)
   }
@@ -238,13 +241,14 @@ export class Clients {
     this.results++
   }
 
-  #newKey(kind: KeyKind, origin: CreateKey['origin']): CreateKey {
+  #newKey(kind: KeyKind, origin: CreateKey['origin'], wanted?: number): CreateKey {
     const { rng, hosts } = this.#context
     const nodes = hosts.length
     // as many honest holders are left as the threshold needs, whoever lies or is down
     const faulty = mostFaulty(nodes)
     const fewest = Math.min(nodes, faulty + 2)
-    const shares = fewest + randomBelow(rng, nodes - fewest + 1)
+    const drawn = fewest + randomBelow(rng, nodes - fewest + 1)
+    const shares = wanted ?? drawn
     const threshold = nodes === 1 ? 1 : 2 + randomBelow(rng, Math.max(1, shares - faulty - 1))
     const name = `${origin}-${kind}-${++this.#names}`
     const nonce = rng.bytes(16)

@@ -1,5 +1,6 @@
-/** Every way in which the simulated world can hurt; a batch of seeds in which one of them never fired proves nothing. */
-export const FAULT_KINDS = [
+import { MISDEEDS, type Misdeed } from './misdeeds.ts'
+
+const WEATHER = [
   'loss',
   'delay',
   'duplicate',
@@ -11,12 +12,12 @@ export const FAULT_KINDS = [
   'disk-full',
   'clock-jump',
   'record-missing',
-  'bad-partial',
-  'bad-dealing',
-  'equivocation',
 ] as const
 
-export type FaultKind = (typeof FAULT_KINDS)[number]
+export type FaultKind = (typeof WEATHER)[number] | Misdeed
+
+/** Every way in which the simulated world can hurt. */
+export const FAULT_KINDS: readonly FaultKind[] = [...WEATHER, ...MISDEEDS]
 
 /** How often each fault has fired, not how often it was planned. */
 export class FaultCounts {
@@ -24,7 +25,15 @@ export class FaultCounts {
     FAULT_KINDS.map(kind => [kind, 0]),
   ) as Record<FaultKind, number>
 
+  /** When each was first seen. */
+  readonly firstMs: Map<FaultKind, number> = new Map()
+  readonly #nowMs: () => number
+
+  constructor(nowMs: () => number = () => 0) {
+    this.#nowMs = nowMs
+  }
+
   add(kind: FaultKind): void {
-    this.counts[kind]++
+    if (this.counts[kind]++ === 0) this.firstMs.set(kind, this.#nowMs())
   }
 }

@@ -7,7 +7,11 @@ type Judge = (from: PeerId, message: Uint8Array) => GossipVerdict
 interface Rumour {
   readonly author: PeerId
   readonly topic: string
-  readonly id: string
+}
+
+/** As gossipsub's: by content, so that two versions of one message are two messages. */
+function idOf(topic: string, message: Uint8Array): string {
+  return createHash('sha256').update(topic).update(message).digest('base64')
 }
 
 /** gossipsub keeps meshes of six or so; a forwarder passes a rumour to this many neighbours, its author to all. */
@@ -63,16 +67,17 @@ export class SimGossip implements Gossip {
   }
 
   publish(topic: string, message: Uint8Array): void {
-    const id = createHash('sha256').update(topic).update(message).digest('base64')
+    const id = idOf(topic, message)
     if (this.#isDead || this.#seen.has(id)) return
     this.#seen.add(id)
-    this.#mesh.spread({ author: this.#peerId, topic, id }, message, this.#peerId)
+    this.#mesh.spread({ author: this.#peerId, topic }, message, this.#peerId)
   }
 
   hear(rumour: Rumour, message: Uint8Array): void {
     const judge = this.#judges.get(rumour.topic)
-    if (this.#isDead || this.#seen.has(rumour.id) || judge === undefined) return
-    this.#seen.add(rumour.id)
+    const id = idOf(rumour.topic, message)
+    if (this.#isDead || this.#seen.has(id) || judge === undefined) return
+    this.#seen.add(id)
     if (judge(rumour.author, message) === 'accept') this.#mesh.spread(rumour, message, this.#peerId)
   }
 

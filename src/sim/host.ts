@@ -16,6 +16,7 @@ export interface HostContext {
   readonly network: SimNetwork
   readonly gossip: GossipMesh
   readonly records: RecordMesh
+  readonly beaconIntervalMs: number
   /** Whatever a node logs; the simulation looks for bugs there. */
   log(host: SimHost, level: string, text: string, details: object): void
   /** A node runs, after a start or a restart. */
@@ -33,8 +34,6 @@ interface Process {
   readonly store: SimStore
   readonly clock: VirtualClock
 }
-
-const BEACON_INTERVAL_MS = 5000
 
 /** One machine: an identity, a disk and a clock that outlive the processes which run on it, one at a time. */
 export class SimHost {
@@ -76,7 +75,7 @@ export class SimHost {
   }
 
   async start(genesis: Genesis): Promise<void> {
-    const { network, gossip, records, seed } = this.#context
+    const { network, gossip, records, seed, beaconIntervalMs } = this.#context
     const { peerId } = this
     let node: RunningNode | undefined
     const process: Process = {
@@ -96,7 +95,7 @@ export class SimHost {
         sealingKeys: this.sealingKeys,
         storageKey: new Secret(new Uint8Array(this.#storageKey)),
         software: 'ostraka-sim',
-        beaconIntervalMs: BEACON_INTERVAL_MS,
+        beaconIntervalMs,
         ports: { ...process, rng },
         logger: this.#logger(),
         measureLoad: () => ({ cpu: 0, memoryBytes: 0, linkMbps: 0, trafficMbps: 0 }),

@@ -1,10 +1,7 @@
 import { randomBelow, randomUnit, SeededRng } from '../base/index.ts'
 import type { KeyKind } from '../wire/index.ts'
-import type { FaultKind } from './fault-counts.ts'
+import { type Misdeed, STORM_MISDEEDS } from './misdeeds.ts'
 import { CALM, type Conditions } from './network.ts'
-
-/** What a Byzantine host does beside following the protocol. */
-export type Misdeed = Extract<FaultKind, 'bad-partial' | 'bad-dealing' | 'equivocation'>
 
 /** Everything that a seed decides before the first event. */
 export interface Plan {
@@ -24,10 +21,10 @@ export interface Plan {
   readonly absent: number | undefined
 }
 
-/** One seed in so many runs the real groups, which cost a hundred times the toy. */
+/** One seed in so many runs the real groups, which cost a hundred times the toy. Trials in a tenth, with one of them. */
 const REAL_EVERY = 8
-
-const MISDEEDS: readonly Misdeed[] = ['bad-partial', 'bad-dealing', 'equivocation']
+const REAL_TRIAL_EVERY = 10
+const REAL_KINDS = ['ed25519', 'secp256k1', 'ristretto255', 'x25519'] as const
 
 /** The most faulty validators that n can bear. */
 export function mostFaulty(nodes: number): number {
@@ -56,13 +53,13 @@ export function drawPlan(seed: number, nodes: number, spanMs: number): Plan {
   if (chance(0.3)) {
     const count = 1 + randomBelow(rng, Math.max(1, mostFaulty(nodes)))
     while (byzantine.size < Math.min(count, mostFaulty(nodes))) {
-      byzantine.set(randomBelow(rng, nodes), MISDEEDS[randomBelow(rng, MISDEEDS.length)]!)
+      byzantine.set(randomBelow(rng, nodes), STORM_MISDEEDS[randomBelow(rng, STORM_MISDEEDS.length)]!)
     }
   }
   const isSpare = mostFaulty(nodes) > byzantine.size
   const absent = maybe(0.15, () => randomBelow(rng, nodes))
   return {
-    kinds: seed % REAL_EVERY === 0 ? ['ed25519', 'secp256k1', 'ristretto255', 'x25519', 'toy'] : ['toy'],
+    kinds: seed % REAL_EVERY === 0 ? [...REAL_KINDS, 'toy'] : ['toy'],
     conditions,
     partitionEveryMs: maybe(0.5, () => between(3000, 15_000)),
     crashEveryMs: maybe(0.6, () => between(3000, 15_000)),
@@ -74,4 +71,28 @@ export function drawPlan(seed: number, nodes: number, spanMs: number): Plan {
     byzantine,
     absent: isSpare && absent !== undefined && !byzantine.has(absent) ? absent : undefined,
   }
+}
+
+/** One trial in so many has weather at all: what is slow to come to light must not be hidden by what is broken. */
+const STORMY_EVERY = 2
+
+/**
+ * A seed's plan with one Byzantine host and this one misdeed of it. In every other seed the weather is as bad as the
+ * seed would have it, but no power cut and nobody absent: those would be faults beyond f.
+ */
+export function drawTrial(seed: number, nodes: number, spanMs: number, misdeed: Misdeed): Plan {
+  const drawn = drawPlan(seed, nodes, spanMs)
+  const rng = new SeededRng(`trial/${seed}`)
+  const weather: Partial<Plan> =
+    randomBelow(rng, STORMY_EVERY) === 0
+      ? { outageAtMs: undefined }
+      : {
+          ...{ conditions: CALM, partitionEveryMs: undefined, crashEveryMs: undefined },
+          ...{ clockJumpEveryMs: undefined, fullDiskEveryMs: undefined, outageAtMs: undefined },
+          recordMissRate: 0,
+        }
+  const byzantine = new Map([[randomBelow(rng, nodes), misdeed]])
+  const kind = REAL_KINDS[randomBelow(rng, REAL_KINDS.length)]!
+  const kinds: Plan['kinds'] = [seed % REAL_TRIAL_EVERY === 0 ? kind : 'toy']
+  return { ...drawn, ...weather, kinds, byzantine, absent: undefined }
 }

@@ -11,15 +11,19 @@ import { NonceCheck } from './checks/nonces.ts'
 import { SecretCheck } from './checks/secrets.ts'
 import { VoteCheck } from './checks/votes.ts'
 import { Clients } from './clients.ts'
+import { Deeds } from './deeds.ts'
+import { Ending } from './ending.ts'
 import { FaultCounts, type FaultKind } from './fault-counts.ts'
 import { GossipMesh } from './gossip.ts'
 import { type HostContext, SimHost } from './host.ts'
+import type { Misdeed } from './misdeeds.ts'
 import { SimNetwork } from './network.ts'
-import { drawPlan, mostFaulty, type Plan } from './plan.ts'
+import { drawPlan, drawTrial, mostFaulty, type Plan } from './plan.ts'
 import { RecordMesh } from './records.ts'
 import { Storm } from './storm.ts'
 import { VirtualTime } from './time.ts'
 import { Trace } from './trace.ts'
+import { Trial, type TrialReport } from './trial.ts'
 
 export interface SimulationOptions {
   readonly seed: number
@@ -27,6 +31,10 @@ export interface SimulationOptions {
   readonly ops: number
   /** Changes to what the seed has drawn, for tests that want one fault alone. */
   readonly plan?: Partial<Plan>
+  /** One node does this, and must come to what it deserves. */
+  readonly misdeed?: Misdeed
+  /** The same trial, with everything as it was but a culprit that does nothing wrong. */
+  readonly isTwin?: boolean
   /** Every event and every log line, as it happens. */
   readonly onEvent?: (line: string) => void
 }
@@ -45,18 +53,17 @@ export interface SimulationReport {
   /** Whom the control log names in the end, and what of. */
   readonly convictions: readonly { readonly name: string; readonly reason: string }[]
   readonly findings: readonly string[]
+  readonly trial?: TrialReport
 }
 
 const START_MS = 1_800_000_000_000
 /** Mean pause between two deeds of the clients. */
 const DEED_PAUSE_MS = 200
 const MAX_IN_FLIGHT = 12
-/** Time that the healed network gets to agree on one height before its liveness is tested. */
-const CONVERGE_MS = 40_000
-/** Time that a holder gets to recover the shares that it missed. */
-const COMPLETE_MS = 90_000
-const ATTEMPTS = 4
-const ATTEMPT_PAUSE_MS = 2500
+const EPOCH_MS = 5000
+/** As daemons beacon by default; trials need a report each epoch, as networks with short epochs have them. */
+const BEACON_INTERVAL_MS = 5000
+const TRIAL_BEACON_INTERVAL_MS = EPOCH_MS / 4
 /** No seed comes near it; one that does is going round in circles. */
 const MAX_VIRTUAL_MS = 3_600_000
 
@@ -71,7 +78,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
 class Simulation {
   readonly #options: SimulationOptions
   readonly #time = new VirtualTime(START_MS)
-  readonly #faults = new FaultCounts()
+  readonly #faults = new FaultCounts(() => this.#time.nowMs)
   readonly #trace: Trace
   readonly #findings = new Findings(() => this.#time.stop())
   readonly #plan: Plan
@@ -87,6 +94,8 @@ class Simulation {
   readonly #secrets: SecretCheck
   readonly #calls: Calls
   readonly #clients: Clients
+  readonly #deeds: readonly Deeds[]
+  readonly #trial: Trial | undefined
   readonly #convictions = new Map<string, string>()
   #isDone = false
 
@@ -95,7 +104,12 @@ class Simulation {
     const { seed, nodes, ops } = options
     this.#rng = new SeededRng(`simulation/${seed}`)
     this.#trace = new Trace(options.onEvent)
-    this.#plan = { ...drawPlan(seed, nodes, ops * DEED_PAUSE_MS), ...options.plan }
+    const spanMs = ops * DEED_PAUSE_MS
+    const drawn =
+      options.misdeed === undefined
+        ? drawPlan(seed, nodes, spanMs)
+        : drawTrial(seed, nodes, spanMs, options.misdeed)
+    this.#plan = { ...drawn, ...options.plan }
     const context = {
       time: this.#time,
       rng: this.#rng.fork('network'),
@@ -125,8 +139,11 @@ class Simulation {
     const acknowledgements = new AcknowledgementCheck(this.#findings, isHonest, peerId =>
       this.#machineOf(peerId),
     )
+    this.#byzantine.isAwake = options.misdeed === undefined
     this.#network.tamper = frame => this.#byzantine.tamper(frame)
+    this.#deeds = liars.map(([host, misdeed]) => this.#deedsOf(host, misdeed, networkId))
     this.#network.observe = frame => {
+      for (const deeds of this.#deeds) deeds.see(frame)
       this.#votes.see(frame)
       this.#nonces.see(frame)
       this.#secrets.see(frame)
@@ -138,6 +155,21 @@ class Simulation {
       ...base,
       ...{ networkId, owner, guest, stranger, calls: this.#calls, secrets: this.#secrets },
       ...{ hosts: this.#hosts, kinds: this.#plan.kinds, rng: this.#rng.fork('clients') },
+    })
+    this.#trial = options.misdeed === undefined ? undefined : this.#trialOf(options.misdeed, liars[0]![0])
+  }
+
+  #deedsOf(host: SimHost, misdeed: Misdeed, networkId: Uint8Array): Deeds {
+    const [time, faults, rng] = [this.#time, this.#faults, this.#rng.fork(`deeds/${host.name}`)]
+    return new Deeds({ host, misdeed, networkId, time, faults, rng })
+  }
+
+  #trialOf(misdeed: Misdeed, culprit: SimHost): Trial {
+    return new Trial({
+      ...{ misdeed, culprit, honest: this.#honest(), epochMs: EPOCH_MS },
+      ...{ time: this.#time, rng: this.#rng.fork('trial'), findings: this.#findings },
+      ...{ calls: this.#calls, clients: this.#clients, isTwin: this.#options.isTwin ?? false },
+      faults: this.#faults,
     })
   }
 
@@ -179,6 +211,7 @@ class Simulation {
       outcomes: Object.fromEntries([...this.#calls.outcomes].sort()),
       convictions: [...this.#convictions].map(([name, reason]) => ({ name, reason })),
       findings: this.#findings.list,
+      ...(this.#trial === undefined ? {} : { trial: this.#trial.report() }),
     }
   }
 
@@ -193,6 +226,8 @@ class Simulation {
     await this.#calls.sleep(1000)
     // something to use while the storm rages
     for (const kind of this.#plan.kinds) await this.#clients.create(kind, this.#anyHost())
+    await this.#trial?.prepare(this.#plan.kinds[0]!)
+    this.#misbehave()
     const storm = new Storm({
       plan: this.#plan,
       rng: this.#rng.fork('storm'),
@@ -206,11 +241,22 @@ class Simulation {
     })
     storm.begin()
     await this.#work()
+    // lies are told about a network in which the honest differ; all other justice is done in calm weather
+    if (this.#options.misdeed === 'lying-report') await this.#trial?.run()
     storm.end()
-    await this.#converge()
-    await this.#proveLiveness()
-    await this.#complete()
+    if (this.#options.misdeed !== 'lying-report') await this.#trial?.run()
+    const { time, rng, findings } = { time: this.#time, rng: this.#rng, findings: this.#findings }
+    const parts = { calls: this.#calls, clients: this.#clients, agreement: this.#agreement }
+    await new Ending({ time, rng, findings, ...parts, honest: this.#honest(), kinds: this.#plan.kinds }).run()
     await this.#inspect()
+    this.#trial?.inspect()
+  }
+
+  /** Storms have their liars from the start; in a trial they wait until there is something to lie about. */
+  #misbehave(): void {
+    if (this.#options.isTwin) return
+    this.#byzantine.isAwake = true
+    for (const deeds of this.#deeds) deeds.begin()
   }
 
   /** The safety phase: whatever fails may fail, but nothing may go wrong. */
@@ -237,61 +283,6 @@ class Simulation {
     if (roll < 0.15) return this.#clients.intrude(key, host)
     if (roll < 0.2) return this.#clients.replay(key, host)
     return this.#clients.use(key, host)
-  }
-
-  /** Every honest node comes to the same height, and the log goes on. */
-  async #converge(): Promise<void> {
-    const limitMs = this.#time.nowMs + CONVERGE_MS
-    const startHeight = this.#agreement.height
-    for (;;) {
-      const heights = this.#honest().map(host => host.port?.status().height ?? -1)
-      if (new Set(heights).size === 1 && heights[0]! > startHeight) return
-      if (this.#time.nowMs > limitMs) {
-        this.#findings.add('a healed network agrees', `heights ${heights.join(', ')} after ${CONVERGE_MS} ms`)
-        return
-      }
-      await this.#calls.sleep(250)
-    }
-  }
-
-  async #proveLiveness(): Promise<void> {
-    for (const kind of this.#plan.kinds) {
-      await this.#must(`a healed network creates ${kind} keys`, host => this.#clients.create(kind, host))
-    }
-    for (const key of this.#clients.known.values()) {
-      await this.#must(`${key.name} was acknowledged and is usable`, host => this.#clients.use(key, host))
-      await this.#must(`the policy of ${key.name} holds`, host => this.#clients.guestVisit(key, host))
-    }
-  }
-
-  async #must(what: string, attempt: (host: SimHost) => Promise<boolean>): Promise<void> {
-    for (let count = 0; count < ATTEMPTS; count++) {
-      if (await attempt(this.#pick(this.#honest()))) return
-      await this.#calls.sleep(ATTEMPT_PAUSE_MS)
-    }
-    this.#findings.add('liveness', `not so: ${what}`)
-  }
-
-  /** Every honest holder comes to hold what the versions say that it holds, whatever it missed. */
-  async #complete(): Promise<void> {
-    const limitMs = this.#time.nowMs + COMPLETE_MS
-    for (;;) {
-      const missing = this.#honest().flatMap(host => this.#missingShares(host))
-      if (missing.length === 0) return
-      if (this.#time.nowMs > limitMs) {
-        this.#findings.add('every holder has its shares in the end', `missing ${missing.join(', ')}`)
-        return
-      }
-      await this.#calls.sleep(500)
-    }
-  }
-
-  #missingShares(host: SimHost): string[] {
-    return [...this.#clients.known.values()].flatMap(({ name, keyId, version }) => {
-      const slots = host.port?.key(name)?.holders.filter(({ peerId }) => peerId === host.peerId) ?? []
-      const shares = host.shares(`keys/share/${keyId}/${version}/`)
-      return slots.length > shares.size ? [`${host.name} lacks ${name}`] : []
-    })
   }
 
   /** What is on the disks and in the ledgers at the end. */
@@ -323,6 +314,7 @@ class Simulation {
       network: this.#network,
       gossip: new GossipMesh(this.#network),
       records: this.#records,
+      beaconIntervalMs: this.#options.misdeed === undefined ? BEACON_INTERVAL_MS : TRIAL_BEACON_INTERVAL_MS,
       log: (host, level, text, details) => {
         this.#options.onEvent?.(
           `${(this.#time.nowMs - START_MS).toFixed(0)} ${host.name} ${level}: ${text} ${JSON.stringify(details)}\n`,
@@ -335,8 +327,9 @@ class Simulation {
         port.onBlock(certified => {
           this.#agreement.see(host.peerId, certified)
           const { height, validators } = port.status()
-          if (height === certified.block.header.height)
-            this.#agreement.follow(host.peerId, height, validators)
+          if (height !== certified.block.header.height) return
+          this.#agreement.follow(host.peerId, height, validators)
+          if (this.#byzantine.isHonest(host.peerId)) this.#trial?.follow(port)
         })
       },
       failed: (host, error) => {
@@ -382,7 +375,7 @@ function makeGenesis(seed: number, hosts: readonly SimHost[], owner: SigningKey)
     })),
     creators: [owner.publicKey],
     timing: {
-      epochMs: 5000,
+      epochMs: EPOCH_MS,
       proposeMs: 600,
       voteMs: 300,
       roundDeltaMs: 200,

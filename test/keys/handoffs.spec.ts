@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import type { PeerId } from '../../src/base/index.ts'
 import { memberPath } from '../../src/control/index.ts'
 import { cryptoReady, groupByName, lagrangeAtZero, type Scalar } from '../../src/crypto/index.ts'
-import { makeDealing, suiteOf, type VersionRecord, vaultPaths } from '../../src/keys/index.ts'
+import {
+  type CeremonyRecord,
+  makeDealing,
+  suiteOf,
+  type VersionRecord,
+  vaultPaths,
+} from '../../src/keys/index.ts'
 import type { ChangeKey } from '../../src/wire/index.ts'
 import { CeremonyNetwork } from './ceremony-network.ts'
 
@@ -187,6 +193,28 @@ describe('handoffs', () => {
     assert.equal(after.slots.length, 5)
     assert.ok(after.slots.every(slot => slot.peerId !== gone!.peerId))
     assert.deepEqual(after.publicKey, before.publicKey)
+    assert.equal(sharesOf(network, after).size, 5)
+    assertGives(network, [...sharesOf(network, after)].slice(-3))
+  })
+
+  it('a holder that is put out while its key is being made has its slot made anew too', () => {
+    const network = new CeremonyNetwork(6, 'put out')
+    const doomed = network.nodes[1]!
+    network.tamper = (effect, node) => {
+      const isWord = effect.type === 'submit' && effect.transaction.type === 'acknowledge'
+      return node === doomed && isWord ? [] : [effect]
+    }
+    network.create('k')
+    network.run(network.nowMs + 1_000)
+    assert.equal(network.version('k'), undefined)
+    const ceremony = [...network.ledger.records.entries<CeremonyRecord>('ceremony/')][0]!.value
+    assert.equal(ceremony.stage, 'acknowledging')
+    assert.ok(ceremony.slots.some(({ peerId }) => peerId === doomed.peerId))
+    remove(network, doomed.peerId)
+    network.run(network.nowMs + 60_000)
+    const after = network.version('k')!
+    assert.equal(after.generation, 1)
+    assert.ok(after.slots.every(({ peerId }) => peerId !== doomed.peerId))
     assert.equal(sharesOf(network, after).size, 5)
     assertGives(network, [...sharesOf(network, after)].slice(-3))
   })

@@ -34,6 +34,7 @@ class QuietNetwork {
       network,
       gossip: new GossipMesh(network),
       records: new RecordMesh(network),
+      beaconIntervalMs: 5000,
       log: () => {},
       started: () => {},
       failed: (_, error) => assert.fail(String(error)),

@@ -1,9 +1,23 @@
-import type { Command } from 'commander'
-import type { SimOptions } from '../../sim/index.ts'
+import { type Command, InvalidArgumentError } from 'commander'
+import type { Charge, SimOptions } from '../../sim/index.ts'
 import { exampleText } from '../connection.ts'
 import { integerFrom } from '../options.ts'
 
 const MAX_SEED = 2 ** 32
+
+/** What `--byzantine` takes. */
+const CHARGES: Readonly<Record<Charge, string>> = {
+  all: 'each of these in turn, one a seed',
+  equivocation: 'votes for two blocks at once',
+  'conflicting-beacons': 'shows two beacons of one sequence',
+  'bad-dealing': 'deals a share that does not open',
+  'bad-partial': 'answers operations wrongly',
+  'false-complaint': 'calls good shares bad',
+  'forked-audit': 'signs two audit logs',
+  'forged-evidence': 'accuses the honest of what they did not do',
+  'lying-report': 'lies of the others in its reports',
+  silence: 'says nothing any more',
+}
 
 export function registerSim(program: Command): void {
   program
@@ -13,11 +27,27 @@ export function registerSim(program: Command): void {
     .option('--seeds <n>', 'run seeds 1 to n', integerFrom(1, MAX_SEED))
     .option('--nodes <n>', 'how many nodes', integerFrom(1, 64), 7)
     .option('--ops <n>', 'how many client operations', integerFrom(1, 1_000_000), 200)
+    .option('--byzantine <misdeed>', 'one node does this, and must come to what it deserves', chargeFrom)
     .option('--json', 'print JSON')
-    .addHelpText('after', exampleText(['ostraka sim --seed 42', 'ostraka sim --seeds 200 --nodes 5']))
-    .action(async (options: SimOptions) => {
+    .addHelpText(
+      'after',
+      exampleText([
+        'ostraka sim --seed 42',
+        'ostraka sim --seeds 200 --nodes 5',
+        'ostraka sim --byzantine all --seeds 90',
+      ]),
+    )
+    .action(async ({ byzantine, ...options }: SimOptions & { readonly byzantine?: Charge }) => {
       // loaded only here: a simulation brings a whole network with it
-      const { runSim } = await import('../../sim/index.ts')
-      process.exitCode = await runSim(options)
+      const { runSim, runTrials } = await import('../../sim/index.ts')
+      process.exitCode =
+        byzantine === undefined ? await runSim(options) : await runTrials({ ...options, byzantine })
     })
+}
+
+function chargeFrom(text: string): Charge {
+  const charges = Object.keys(CHARGES) as Charge[]
+  const charge = charges.find(each => each === text)
+  if (charge === undefined) throw new InvalidArgumentError(`one of ${charges.join(', ')} is needed`)
+  return charge
 }

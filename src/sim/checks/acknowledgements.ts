@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import * as dagCbor from '@ipld/dag-cbor'
 import { peerIdOf, toHex } from '../../base/index.ts'
 import type { PeerMessage, SignedTransaction } from '../../wire/index.ts'
+import { contentOf } from '../frames.ts'
 import type { Frame } from '../network.ts'
 import type { Findings } from './findings.ts'
 
@@ -44,9 +45,10 @@ export class AcknowledgementCheck {
     this.#machineOf = machineOf
   }
 
-  see({ kind, from, bytes }: Frame): void {
+  see(frame: Frame): void {
+    const { kind, from } = frame
     if (kind !== 'message') return
-    const message = dagCbor.decode<PeerMessage>(bytes)
+    const message = contentOf<PeerMessage>(frame)
     for (const transaction of transactionsIn(message)) this.#learn(transaction)
     if (message.type !== 'transactions' || !this.#isHonest(from)) return
     for (const transaction of message.transactions) this.#look(from, transaction)

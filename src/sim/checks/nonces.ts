@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import * as dagCbor from '@ipld/dag-cbor'
 import { peerIdOf, toHex } from '../../base/index.ts'
 import type { PartialAnswer, PartialCall, PartialRequest } from '../../wire/index.ts'
+import { contentOf } from '../frames.ts'
 import type { Frame } from '../network.ts'
 import type { Findings } from './findings.ts'
 
@@ -26,12 +27,12 @@ export class NonceCheck {
 
   see(frame: Frame): void {
     if (frame.kind === 'request') {
-      const request = dagCbor.decode<PartialCall>(frame.bytes)
+      const request = contentOf<PartialCall>(frame)
       if (request.type === 'partial' && request.call.packages !== undefined) {
         this.#calls.set(hash(request.call), request.call)
       }
     } else if (frame.kind === 'answer' && this.#isHonest(frame.from)) {
-      const answer = dagCbor.decode<PartialAnswer>(frame.bytes)
+      const answer = contentOf<PartialAnswer>(frame)
       if (answer.type === 'partial') this.#answered(answer)
     }
   }

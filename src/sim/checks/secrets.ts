@@ -27,6 +27,8 @@ export class SecretCheck {
   readonly #vaults: () => Iterable<readonly [string, VaultReader]>
   /** Eight-byte beginnings of every 32-byte string that has crossed a wire. */
   readonly #onTheWire = new Set<string>()
+  /** Most frames go to many. */
+  readonly #seen = new WeakSet<Uint8Array>()
   readonly #whole = new Map<string, WholeKey>()
 
   constructor(findings: Findings, vaults: () => Iterable<readonly [string, VaultReader]>) {
@@ -36,6 +38,8 @@ export class SecretCheck {
 
   /** Remembers every CBOR byte string of 32 bytes (0x58 0x20 …), at any depth, also inside byte strings. */
   see({ bytes }: Frame): void {
+    if (this.#seen.has(bytes)) return
+    this.#seen.add(bytes)
     const frame = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     for (let at = frame.indexOf('5820', 0, 'hex'); at >= 0; at = frame.indexOf('5820', at + 1, 'hex')) {
       if (at + 34 <= frame.length) this.#onTheWire.add(frame.toString('latin1', at + 2, at + 10))

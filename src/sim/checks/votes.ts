@@ -1,6 +1,7 @@
 import * as dagCbor from '@ipld/dag-cbor'
 import { peerIdOf, toHex } from '../../base/index.ts'
 import type { Proposal, ProposalMessage, Signed, Vote, VoteMessage } from '../../wire/index.ts'
+import { contentOf } from '../frames.ts'
 import type { Frame } from '../network.ts'
 import type { Findings } from './findings.ts'
 import { verifyEd25519 } from './single-key.ts'
@@ -24,7 +25,7 @@ export class VoteCheck {
 
   see(frame: Frame): void {
     if (frame.kind !== 'message' || !this.#isHonest(frame.from)) return
-    const message = dagCbor.decode<{ readonly type: string }>(frame.bytes)
+    const message = contentOf<{ readonly type: string }>(frame)
     if (message.type === 'vote') {
       const { step, vote } = message as VoteMessage
       this.#note(step, vote)

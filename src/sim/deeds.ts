@@ -1,0 +1,172 @@
+import { originOf, signCheckpoint } from '../audit/index.ts'
+import {
+  compareText,
+  isOstrakaError,
+  type PeerId,
+  peerIdOf,
+  randomBelow,
+  randomUnit,
+  type SeededRng,
+} from '../base/index.ts'
+import { proveBadShare, signValue } from '../crypto/index.ts'
+import { type Observation, sealedDealingCodec, type Transaction } from '../wire/index.ts'
+import type { FaultCounts } from './fault-counts.ts'
+import { Forger } from './forger.ts'
+import type { SimHost } from './host.ts'
+import type { Misdeed } from './misdeeds.ts'
+import type { Frame } from './network.ts'
+import type { VirtualTime } from './time.ts'
+
+export interface DeedContext {
+  readonly host: SimHost
+  readonly misdeed: Misdeed
+  readonly networkId: Uint8Array
+  readonly rng: SeededRng
+  readonly time: VirtualTime
+  readonly faults: FaultCounts
+}
+
+/** How often a liar looks for something to do. */
+const PAUSE_MS = 700
+
+const SHARE_PATH = /^keys\/subshare\/([0-9a-f]{64})\/(\d+)$/
+
+/** How a node lies of the others in its reports, for as long as a run lasts. */
+type Style = 'slanders all' | 'slanders one' | 'praises all' | 'says anything'
+const STYLES: readonly Style[] = ['slanders all', 'slanders one', 'praises all', 'says anything']
+
+/**
+ * What a Byzantine host does without being asked: it hands in transactions of its own making through its own node. Each
+ * is counted once a block holds it, accepted: what no block holds has hurt nobody.
+ */
+export class Deeds {
+  readonly #context: DeedContext
+  readonly #forger: Forger
+  readonly #style: Style
+  readonly #complained = new Set<string>()
+  #lastEpoch = -1
+  #isBusy = false
+  #hasBegun = false
+
+  constructor(context: DeedContext) {
+    this.#context = context
+    this.#forger = new Forger(context.host.peerId, context.rng.fork('forger'))
+    this.#style = STYLES[randomBelow(context.rng, STYLES.length)]!
+  }
+
+  see(frame: Frame): void {
+    const { misdeed, host } = this.#context
+    if (misdeed === 'forged-evidence') this.#forger.see(frame)
+    // shares of single dealings are there for a moment only: from the dealing to the version
+    const isAboutShares = frame.kind === 'message' && (frame.to === host.peerId || frame.from === host.peerId)
+    if (misdeed === 'false-complaint' && this.#hasBegun && isAboutShares) void this.#complain()
+  }
+
+  begin(): void {
+    this.#hasBegun = true
+    this.#context.time.schedule(PAUSE_MS, () => {
+      if (!this.#isBusy) {
+        this.#isBusy = true
+        void this.#act().finally(() => {
+          this.#isBusy = false
+        })
+      }
+      this.begin()
+    })
+  }
+
+  async #act(): Promise<void> {
+    switch (this.#context.misdeed) {
+      case 'lying-report':
+        return this.#lie()
+      case 'forged-evidence':
+        return this.#forge()
+      case 'forked-audit':
+        return this.#fork()
+      default:
+    }
+  }
+
+  /** First thing in each epoch, so that its own node's honest report comes too late. */
+  async #lie(): Promise<void> {
+    const { host } = this.#context
+    const status = host.port?.status()
+    if (status === undefined || status.epoch === this.#lastEpoch) return
+    this.#lastEpoch = status.epoch
+    const others = status.members.map(({ peerId }) => peerId).filter(peerId => peerId !== host.peerId)
+    const observations = others.sort(compareText).flatMap((subject, index) => this.#slander(subject, index))
+    await this.#submit({ type: 'report', epoch: status.epoch, observations })
+  }
+
+  #slander(subject: PeerId, index: number): Observation[] {
+    const { rng } = this.#context
+    const dead = { subject, beaconsDue: 8, beaconsSeen: 0, answers: 0, late: 1000, wrong: 1000 }
+    switch (this.#style) {
+      case 'slanders all':
+        return [dead]
+      case 'slanders one':
+        return index === 0 ? [dead] : []
+      case 'praises all':
+        return []
+      case 'says anything':
+        return [{ ...dead, beaconsSeen: randomBelow(rng, 9), answers: randomBelow(rng, 10_000) }]
+    }
+  }
+
+  async #forge(): Promise<void> {
+    if (randomUnit(this.#context.rng) < 0.5) return
+    const evidence = this.#forger.next()
+    if (evidence !== undefined) await this.#submit({ type: 'report-evidence', evidence })
+  }
+
+  /** Says of a share that it has opened and found good that it is bad; now with its true opening, now with another. */
+  async #complain(): Promise<void> {
+    const { host, rng } = this.#context
+    for (const path of host.disk.keys('keys/subshare/')) {
+      const [, hash, slot] = SHARE_PATH.exec(path) ?? []
+      const record = host.disk.read(`keys/record/${hash}`)
+      if (record === undefined || this.#complained.has(hash!)) continue
+      const { value, signer } = sealedDealingCodec.decode(record)
+      const sealed = value.shares.find(share => share.slot === Number(slot))?.sealed
+      if (sealed === undefined || peerIdOf(signer) === host.peerId) continue
+      this.#complained.add(hash!)
+      const opening = proveBadShare(sealed, host.sealingKeys, rng)
+      if (randomUnit(rng) < 0.5) opening.proof.response[1]! ^= 1
+      // where the dealing stands in its ceremony's list is not on the disk: all places but one are refused
+      const places = Array.from({ length: host.port?.status().members.length ?? 0 }, (_, place) => place)
+      await Promise.all(
+        places.map(dealing =>
+          this.#submit({
+            ...{ type: 'complain', ceremony: value.ceremony, dealing, slot: Number(slot), record },
+            ...opening,
+          }),
+        ),
+      )
+      return
+    }
+  }
+
+  /** Another root for the size of its log that is on record. */
+  async #fork(): Promise<void> {
+    const { host, networkId, rng } = this.#context
+    const own = host.port?.auditCheckpoints().find(({ peerId }) => peerId === host.peerId)
+    if (own === undefined) return
+    const head = { size: own.size, root: rng.bytes(32) }
+    const checkpoint = signCheckpoint(host.identity, originOf(networkId, host.peerId), head)
+    await this.#submit({ type: 'audit-checkpoint', ...checkpoint, proof: [] })
+  }
+
+  async #submit(value: Transaction): Promise<void> {
+    const { host, networkId, faults, misdeed } = this.#context
+    const { port } = host
+    if (port === undefined) return
+    const submitted = port.submit(signValue(host.identity, 'transaction', networkId, value)).then(
+      () => true,
+      error => {
+        if (isOstrakaError(error)) return false
+        throw error
+      },
+    )
+    if (await Promise.race([submitted, host.death.then(() => false)])) faults.add(misdeed)
+  }
+}

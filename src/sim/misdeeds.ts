@@ -1,0 +1,38 @@
+/** What a Byzantine host does beside following the protocol. Each is tried alone by `ostraka sim --byzantine`. */
+export const MISDEEDS = [
+  'equivocation',
+  'conflicting-beacons',
+  'bad-dealing',
+  'bad-partial',
+  'false-complaint',
+  'forked-audit',
+  'forged-evidence',
+  'lying-report',
+  'silence',
+] as const
+
+export type Misdeed = (typeof MISDEEDS)[number]
+
+/** The misdeeds that storms mix with other faults: done frame by frame, at any moment. */
+export const STORM_MISDEEDS = ['bad-partial', 'bad-dealing', 'equivocation'] as const
+
+/**
+ * What a misdeed must come to. `removed`: proof convicts, of one of `reasons`. `suspended`: nothing is provable, and the
+ * others' reports put it aside. `fined`: it costs, and convicts nobody. `nothing`: it moves nothing.
+ */
+export type Desert =
+  | { readonly verdict: 'removed'; readonly reasons: readonly string[] }
+  | { readonly verdict: 'suspended' | 'fined' | 'nothing' }
+
+export const DESERTS: Readonly<Record<Misdeed, Desert>> = {
+  equivocation: { verdict: 'removed', reasons: ['equivocation'] },
+  'conflicting-beacons': { verdict: 'removed', reasons: ['equivocation'] },
+  // some peers get the sound dealing and some the other: whichever is found out first
+  'bad-dealing': { verdict: 'removed', reasons: ['bad_dealing', 'equivocation'] },
+  'bad-partial': { verdict: 'removed', reasons: ['bad_partial'] },
+  'false-complaint': { verdict: 'removed', reasons: ['false_complaint'] },
+  'forked-audit': { verdict: 'removed', reasons: ['forked_audit'] },
+  'forged-evidence': { verdict: 'fined' },
+  'lying-report': { verdict: 'nothing' },
+  silence: { verdict: 'suspended' },
+}
