@@ -69,7 +69,8 @@ export function makeBeacon(
 
 /**
  * Judges a beacon before it is forwarded, and keeps it when it is accepted. What cannot be honest is rejected (its
- * forwarder pays in gossipsub's score); what is merely old, repeated or too soon is ignored.
+ * forwarder pays in gossipsub's score). What is merely old, repeated or too soon is ignored, and so is what does not fit
+ * the members and sealing keys of this node's log, which may be a block behind or ahead of the forwarder's.
  */
 export function hearBeacon(
   state: BeaconState,
@@ -85,7 +86,7 @@ export function hearBeacon(
   }
   const peerId = peerIdOf(signed.signer)
   const sealingKey = sealingKeyOf(peerId)
-  if (sealingKey === undefined || !equalBytes(sealingKey, signed.value.sealingKey)) return 'reject'
+  if (sealingKey === undefined || !equalBytes(sealingKey, signed.value.sealingKey)) return 'ignore'
   if (Math.abs(signed.value.timeMs - nowMs) > MAX_SKEW_MS) return 'ignore'
   const last = state.heard.get(peerId)
   if (last !== undefined) {
