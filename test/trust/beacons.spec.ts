@@ -1,12 +1,14 @@
 import { equal } from 'node:assert/strict'
 import { type GossipVerdict, type PeerId, peerIdOf, Secret, SeededRng, utf8 } from '../../src/base/index.ts'
-import { SigningKey, sha256, signValue } from '../../src/crypto/index.ts'
+import { cryptoReady, SigningKey, sha256, signValue } from '../../src/crypto/index.ts'
 import { type BeaconState, createBeacons, hearBeacon } from '../../src/trust/index.ts'
 import { type Beacon, beaconCodec, type Signed } from '../../src/wire/index.ts'
 
 const NETWORK = sha256(utf8('a network'))
 const NOW_MS = 1_800_000_000_000
 const INTERVAL_MS = 5000
+
+await cryptoReady
 
 const [member, stranger] = ['member', 'stranger'].map(
   name => new SigningKey(new Secret(new SeededRng(name).bytes(32))),
