@@ -8,7 +8,6 @@ import {
   type Deal,
   type PartialAnswer,
   type PeerMessage,
-  peerAnswerCodec,
   peerMessageCodec,
   type Signed,
   sealedDealingCodec,
@@ -17,6 +16,7 @@ import {
 } from '../wire/index.ts'
 import { contentOf } from './frames.ts'
 import type { SimHost } from './host.ts'
+import { type Liar, otherVote, spoiltPartial } from './lies.ts'
 import type { Misdeed } from './misdeeds.ts'
 import type { Frame } from './network.ts'
 import type { RecordMesh } from './records.ts'
@@ -71,13 +71,11 @@ export class Byzantine {
   }
 
   /** Tells one half of its peers that it voted for something else. */
-  #equivocate(host: SimHost, frame: Frame, { step, vote }: VoteMessage): Uint8Array {
-    const isOwn = equalBytes(vote.signer, host.identity.publicKey)
+  #equivocate(host: SimHost, frame: Frame, message: VoteMessage): Uint8Array {
+    const isOwn = equalBytes(message.vote.signer, host.identity.publicKey)
     if (!isOwn || !this.#isToldOtherwise(frame)) return frame.bytes
-    const blockId = vote.value.blockId.length === 0 ? digest(frame.bytes) : new Uint8Array(0)
     this.#count('equivocation')
-    const other = signValue(host.identity, step, this.#networkId, { ...vote.value, blockId })
-    return peerMessageCodec.encode({ type: 'vote', step, vote: other })
+    return otherVote(this.#liar(host), message)
   }
 
   /** Shows one half of its peers another load in a beacon of the same sequence. */
@@ -94,16 +92,12 @@ export class Byzantine {
   #spoilPartial(host: SimHost, frame: Frame): Uint8Array {
     const answer = contentOf<PartialAnswer>(frame)
     if (answer.type !== 'partial') return frame.bytes
-    const partials = answer.partial.value.partials.map(each => ({
-      ...each,
-      values: each.values.map(value => value.map((byte, index) => (index === 1 ? byte ^ 1 : byte))),
-    }))
     this.#count('bad-partial')
-    const value = { ...answer.partial.value, partials }
-    return peerAnswerCodec.encode({
-      ...answer,
-      partial: signValue(host.identity, 'partial', this.#networkId, value),
-    })
+    return spoiltPartial(this.#liar(host), answer)
+  }
+
+  #liar({ identity }: SimHost): Liar {
+    return { identity, networkId: this.#networkId }
   }
 
   /** Vouches for no share, so that its complaints have time. */
