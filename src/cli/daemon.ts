@@ -4,6 +4,7 @@ import { OstrakaError, type PeerId, peerIdOf, type Secret } from '../base/index.
 import { createLogger, type Io, type Logger, type LogLevel, startIo } from '../io/index.ts'
 import { type RunningNode, startNode } from '../node/index.ts'
 import type { Genesis } from '../wire/index.ts'
+import { type AttestOptions, attestorOf } from './attestation.ts'
 import { networkIdText, readGenesis } from './genesis-file.ts'
 import { measureLoad } from './load.ts'
 import { followMembers, membershipOf } from './membership.ts'
@@ -19,6 +20,8 @@ export interface DaemonOptions {
   readonly api: { readonly host: string; readonly port: number }
   /** Multiaddrs with /p2p/ ids, beside those of peers.json. */
   readonly peers: readonly string[]
+  /** How this node attests what runs on it. */
+  readonly attest: AttestOptions
   readonly logLevel: LogLevel
   readonly isPretty: boolean
   /** What the host's network link carries; undefined: what the kernel says of it. */
@@ -108,6 +111,7 @@ async function startCore(
       const message = 'this node is no founder of that network and knows nobody there: run node join first'
       throw new OstrakaError('stranger', message, { peerId: io.peerId })
     }
+    const attestor = attestorOf(options.dir, options.attest)
     node = await startNode({
       genesis,
       identity: secrets.identity,
@@ -115,7 +119,7 @@ async function startCore(
       storageKey: secrets.storageKey,
       software: SOFTWARE,
       beaconIntervalMs: Math.min(BEACON_INTERVAL_MS, Math.floor(genesis.timing.epochMs / BEACONS_PER_EPOCH)),
-      ports: io,
+      ports: attestor === undefined ? io : { ...io, attestor },
       logger,
       measureLoad: measureLoad(options.linkMbps),
     })

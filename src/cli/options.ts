@@ -71,6 +71,14 @@ export function collect(text: string, previous: readonly string[] = []): readonl
   return [...previous, text]
 }
 
+/** Platform configuration registers, such as `0,2,4,7`. */
+export function pcrList(text: string): readonly number[] {
+  const pcrs = text.split(',').map(Number)
+  const isList = /^\d+(,\d+)*$/.test(text) && pcrs.every(pcr => pcr <= 23)
+  if (!isList) throw new InvalidArgumentError('numbers from 0 to 23 with commas between them are needed')
+  return [...new Set(pcrs)].sort((a, b) => a - b)
+}
+
 /** `HOST:PORT`, with an IPv6 host in brackets. */
 export function hostAndPort(text: string): { readonly host: string; readonly port: number } {
   const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:]+)):(\d{1,5})$/.exec(text)

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { toOstrakaError } from '../base/index.ts'
 import { registerApprovals } from './commands/approvals.ts'
+import { registerAttest } from './commands/attest.ts'
 import { registerAudit } from './commands/audit.ts'
 import { registerFiles } from './commands/files.ts'
 import { registerKeys } from './commands/keys.ts'
@@ -45,6 +46,7 @@ export function createProgram(): Command {
   registerApprovals(program)
   registerObservation(program)
   registerAudit(program)
+  registerAttest(program)
   registerSim(program)
   inheritExit(program)
   return program

@@ -37,6 +37,14 @@ export {
 } from './keystore.ts'
 export { createLogger, type Logger, type LoggerOptions, type LogLevel, silentLogger } from './logger.ts'
 export { type PassphraseSources, readPassphrase } from './passphrase.ts'
+export {
+  MeasuredAttestor,
+  type MeasuredFile,
+  type MeasuredProgram,
+  measureProgram,
+  thisInstallation,
+} from './program.ts'
+export { measurePlatform, Tpm2Attestor } from './tpm2.ts'
 export { SystemClock, SystemRng }
 
 // Queries reach everybody else from this many peers; fewer suffice when fewer are connected.

@@ -8,6 +8,7 @@ import { type Client, connect, readPrincipal } from '../../src/api/index.ts'
 import {
   killNodes,
   restartNodes,
+  type StartOptions,
   stopNodes,
   type TestnetNode,
   type TestnetState,
@@ -77,6 +78,13 @@ export class Testnet {
   /** Starts nodes again and waits until they serve. */
   async restart(...names: string[]): Promise<void> {
     await restartNodes(this.state.dir, names, { isAttached: true })
+  }
+
+  /** Kills one node and starts it again in another way: from another main file, or with further options. */
+  async restartAs(name: string, how: Omit<StartOptions, 'isAttached'>): Promise<void> {
+    await this.kill(name)
+    await restartNodes(this.state.dir, [name], { isAttached: true, ...how })
+    this.refresh()
   }
 
   /** The command line, as a user would run it; with no name given, told nothing of any daemon. */

@@ -113,13 +113,14 @@ async function proposeRemoval(
 
 function memberLines(members: readonly MembershipJson[]): readonly string[] {
   return tableLines(
-    ['MEMBER', 'REGION', 'STATE', 'VOTES', 'TRUST', 'SINCE HEIGHT'],
+    ['MEMBER', 'REGION', 'STATE', 'VOTES', 'TRUST', 'ATTESTATION', 'SINCE HEIGHT'],
     members.map(each => [
       each.peerId,
       each.region,
       each.state,
       each.isValidator ? 'yes' : 'no',
       each.trust,
+      each.attestation.replaceAll('_', ' '),
       each.joinedHeight,
     ]),
   )

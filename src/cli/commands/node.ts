@@ -1,8 +1,10 @@
 import type { Command } from 'commander'
 import type { LogLevel } from '../../io/index.ts'
+import type { AttestationMethod } from '../../wire/index.ts'
 import { exampleText } from '../connection.ts'
 import { collect, hostAndPort, numberFrom } from '../options.ts'
 import { print, printJson, printLine } from '../output.ts'
+import { attestOptions } from './attest.ts'
 
 interface InitOptions {
   readonly dir: string
@@ -20,6 +22,9 @@ interface RunOptions {
   readonly api: { readonly host: string; readonly port: number }
   readonly peer?: readonly string[]
   readonly passphraseFile?: string
+  readonly attest: AttestationMethod
+  readonly tpm2Tcti?: string
+  readonly tpm2Pcrs?: readonly number[]
   readonly logLevel: LogLevel
   readonly pretty?: boolean
   readonly linkMbps?: number
@@ -63,8 +68,7 @@ export function registerNode(program: Command): void {
       exampleText(['ostraka node init --dir /var/lib/ostraka --region eu-west --lat 50.1 --lon 8.7']),
     )
     .action(initNode)
-  node
-    .command('run')
+  attestOptions(node.command('run'))
     .description('run a node until it is told to stop (SIGINT or SIGTERM)')
     .requiredOption('--dir <dir>', 'the node’s directory')
     .option('--genesis <file>', 'the network’s genesis; by default genesis.json in the directory')
@@ -91,6 +95,7 @@ export function registerNode(program: Command): void {
       'after',
       exampleText([
         'ostraka node run --dir /var/lib/ostraka --passphrase-file /run/secrets/ostraka --listen /ip4/0.0.0.0/tcp/7800',
+        'ostraka node run --dir /var/lib/ostraka --attest tpm2 --tpm2-pcrs 0,2,4,7',
         'ostraka node run --dir a --peer /ip4/10.0.0.2/tcp/7800/p2p/12D3KooW…',
       ]),
     )
@@ -201,6 +206,11 @@ async function runNode(options: RunOptions): Promise<void> {
     listen: options.listen ?? [DEFAULT_LISTEN],
     api: options.api,
     peers: options.peer ?? [],
+    attest: {
+      method: options.attest,
+      ...(options.tpm2Tcti === undefined ? {} : { tcti: options.tpm2Tcti }),
+      ...(options.tpm2Pcrs === undefined ? {} : { pcrs: options.tpm2Pcrs }),
+    },
     logLevel: options.logLevel,
     isPretty: options.pretty ?? false,
     linkMbps: options.linkMbps,

@@ -77,14 +77,22 @@ function statusLines(status: StatusJson): readonly string[] {
       each =>
         `waiting ${each.id.slice(0, 16)}: ${each.act.type}, ${each.approvals.length} of ${each.needed} approvals, ${each.state}`,
     ),
+    ...status.warnings.map(warning => `warning: ${warning}`),
     ...status.convictions.map(each => `convicted ${each.peerId}: ${each.reason} at height ${each.height}`),
   ]
 }
 
 function memberLines(members: StatusJson['members']): readonly string[] {
   return tableLines(
-    ['MEMBER', 'REGION', 'STATE', 'TRUST', 'ROUND TRIP'],
-    members.map(each => [each.peerId, each.region, each.state, each.trust, formatMs(each.roundTripMs)]),
+    ['MEMBER', 'REGION', 'STATE', 'TRUST', 'ATTESTATION', 'ROUND TRIP'],
+    members.map(each => [
+      each.peerId,
+      each.region,
+      each.state,
+      each.trust,
+      each.attestation.replaceAll('_', ' '),
+      formatMs(each.roundTripMs),
+    ]),
   )
 }
 
@@ -100,8 +108,15 @@ function trustLines({ epoch, scores, reports, convictions }: TrustJson): readonl
     `settled in epoch ${epoch}`,
     '',
     ...tableLines(
-      ['MEMBER', 'STATE', 'SCORE', 'OPINION', 'FINES'],
-      scores.map(each => [each.peerId, each.state, each.score, each.opinion, each.fines]),
+      ['MEMBER', 'STATE', 'SCORE', 'OPINION', 'FINES', 'ATTESTATION'],
+      scores.map(each => [
+        each.peerId,
+        each.state,
+        each.score,
+        each.opinion,
+        each.fines,
+        each.attestation.replaceAll('_', ' '),
+      ]),
     ),
     '',
     ...(said.length === 0

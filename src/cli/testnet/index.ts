@@ -15,7 +15,7 @@ import {
 } from './state.ts'
 
 export { testnetAdd } from './adding.ts'
-export { killNodes, type Restarted, restartNodes, stopNodes } from './processes.ts'
+export { killNodes, type Restarted, restartNodes, type StartOptions, stopNodes } from './processes.ts'
 export { DEFAULT_DIR, readState, type TestnetNode, type TestnetState }
 
 export interface UpOptions {

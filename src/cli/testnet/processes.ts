@@ -29,6 +29,10 @@ const STOP_DEADLINE_MS = 12_000
 export interface StartOptions {
   /** Whether the daemons end with this process. */
   readonly isAttached: boolean
+  /** The main file of the program to run; by default this one's. */
+  readonly main?: string
+  /** Further options of `node run`. */
+  readonly runOptions?: readonly string[]
 }
 
 /** Starts the node's process; its log is appended to. */
@@ -36,8 +40,8 @@ export function spawnNode(state: TestnetState, node: TestnetNode, options: Start
   const log = openSync(join(node.dir, 'daemon.log'), 'a')
   try {
     const args = ['node', 'run', '--dir', node.dir, '--passphrase-file', state.passphraseFile]
-    args.push('--listen', node.listen, '--api', new URL(node.api).host)
-    const child = spawn(process.execPath, [...RUNTIME_OPTIONS, MAIN, ...args], {
+    args.push('--listen', node.listen, '--api', new URL(node.api).host, ...(options.runOptions ?? []))
+    const child = spawn(process.execPath, [...RUNTIME_OPTIONS, options.main ?? MAIN, ...args], {
       // an attached daemon notices by the closed channel when its parent is gone, however it went
       stdio: options.isAttached ? ['ignore', log, log, 'ipc'] : ['ignore', log, log],
       detached: true,

@@ -1,0 +1,86 @@
+import { join } from 'node:path'
+import { fromHex, OstrakaError } from '../base/index.ts'
+import { networkIdOf } from '../control/index.ts'
+import { type SigningKey, signValue } from '../crypto/index.ts'
+import { MeasuredAttestor, Tpm2Attestor } from '../io/index.ts'
+import type { Attestor } from '../trust/index.ts'
+import type {
+  AttestationChange,
+  AttestationMethod,
+  AttestationPolicy,
+  Genesis,
+  SignedTransaction,
+} from '../wire/index.ts'
+import { signIn } from './invites.ts'
+
+/** How a daemon attests. */
+export interface AttestOptions {
+  readonly method: AttestationMethod
+  readonly tcti?: string
+  readonly pcrs?: readonly number[]
+}
+
+/** The attestor of the node in `dir`; undefined for the method `none`. */
+export function attestorOf(dir: string, { method, ...tpm }: AttestOptions): Attestor | undefined {
+  if (method === 'none') return undefined
+  return method === 'measured' ? new MeasuredAttestor() : tpmOf(dir, tpm)
+}
+
+/** The attestor with the TPM key of the node in `dir`. */
+export function tpmOf(dir: string, tpm: Omit<AttestOptions, 'method'>): Tpm2Attestor {
+  return new Tpm2Attestor({ program: new MeasuredAttestor(), keyFile: join(dir, 'tpm2.json'), ...tpm })
+}
+
+/** The transaction that replaces the policy, approved by all the given operators. */
+export function signAttestationPolicy(
+  genesis: Genesis,
+  operators: readonly [SigningKey, ...SigningKey[]],
+  change: AttestationChange,
+): SignedTransaction {
+  const [first, ...others] = operators
+  const approvals = others.map(operator => {
+    const { signer, signature } = signValue(operator, 'attestation-policy', networkIdOf(genesis), change)
+    return { signer, signature }
+  })
+  return signIn(genesis, first, { type: 'set-attestation', ...change, approvals })
+}
+
+/** 32 bytes as the commands print them. Errors: `malformed`. */
+export function hashOf(text: string): Uint8Array {
+  if (!/^[0-9a-f]{64}$/i.test(text))
+    throw new OstrakaError('malformed', `${text} is no hash of 64 hexadecimal digits`)
+  return fromHex(text)
+}
+
+const has = (list: readonly Uint8Array[], hash: Uint8Array): boolean =>
+  list.some(each => Buffer.from(each).equals(hash))
+
+/** The policy with these added. */
+export function allowing(
+  policy: AttestationPolicy,
+  measurements: readonly Uint8Array[],
+  attestationKeys: readonly Uint8Array[],
+): AttestationPolicy {
+  const union = (a: readonly Uint8Array[], b: readonly Uint8Array[]) => [
+    ...a,
+    ...b.filter((hash, at) => !has(a, hash) && !has(b.slice(0, at), hash)),
+  ]
+  return {
+    ...policy,
+    measurements: union(policy.measurements, measurements),
+    attestationKeys: union(policy.attestationKeys, attestationKeys),
+  }
+}
+
+/** The policy without these. Errors: `not_found` for one that it does not list. */
+export function denying(policy: AttestationPolicy, hashes: readonly Uint8Array[]): AttestationPolicy {
+  const { measurements, attestationKeys } = policy
+  const unknown = hashes.find(hash => !has([...measurements, ...attestationKeys], hash))
+  if (unknown !== undefined) {
+    throw new OstrakaError('not_found', 'the policy lists no such hash', {
+      hash: Buffer.from(unknown).toString('hex'),
+    })
+  }
+  const without = (list: readonly Uint8Array[]) => list.filter(each => !has(hashes, each))
+  return { ...policy, measurements: without(measurements), attestationKeys: without(attestationKeys) }
+}
