@@ -8,10 +8,11 @@ import {
   stateProofCodec,
   type Vote,
 } from '../wire/index.ts'
+import { mayVote, noticeForgotten, settleBound } from './abstention.ts'
 import { applyBlock } from './apply.ts'
 import { checkBlock, makeBlock } from './blocks.ts'
 import { stepConsensus } from './consensus.ts'
-import { type ConsensusEvent, type HeightHooks, newHeight } from './consensus-state.ts'
+import { type ConsensusEvent, type ConsensusState, type HeightHooks, newHeight } from './consensus-state.ts'
 import { coordinatorOf, epochStartMs, proposerOf } from './ledger.ts'
 import {
   isCatchingUp,
@@ -29,7 +30,7 @@ import { continueSnapshot, pruningWrites, startSnapshot } from './snapshots.ts'
 import { isHandover, proveState } from './state-proofs.ts'
 import { blockKey, handoverKey, headerKey } from './store-keys.ts'
 import { resolveIncluded, resolveVoid } from './submissions.ts'
-import { walErasure } from './wal.ts'
+import { recoverHeight, walEntriesErasure, walErasure } from './wal.ts'
 import { accuseBy, witnessCertificate } from './witness.ts'
 
 /**
@@ -74,6 +75,7 @@ export function commit(run: Run, certified: CertifiedBlock): void {
   const before = { state: log.ledger, tip: log.tip }
   if (block.previousCertificate !== null) witnessCertificate(run, block.previousCertificate)
   witnessCertificate(run, certificate)
+  noticeForgotten(run, certificate)
   const { state, results, faults } = applyBlock(log.ledger, block, reducerOf(log))
   const bytes = remember(log, certified, nowMs)
   const tip = { header, certificate }
@@ -143,12 +145,25 @@ export function beginHeight(run: Run): void {
   const { log } = run
   const early = log.early.splice(0)
   log.last = log.consensus
-  log.consensus = isValidator(log) ? newHeight(hooksOf(log)) : null
+  settleBound(run)
+  log.consensus = isValidator(log) && mayVote(log) ? openHeight(run) : null
+  if (log.consensus !== null && log.consensus.round >= 0) drive(run, { type: 'resume' })
   want(run)
   for (const { message } of early) {
     // a message heard now may decide the height, and its successor's set-up has emptied the list
     drive(run, { type: 'message', message })
   }
+}
+
+/** A height on which votes were kept while the blocks below it were missing goes on with them. */
+function openHeight(run: Run): ConsensusState {
+  const { log } = run
+  const hooks = hooksOf(log)
+  const { wal } = log
+  log.wal = null
+  if (wal?.record?.height === hooks.height) return recoverHeight(hooks, wal)
+  if (wal !== null) run.effects.push({ type: 'persist', writes: walEntriesErasure(wal) })
+  return newHeight(hooks)
 }
 
 /** Lets consensus take an event, and does what it asks. */

@@ -1,3 +1,4 @@
+export { type Anchor, abstentionWrite, forgetWrite } from './abstention.ts'
 export {
   type Applied,
   applyBlock,

@@ -6,6 +6,7 @@ import {
   type PeerMessage,
   type SignedTransaction,
 } from '../wire/index.ts'
+import type { Abstention } from './abstention.ts'
 import type { Reducer } from './apply.ts'
 import { quorumOf } from './certificates.ts'
 import type { ConsensusMessage, ConsensusState } from './consensus-state.ts'
@@ -15,6 +16,7 @@ import type { Mempool } from './mempool.ts'
 import type { SnapshotJob, SnapshotMeta } from './snapshots.ts'
 import type { ProvableState } from './state-proofs.ts'
 import type { SyncState } from './sync.ts'
+import type { WalEntries } from './wal.ts'
 
 /** A certified block kept for those who lag, with when it came and how large it is. */
 export interface CachedBlock {
@@ -58,6 +60,13 @@ export interface LogState {
   /** The height before it, for votes that come late or contradict others. */
   last: ConsensusState | null
   sharedHeight: number
+  /** What this node may have forgotten of its votes; null when nothing. */
+  abstention: Abstention | null
+  /** While it must know how far the network is: who is being asked, and what was told. */
+  readonly asked: Map<PeerId, string>
+  readonly told: Map<PeerId, number>
+  /** Votes of a height above, which this node's blocks no longer reach. */
+  wal: WalEntries | null
   /** Messages of the next height, which faster validators have begun. */
   readonly early: { readonly from: PeerId; readonly message: ConsensusMessage }[]
   readonly mempool: Mempool
@@ -192,7 +201,20 @@ export function viewLog(log: LogState, nowMs: number): LogView {
     needed: quorumOf(ledger.validators.length),
     pending: log.mempool.size,
     isSyncing: log.sync !== null,
+    recovery: recoveryOf(log),
+    forgottenHeight: forgottenHeightOf(log),
   }
+}
+
+function recoveryOf({ abstention, ledger }: LogState): LogView['recovery'] {
+  if (abstention === null) return null
+  if (abstention.bound === null) return 'catching-up'
+  return ledger.chain.height < abstention.bound ? 'abstaining' : null
+}
+
+function forgottenHeightOf({ abstention }: LogState): number {
+  if (abstention === null || !abstention.isLost) return 0
+  return abstention.bound ?? Number.POSITIVE_INFINITY
 }
 
 export function ownPeerId(options: LogOptions): PeerId {

@@ -39,6 +39,8 @@ export interface LogOptions {
   readonly key: SigningKey
   readonly reducer: Reducer
   readonly limits?: Partial<LogLimits>
+  /** An operator's word: after a loss, vote again as soon as enough validators have been heard of. */
+  readonly acceptsVoteRisk?: boolean
 }
 
 export type LogEvent =
@@ -118,4 +120,11 @@ export interface LogView {
   readonly pending: number
   /** A peer is ahead and blocks are being fetched. */
   readonly isSyncing: boolean
+  /**
+   * What a loss still keeps this node from: `catching-up`, it does not know how far the network is; `abstaining`, it does
+   * not vote yet.
+   */
+  readonly recovery: 'catching-up' | 'abstaining' | null
+  /** Its own deeds up to this height may be forgotten; 0 when none are. */
+  readonly forgottenHeight: number
 }

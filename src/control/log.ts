@@ -8,9 +8,11 @@ import {
   type Write,
 } from '../base/index.ts'
 import { type CertifiedBlock, certifiedBlockCodec, type PeerMessage, type Step } from '../wire/index.ts'
+import { checkAnchor } from './abstention.ts'
 import { checkCertified, checkCertifiedHeader } from './blocks.ts'
 import { advanceSnapshot, commit, drive, want } from './commit.ts'
 import type { ConsensusMessage } from './consensus-state.ts'
+import { receiveHeight } from './heights.ts'
 import { isMember, isVoting, type LogState, peerOf, type Run, warn } from './log-state.ts'
 import type { LogEffect, LogEvent } from './log-types.ts'
 import { failLoad, finishLoad, serve } from './serve.ts'
@@ -42,7 +44,9 @@ export function stepLog(log: LogState, event: LogEvent, nowMs: number, rng: Rng)
       serve(run, event.from, event.token, event.request)
       break
     case 'answered':
-      if (receiveAnswer(run, event.token, event.from, event.answer)) hear(run, event.from)
+      if (receiveHeight(run, event.token, event.from, event.answer.ok ? event.answer.value : null)) {
+        if (event.answer.ok) hear(run, event.from)
+      } else if (receiveAnswer(run, event.token, event.from, event.answer)) hear(run, event.from)
       break
     case 'loaded':
       finishLoad(run, event.token, event.entries)
@@ -182,6 +186,7 @@ function onBlock(run: Run, from: PeerId, certified: CertifiedBlock): void {
   }
   try {
     checkCertified(log.ledger, certified)
+    checkAnchor(log, certified.block.header)
   } catch (error) {
     const { code, message } = toOstrakaError(error)
     warn(run, 'a peer sent a block that the network has not decided', {

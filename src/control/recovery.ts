@@ -1,5 +1,6 @@
 import { equalBytes, isOstrakaError, OstrakaError, toOstrakaError } from '../base/index.ts'
 import { type CertifiedBlock, certifiedBlockCodec } from '../wire/index.ts'
+import { mayVote, readAbstention } from './abstention.ts'
 import { applyBlock } from './apply.ts'
 import { checkHeader } from './blocks.ts'
 import { hooksOf } from './commit.ts'
@@ -8,11 +9,11 @@ import { isValidator, type LogState, ownPeerId, remember } from './log-state.ts'
 import { DEFAULT_LIMITS, type LogOptions } from './log-types.ts'
 import { Mempool } from './mempool.ts'
 import { readSnapshots } from './snapshots.ts'
-import { BLOCK_PREFIX, blockKey, SNAPSHOT_PREFIX } from './store-keys.ts'
-import { readWal, recoverHeight, WAL_PREFIX } from './wal.ts'
+import { ABSTENTION_KEY, BLOCK_PREFIX, blockKey, SNAPSHOT_PREFIX } from './store-keys.ts'
+import { readWal, recoverHeight, WAL_PREFIX, type WalEntries } from './wal.ts'
 
 /** Everything under these prefixes of the node's store is what `recoverLog` wants to see, in any order. */
-export const LOG_PREFIXES: readonly string[] = [BLOCK_PREFIX, SNAPSHOT_PREFIX, WAL_PREFIX]
+export const LOG_PREFIXES: readonly string[] = [BLOCK_PREFIX, SNAPSHOT_PREFIX, ABSTENTION_KEY, WAL_PREFIX]
 
 type Entries = ReadonlyArray<{ readonly key: string; readonly value: Uint8Array }>
 
@@ -37,12 +38,22 @@ export function recoverLog(options: LogOptions, entries: Entries): LogState {
     log.lowest = meta.height + 1
   }
   replay(log, entries)
-  const wal = readWal(entries)
+  log.abstention = readAbstention(entries)
+  recoverVotes(log, readWal(entries))
+  return log
+}
+
+/** Votes above the log are kept for when it has caught up, where it is known that blocks were lost. */
+function recoverVotes(log: LogState, wal: WalEntries): void {
+  const votedHeight = wal.record?.height ?? 0
+  if (!mayVote(log)) {
+    log.wal = wal
+    return
+  }
   if (isValidator(log)) log.consensus = recoverHeight(hooksOf(log), wal)
-  else if (wal.record !== null && wal.record.height > log.ledger.chain.height + 1) {
+  else if (votedHeight > log.ledger.chain.height + 1) {
     throw new OstrakaError('storage_corrupt', 'votes above the log: blocks are lost')
   }
-  return log
 }
 
 function freshLog(options: LogOptions): LogState {
@@ -57,6 +68,10 @@ function freshLog(options: LogOptions): LogState {
     consensus: null,
     last: null,
     sharedHeight: 0,
+    abstention: null,
+    asked: new Map(),
+    told: new Map(),
+    wal: null,
     early: [],
     mempool: new Mempool(limits, options.reducer),
     submissions: new Map(),

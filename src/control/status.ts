@@ -1,4 +1,5 @@
 import type { PeerId } from '../base/index.ts'
+import { askHeights } from './heights.ts'
 import { isValidator, peerOf, type Run, send, sendToValidators, statusMs } from './log-state.ts'
 import { MEMBER_PREFIX, type MemberRecord } from './records.ts'
 import { expireSubmissions } from './submissions.ts'
@@ -25,6 +26,7 @@ export function sayStatus(run: Run): void {
   shareVotes(run)
   expireSubmissions(run)
   keepUp(run)
+  askHeights(run)
   run.effects.push({ type: 'timer', id: TIMER, atMs: nowMs + statusMs(log) })
 }
 

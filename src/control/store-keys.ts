@@ -6,11 +6,13 @@
  *   log/snapshot/<height>/meta    SnapshotMeta, written last
  *   log/snapshot/<height>/<part>  records
  *   log/wal/votes, log/wal/block/<id>   see wal.ts
+ *   log/abstention                what was forgotten, see abstention.ts
  */
 export const BLOCK_PREFIX = 'log/block/'
 export const HEADER_PREFIX = 'log/header/'
 export const HANDOVER_PREFIX = 'log/handover/'
 export const SNAPSHOT_PREFIX = 'log/snapshot/'
+export const ABSTENTION_KEY = 'log/abstention'
 
 /** Twelve digits: keys sort by number. */
 function padded(number: number): string {

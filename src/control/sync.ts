@@ -15,6 +15,7 @@ import {
   type PeerRequest,
   type SnapshotAnswer,
 } from '../wire/index.ts'
+import { checkAnchor, noticeForgotten } from './abstention.ts'
 import { checkCertified, checkCertifiedHeader, checkVouchedFor } from './blocks.ts'
 import { commit, want } from './commit.ts'
 import { blockIdOf } from './ids.ts'
@@ -131,6 +132,7 @@ function takeBlocks(run: Run, peer: PeerId, answer: Extract<PeerAnswer, { type: 
   for (const certified of answer.blocks) {
     if (certified.block.header.height <= log.ledger.chain.height) continue
     checkCertified(log.ledger, certified)
+    checkAnchor(log, certified.block.header)
     log.syncedMs = run.nowMs
     commit(run, certified)
     applied++
@@ -190,6 +192,8 @@ function takeHeaders(run: Run, sync: Snapshotting, headers: readonly CertifiedHe
       throw new OstrakaError('bad_block', 'its headers are not a chain', { height })
     }
     checkVouchedFor(ledger.networkId, ledger.validators, certified)
+    checkAnchor(run.log, header)
+    noticeForgotten(run, certified.certificate)
     writes.push({ key: headerKey(height), value: certifiedHeaderCodec.encode(certified) })
     if (height === sync.height) tip = certified
     last = certified

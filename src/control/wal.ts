@@ -126,6 +126,12 @@ export function walErasure(state: ConsensusState): Write[] {
   return keys.map(key => ({ key, value: null }))
 }
 
+/** The writes that forget votes which were never taken up again. */
+export function walEntriesErasure({ record, blocks }: WalEntries): Write[] {
+  const keys = [...(record === null ? [] : [VOTES_KEY]), ...[...blocks.keys()].map(blockPath)]
+  return keys.map(key => ({ key, value: null }))
+}
+
 export interface WalEntries {
   readonly record: WalRecord | null
   readonly blocks: ReadonlyMap<string, Value>

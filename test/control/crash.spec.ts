@@ -1,28 +1,27 @@
 import assert from 'node:assert/strict'
 import { createKey, signed } from './fixture.ts'
-import { type CrashPlan, codeOf, Network } from './network.ts'
+import { type CrashPlan, codeOf, Network, type SimNode } from './network.ts'
 
 const TRANSACTIONS = 6
 
 /**
  * Four validators take transactions one after the other while the one of rank `victim` loses power at its `persist`-th write and
- * comes back; `isAmnesiac` loses the write-ahead log with it.
+ * comes back; what it `loses` goes with the power.
  */
-function runWithCrash(victim: number, plan: CrashPlan, isAmnesiac: boolean): Network {
+function runWithCrash(victim: number, plan: CrashPlan, loses: SimNode['loses']): Network {
   const seed = `crash-${victim}-${plan.persist}-${plan.when}`
   const network = new Network({ nodes: 4, seed, timing: { epochMs: 2000 }, limits: { snapshotInterval: 3 } })
   network.startAll()
   const byRank = network.state(network.nodes[0]!).ranking.map(({ peerId }) => network.nodeOf(peerId))
   const node = byRank[victim]!
   node.crash = plan
-  node.isAmnesiac = isAmnesiac
+  node.loses = loses
   for (let number = 0; number < TRANSACTIONS; number++) {
     const submitter = byRank[(victim + 1 + (number % 3)) % 4]!
     network.submit(submitter, `t${number}`, signed(network.genesis, createKey(`k${number}`)))
     network.run(150)
     if (node.log !== null) continue
-    if (isAmnesiac)
-      for (const key of node.store.keys()) if (key.startsWith('log/wal/')) node.store.delete(key)
+    network.lose(node)
     network.start(node)
   }
   return network
@@ -39,7 +38,7 @@ describe('a crash at any write', function () {
       it(`never makes a validator contradict itself, nor stops the network (${when} it, rank ${victim})`, () => {
         let crashes = 0
         for (let persist = 1; persist <= 14; persist++) {
-          const network = runWithCrash(victim, { persist, when }, false)
+          const network = runWithCrash(victim, { persist, when }, 'nothing')
           if (network.nodes.some(node => node.life > 0)) crashes++
           const isDone = (): boolean => outcomes(network).length === TRANSACTIONS
           network.runUntil(isDone, 20_000, 'all transactions')
@@ -57,7 +56,7 @@ describe('a crash at any write', function () {
   it('would make a validator that forgets its votes contradict itself: the check above can fail', () => {
     let contradictions = 0
     for (let persist = 1; persist <= 14; persist++) {
-      const network = runWithCrash(0, { persist, when: 'amid' }, true)
+      const network = runWithCrash(0, { persist, when: 'amid' }, 'votes')
       contradictions += network.contradictions.length
     }
     assert.ok(contradictions > 0)

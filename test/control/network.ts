@@ -12,6 +12,7 @@ import {
 } from '../../src/base/index.ts'
 import {
   blockIdOf,
+  forgetWrite,
   type IncludedEffect,
   judgeBlock,
   type LedgerState,
@@ -69,8 +70,9 @@ export interface SimNode {
   life: number
   persists: number
   crash: CrashPlan | null
-  /** Whether a crash takes the write-ahead log with it. */
-  isAmnesiac: boolean
+  /** What a crash takes with it: the write-ahead log, or all of the disk, which the node then knows from its keystore. */
+  loses: 'nothing' | 'votes' | 'disk'
+  acceptsVoteRisk: boolean
   isHonest: boolean
   /** What this node was told of its own submissions. */
   readonly outcomes: Map<string, IncludedEffect | NotIncludedEffect>
@@ -125,7 +127,8 @@ export class Network {
       life: 0,
       persists: 0,
       crash: null,
-      isAmnesiac: false,
+      loses: 'nothing',
+      acceptsVoteRisk: false,
       isHonest: true,
       outcomes: new Map(),
       applied: new Map(),
@@ -144,7 +147,10 @@ export class Network {
       .filter(([key]) => LOG_PREFIXES.some(prefix => key.startsWith(prefix)))
       .map(([key, value]) => ({ key, value }))
     const { limits } = this.#options
-    const options = { genesis: this.genesis, key: node.key, reducer: testReducer, ...(limits && { limits }) }
+    const options = {
+      ...{ genesis: this.genesis, key: node.key, reducer: testReducer },
+      ...{ acceptsVoteRisk: node.acceptsVoteRisk, ...(limits && { limits }) },
+    }
     node.log = recoverLog(options, entries)
     this.feed(node, { type: 'start' })
   }
@@ -153,6 +159,20 @@ export class Network {
     node.log = null
     node.life++
     node.timers = new Map()
+  }
+
+  /** Takes from the disk of a node that is down what it `loses`. */
+  lose(node: SimNode): void {
+    if (node.loses === 'nothing') return
+    const prefix = node.loses === 'votes' ? 'log/wal/' : ''
+    for (const key of node.store.keys()) if (key.startsWith(prefix)) node.store.delete(key)
+    if (node.loses === 'disk') this.forget(node)
+  }
+
+  /** What the node's start finds out of a database that is not the one it ran with last. */
+  forget(node: SimNode): void {
+    const { key, value } = forgetWrite()
+    node.store.set(key, value!)
   }
 
   submit(
@@ -266,8 +286,7 @@ export class Network {
   #crash(node: SimNode): void {
     this.stop(node)
     node.crash = null
-    if (node.isAmnesiac)
-      for (const key of node.store.keys()) if (key.startsWith('log/wal/')) node.store.delete(key)
+    this.lose(node)
     this.#at(this.nowMs + RESTART_MS, () => this.start(node))
   }
 
