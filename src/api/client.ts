@@ -5,8 +5,8 @@ import type { SecretForm } from './dealing-client.ts'
 import type {
   ApprovalsJson,
   AttestationJson,
-  AuditCheckpointJson,
   AuditJson,
+  AuditRecordsJson,
   BlockJson,
   CreatorJson,
   KeyJson,
@@ -176,8 +176,12 @@ export interface Client {
   ): Promise<{ readonly height: number; readonly blocks: readonly BlockJson[] }>
   /** Entries of the daemon's audit log from one on, with their proofs. */
   audit(from: number, options?: { readonly limit?: number }): Promise<AuditJson>
-  /** The last recorded checkpoint of every node's audit log. */
-  auditCheckpoints(): Promise<readonly AuditCheckpointJson[]>
+  /** The last recorded checkpoint of every node's audit log, and the logs that were written off. */
+  auditRecords(): Promise<AuditRecordsJson>
+  /** Writes an audit log off, by a signed `reset-audit`. */
+  resetAudit(reset: SignedTransaction): Promise<{ readonly height: number }>
+  /** Hands in a signed `report-evidence`. */
+  reportEvidence(report: SignedTransaction): Promise<{ readonly height: number }>
   /** Ends the pooled connections. */
   close(): void
 }

@@ -35,8 +35,8 @@ import { jsonOfAnswer } from './http.ts'
 import type {
   ApprovalsJson,
   AttestationJson,
-  AuditCheckpointJson,
   AuditJson,
+  AuditRecordsJson,
   BlockJson,
   CreatorJson,
   ExportJson,
@@ -362,9 +362,16 @@ class HttpClient implements Client {
     return (await this.#requests.get(`/api/v1/audit?${query}`)) as AuditJson
   }
 
-  async auditCheckpoints(): Promise<readonly AuditCheckpointJson[]> {
-    const answer = await this.#requests.get('/api/v1/audit/checkpoints')
-    return (answer as { checkpoints: AuditCheckpointJson[] }).checkpoints
+  async auditRecords(): Promise<AuditRecordsJson> {
+    return (await this.#requests.get('/api/v1/audit/checkpoints')) as AuditRecordsJson
+  }
+
+  resetAudit(reset: SignedTransaction): Promise<{ readonly height: number }> {
+    return this.#hand('POST', '/api/v1/audit/resets', reset)
+  }
+
+  reportEvidence(report: SignedTransaction): Promise<{ readonly height: number }> {
+    return this.#hand('POST', '/api/v1/evidence', report)
   }
 
   close(): void {

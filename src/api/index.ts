@@ -11,6 +11,7 @@ export {
   type AttestationJson,
   type AuditCheckpointJson,
   type AuditJson,
+  type AuditLossJson,
   ageRecipient,
   type BlockJson,
   type CreatorJson,

@@ -192,6 +192,7 @@ export function blockJson(certified: CertifiedBlock): BlockJson {
 
 export interface AuditCheckpointJson {
   readonly peerId: string
+  readonly generation: number
   readonly size: number
   readonly root: string
   readonly signature: string
@@ -201,8 +202,24 @@ export interface AuditCheckpointJson {
   readonly note: string
 }
 
+export interface AuditLossJson {
+  readonly peerId: string
+  readonly generation: number
+  readonly size: number
+  readonly root: string
+  readonly height: number
+  readonly timeMs: number
+  readonly operator: string
+}
+
+export interface AuditRecordsJson {
+  readonly checkpoints: readonly AuditCheckpointJson[]
+  readonly losses: readonly AuditLossJson[]
+}
+
 export interface AuditJson {
   readonly peerId: string
+  readonly generation: number
   readonly origin: string
   readonly size: number
   readonly root: string

@@ -1,20 +1,35 @@
 import { auditEntryCodec } from '../audit/index.ts'
 import { jsonOf } from './json.ts'
 import { type Route, requirePrincipal } from './route.ts'
+import { transactionOf } from './routes-keys.ts'
+import { envelopeOf, signedBody } from './routes-members.ts'
 import { amount, anything, bytes, count, listOf, nullableOf, object, text } from './schemas.ts'
 
 const DEFAULT_ENTRIES = 64
 /** An entry with its proof is a few kilobytes of JSON at the most. */
 const MAX_ENTRIES = 256
 
+const generation = { ...count, description: 'Which of the node’s logs: as many were written off before.' }
+
 const checkpoint = object({
   peerId: text,
+  generation,
   size: count,
   root: bytes,
   signature: bytes,
   height: { ...count, description: 'The block that recorded it.' },
   timeMs: amount,
   note: { ...text, description: 'The same as a C2SP tlog-checkpoint, a signed note.' },
+})
+
+const loss = object({
+  peerId: text,
+  generation,
+  size: { ...count, description: 'What was on record of it.' },
+  root: bytes,
+  height: { ...count, description: 'The block that wrote it off.' },
+  timeMs: amount,
+  operator: { ...bytes, description: 'The public key of the operator who signed that.' },
 })
 
 const readAudit: Route = {
@@ -35,6 +50,7 @@ const readAudit: Route = {
       description: 'Entries from that one on, ascending.',
       schema: object({
         peerId: text,
+        generation,
         origin: text,
         size: count,
         root: bytes,
@@ -74,12 +90,58 @@ const readCheckpoints: Route = {
   method: 'GET',
   path: '/api/v1/audit/checkpoints',
   id: 'auditCheckpoints',
-  summary: 'The last checkpoint of every node’s audit log, as the control log has recorded it.',
+  summary:
+    'The last checkpoint of every node’s audit log, as the control log has recorded it, and what was lost.',
   answers: {
-    200: { description: 'The checkpoints.', schema: object({ checkpoints: listOf(checkpoint) }) },
+    200: {
+      description: 'The checkpoints, and the logs that operators have written off.',
+      schema: object({ checkpoints: listOf(checkpoint), losses: listOf(loss) }),
+    },
   },
   errors: [],
-  handle: ({ port }) => ({ status: 200, body: { checkpoints: jsonOf(port.auditCheckpoints()) } }),
+  handle: ({ port }) => ({
+    status: 200,
+    body: { checkpoints: jsonOf(port.auditCheckpoints()), losses: jsonOf(port.auditLosses()) },
+  }),
 }
 
-export const auditRoutes: readonly Route[] = [readAudit, readCheckpoints]
+const resetAudit: Route = {
+  method: 'POST',
+  path: '/api/v1/audit/resets',
+  id: 'resetAudit',
+  summary:
+    'Writes a lost or broken audit log off, by operators’ signed `reset-audit`; the loss stays on record.',
+  body: signedBody,
+  envelope: 'transaction',
+  answers: {
+    200: {
+      description: 'The block that wrote it off, and which log the node keeps from then on.',
+      schema: object({ height: count, peerId: text, generation }),
+    },
+  },
+  errors: ['bad_signature', 'not_found', 'conflict', 'no_quorum'],
+  async handle({ port }, call) {
+    const transaction = transactionOf(envelopeOf(call), 'reset-audit')
+    const { height } = await port.submit(transaction)
+    const { peerId, generation: next } = transaction.value
+    return { status: 200, body: { height, peerId, generation: next } }
+  },
+}
+
+const reportEvidence: Route = {
+  method: 'POST',
+  path: '/api/v1/evidence',
+  id: 'reportEvidence',
+  summary:
+    'Hands in proof of misconduct, a signed `report-evidence`: whoever signed it, the proof speaks for itself.',
+  body: signedBody,
+  envelope: 'transaction',
+  answers: { 200: { description: 'The block that judged it.', schema: object({ height: count }) } },
+  errors: ['bad_signature', 'conflict', 'no_quorum'],
+  async handle({ port }, call) {
+    const { height } = await port.submit(transactionOf(envelopeOf(call), 'report-evidence'))
+    return { status: 200, body: { height } }
+  },
+}
+
+export const auditRoutes: readonly Route[] = [readAudit, readCheckpoints, resetAudit, reportEvidence]

@@ -22,9 +22,13 @@ export interface Checkpoint extends TreeHead {
   readonly signature: Uint8Array
 }
 
-/** Names one node's log: the first line of its checkpoints, and the key name of its signatures. */
-export function originOf(networkId: Uint8Array, peerId: PeerId): string {
-  return `ostraka/${toHex(networkId)}/${peerId}`
+/**
+ * Names one node's log: the first line of its checkpoints, and the key name of its signatures. A node begins with
+ * generation 0; each reset begins another log, of which checkpoints say nothing of the others.
+ */
+export function originOf(networkId: Uint8Array, peerId: PeerId, generation = 0): string {
+  const name = `ostraka/${toHex(networkId)}/${peerId}`
+  return generation === 0 ? name : `${name}/${generation}`
 }
 
 /**
@@ -40,8 +44,13 @@ export function signCheckpoint(key: SigningKey, origin: string, { size, root }: 
 }
 
 /** Whether `peerId` signed this checkpoint of its log on this network. Never throws. */
-export function verifyCheckpoint(networkId: Uint8Array, peerId: PeerId, checkpoint: Checkpoint): boolean {
-  const text = noteText(originOf(networkId, peerId), checkpoint)
+export function verifyCheckpoint(
+  networkId: Uint8Array,
+  peerId: PeerId,
+  checkpoint: Checkpoint,
+  generation = 0,
+): boolean {
+  const text = noteText(originOf(networkId, peerId, generation), checkpoint)
   return verifyEd25519(publicKeyOf(peerId), utf8(text), checkpoint.signature)
 }
 
@@ -55,8 +64,13 @@ export function keyIdOf(name: string, publicKey: Uint8Array): Uint8Array {
 }
 
 /** The checkpoint as a C2SP signed note, for whoever reads such. */
-export function formatNote(networkId: Uint8Array, peerId: PeerId, checkpoint: Checkpoint): string {
-  const origin = originOf(networkId, peerId)
+export function formatNote(
+  networkId: Uint8Array,
+  peerId: PeerId,
+  checkpoint: Checkpoint,
+  generation = 0,
+): string {
+  const origin = originOf(networkId, peerId, generation)
   const keyId = keyIdOf(origin, publicKeyOf(peerId))
   const signature = toBase64(new Uint8Array([...keyId, ...checkpoint.signature]))
   return `${noteText(origin, checkpoint)}\n— ${origin} ${signature}\n`
@@ -69,8 +83,8 @@ const MAX_NOTE_CHARS = 16 * 1024
  * Reads a signed note, whose signature must be the node's own; lines of signers that are not known are ignored, as
  * C2SP signed-note asks. Errors: `malformed`, `bad_signature`.
  */
-export function parseNote(networkId: Uint8Array, peerId: PeerId, note: string): Checkpoint {
-  const origin = originOf(networkId, peerId)
+export function parseNote(networkId: Uint8Array, peerId: PeerId, note: string, generation = 0): Checkpoint {
+  const origin = originOf(networkId, peerId, generation)
   const split = note.lastIndexOf('\n\n')
   if (split < 0 || note.length > MAX_NOTE_CHARS || !note.endsWith('\n')) refuse('not a signed note')
   const lines = note.slice(0, split).split('\n')
@@ -87,7 +101,7 @@ export function parseNote(networkId: Uint8Array, peerId: PeerId, note: string): 
     const signature = signatureIn(line, origin, keyId)
     if (signature === undefined) continue
     const checkpoint = { size, root, signature }
-    if (verifyCheckpoint(networkId, peerId, checkpoint)) return checkpoint
+    if (verifyCheckpoint(networkId, peerId, checkpoint, generation)) return checkpoint
   }
   throw new OstrakaError('bad_signature', 'the log has not signed this checkpoint', { origin })
 }

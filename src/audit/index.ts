@@ -9,7 +9,13 @@ export {
   verifyCheckpoint,
 } from './checkpoint.ts'
 export { type AuditAct, type AuditEntry, type AuditKind, auditEntryCodec } from './entry.ts'
-export { type AuditFault, type AuditFinding, type ClaimedHead, Inspection } from './inspection.ts'
+export {
+  AUDIT_FAULTS,
+  type AuditFault,
+  type AuditFinding,
+  type ClaimedHead,
+  Inspection,
+} from './inspection.ts'
 export {
   type Appended,
   type AuditLog,
@@ -34,7 +40,7 @@ export {
   verifyConsistency,
   verifyInclusion,
 } from './proofs.ts'
-export { ENTRY_PREFIX, entryKey, HEAD_KEY, nodeKey, SIGNED_KEY } from './store-keys.ts'
+export { type AuditKeys, auditKeys, generationOfHead, LATER_HEADS } from './store-keys.ts'
 export {
   CompactRange,
   EMPTY_ROOT,
@@ -42,6 +48,7 @@ export {
   type HashedNode,
   interiorHash,
   leafHash,
+  nodeName,
   subtreesOf,
   type TreeNode,
 } from './tree.ts'

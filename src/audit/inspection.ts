@@ -8,7 +8,8 @@ import { CompactRange, type HashedNode, leafHash } from './tree.ts'
  * `rewritten`: the log is sound in itself but does not lead to a checkpoint. `forked`: two signed heads of one size.
  * `unsigned`: a checkpoint that its node has not signed.
  */
-export type AuditFault = 'truncated' | 'edited' | 'rewritten' | 'forked' | 'unsigned'
+export const AUDIT_FAULTS = ['truncated', 'edited', 'rewritten', 'forked', 'unsigned'] as const
+export type AuditFault = (typeof AUDIT_FAULTS)[number]
 
 export interface AuditFinding {
   readonly fault: AuditFault

@@ -14,14 +14,16 @@ import { type Checkpoint, originOf, signCheckpoint, type TreeHead } from './chec
 import { type AuditAct, type AuditEntry, auditEntryCodec } from './entry.ts'
 import { planConsistency, proofOf } from './proofs.ts'
 import { Refusals } from './refusals.ts'
-import { entryKey, HEAD_KEY, nodeKey, SIGNED_KEY } from './store-keys.ts'
-import { CompactRange, HASH_BYTES, type HashedNode, leafHash, subtreesOf } from './tree.ts'
+import { type AuditKeys, auditKeys } from './store-keys.ts'
+import { CompactRange, HASH_BYTES, type HashedNode, leafHash, nodeName, subtreesOf } from './tree.ts'
 
 /** Whose log it is. */
 export interface AuditWorld {
   readonly networkId: Uint8Array
   readonly peerId: PeerId
   readonly identity: SigningKey
+  /** Which of the node's logs: one more with each reset. */
+  readonly generation: number
 }
 
 /** A checkpoint with the proof that it continues the one before it; the proof is empty for the first. */
@@ -57,6 +59,7 @@ interface DueCheckpoint {
 /** One node's log between two steps. Changed in place. */
 export interface AuditLog {
   readonly world: AuditWorld
+  readonly keys: AuditKeys
   /** Every entry so far, written or not. */
   readonly tree: CompactRange
   /** So many entries are on disk. */
@@ -87,6 +90,7 @@ export function openLog(world: AuditWorld, stored: StoredLog, damage?: OstrakaEr
   const { tree, signed, base, range } = stored
   return {
     world,
+    keys: auditKeys(world.generation),
     tree,
     durableSize: tree.size,
     signed,
@@ -129,12 +133,12 @@ export function append(log: AuditLog, acts: readonly AuditAct[], nowMs: number):
     const entry: AuditEntry = { ...act, sequence, timeMs: nowMs }
     const value = auditEntryCodec.encode(entry)
     const hash = leafHash(value)
-    writes.push({ key: entryKey(sequence), value })
-    for (const node of log.tree.append(hash)) writes.push({ key: nodeKey(node), value: node.hash })
+    writes.push({ key: log.keys.entry(sequence), value })
+    for (const node of log.tree.append(hash)) writes.push({ key: log.keys.node(node), value: node.hash })
     log.since.range.append(hash)
     log.due?.since.range.append(hash)
   }
-  return { writes, head: { key: HEAD_KEY, value: encodeHead(log.tree) }, size: log.tree.size }
+  return { writes, head: { key: log.keys.head, value: encodeHead(log.tree) }, size: log.tree.size }
 }
 
 /** Eight bytes of size, big-endian, and the hashes one after the other: written with every group, so it is plain. */
@@ -192,29 +196,27 @@ export function look(
 /** What was signed here stands on this disk before it leaves, so the control log can never know more. */
 function compare(signed: SignedCheckpoint | null, recorded: TreeHead | undefined): OstrakaError | undefined {
   if (recorded === undefined) return undefined
-  const details = { recordedSize: recorded.size, signedSize: signed?.size ?? 0 }
+  const sizes = { recordedSize: recorded.size, signedSize: signed?.size ?? 0 }
   if (signed === null || recorded.size > signed.size) {
-    return new OstrakaError(
-      'storage_corrupt',
-      'the audit log is shorter than its recorded checkpoint',
-      details,
-    )
+    return new OstrakaError('storage_corrupt', 'the audit log is shorter than its recorded checkpoint', {
+      fault: 'truncated',
+      ...sizes,
+    })
   }
   if (recorded.size < signed.size || equalBytes(recorded.root, signed.root)) return undefined
-  return new OstrakaError(
-    'storage_corrupt',
-    'the audit log is not the one of its recorded checkpoint',
-    details,
-  )
+  return new OstrakaError('storage_corrupt', 'the audit log is not the one of its recorded checkpoint', {
+    fault: 'forked',
+    ...sizes,
+  })
 }
 
 function prepare(log: AuditLog): DueCheckpoint {
   const { tree, since, signed } = log
-  const hashes = new Map([...since.base, ...since.range.nodes].map(node => [nodeKey(node), node.hash]))
+  const hashes = new Map([...since.base, ...since.range.nodes].map(node => [nodeName(node), node.hash]))
   const proof =
     signed === null
       ? []
-      : proofOf(planConsistency(signed.size, tree.size), node => hashes.get(nodeKey(node))!)
+      : proofOf(planConsistency(signed.size, tree.size), node => hashes.get(nodeName(node))!)
   const head: TreeHead = { size: tree.size, root: tree.root() }
   return { head, proof, since: { base: [...tree.nodes], range: new CompactRange(tree.size) } }
 }
@@ -222,13 +224,14 @@ function prepare(log: AuditLog): DueCheckpoint {
 function sign(log: AuditLog): Issued | undefined {
   const { due, world } = log
   if (due === null || log.durableSize < due.head.size) return undefined
-  const signature = signCheckpoint(world.identity, originOf(world.networkId, world.peerId), due.head)
+  const origin = originOf(world.networkId, world.peerId, world.generation)
+  const signature = signCheckpoint(world.identity, origin, due.head)
   const checkpoint: SignedCheckpoint = { ...signature, proof: due.proof }
   log.signed = checkpoint
   log.since = due.since
   log.due = null
   log.isSubmitted = true
-  return { checkpoint, write: { key: SIGNED_KEY, value: signedCheckpointCodec.encode(checkpoint) } }
+  return { checkpoint, write: { key: log.keys.signed, value: signedCheckpointCodec.encode(checkpoint) } }
 }
 
 /** The first `size` entries are on disk: what was due may be signed now. */

@@ -108,3 +108,8 @@ export class CompactRange {
     return new CompactRange(this.begin, this.#size, this.hashes)
   }
 }
+
+/** Names a subtree among others. */
+export function nodeName({ level, index }: TreeNode): string {
+  return `${level}/${index}`
+}

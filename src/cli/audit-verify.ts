@@ -1,15 +1,21 @@
 import { join } from 'node:path'
-import type { AuditCheckpointJson, Client } from '../api/index.ts'
+import type { AuditCheckpointJson, AuditLossJson, Client } from '../api/index.ts'
 import {
+  AUDIT_FAULTS,
+  type AuditFault,
   type AuditFinding,
   Inspection,
   leafHash,
   verifyConsistency,
   verifyInclusion,
 } from '../audit/index.ts'
-import { fromBase64, fromHex, OstrakaError, toOstrakaError } from '../base/index.ts'
-import { claimedHeads, inspectDirectory, type Witnessed } from '../node/index.ts'
+import { fromBase64, fromHex, OstrakaError, Secret, toOstrakaError } from '../base/index.ts'
+import { SigningKey } from '../crypto/index.ts'
+import { SystemRng } from '../io/index.ts'
+import { claimedHeads, forksOf, inspectDirectory, type Witnessed } from '../node/index.ts'
+import type { ForkedAudit } from '../wire/index.ts'
 import { readGenesis, readMember } from './genesis-file.ts'
+import { signIn } from './invites.ts'
 import { nodeFiles } from './node-directory.ts'
 
 /** What was found of one node's log; `error` when it could not be read at all. */
@@ -20,6 +26,8 @@ export interface AuditVerdict {
   /** How many of them the control log's checkpoint covers. */
   readonly covered: number
   readonly findings: readonly AuditFinding[]
+  /** Proof against the node, where it has signed what contradicts. */
+  readonly forks: readonly ForkedAudit[]
   readonly error?: string
 }
 
@@ -28,6 +36,7 @@ export interface Witness {
   readonly name: string
   readonly networkId: Uint8Array
   readonly checkpoints: readonly AuditCheckpointJson[]
+  readonly losses: readonly AuditLossJson[]
 }
 
 const PAGE = 256
@@ -37,7 +46,7 @@ export async function askWitness(client: Client): Promise<Witness> {
   return {
     name: client.api,
     networkId: fromHex(networkId),
-    checkpoints: await client.auditCheckpoints(),
+    ...(await client.auditRecords()),
   }
 }
 
@@ -45,8 +54,8 @@ export function wordsOn(peerId: string, witnesses: readonly Witness[]): Witnesse
   return witnesses.flatMap(({ name, checkpoints }) => {
     const found = checkpoints.find(checkpoint => checkpoint.peerId === peerId)
     if (found === undefined) return []
-    const { size, root, signature, height } = found
-    const checkpoint = { size, root: fromBase64(root), signature: fromBase64(signature) }
+    const { generation, size, root, signature, height } = found
+    const checkpoint = { generation, size, root: fromBase64(root), signature: fromBase64(signature) }
     return [{ source: `the checkpoint of height ${height}, as ${name} has it`, checkpoint }]
   })
 }
@@ -54,17 +63,25 @@ export function wordsOn(peerId: string, witnesses: readonly Witness[]): Witnesse
 /** Reads a running daemon's whole log and checks it against what all witnesses have on record of it. */
 export async function verifyDaemon(client: Client, witnesses: readonly Witness[]): Promise<AuditVerdict> {
   const { peerId, networkId } = await client.status()
-  const { heads, findings } = claimedHeads(fromHex(networkId), peerId, wordsOn(peerId, witnesses))
+  const words = wordsOn(peerId, witnesses)
+  const { generation, heads, findings } = claimedHeads(
+    fromHex(networkId),
+    peerId,
+    words,
+    lossesOf(peerId, witnesses),
+  )
+  const forks = forksOf(fromHex(networkId), peerId, words)
   const covered = Math.max(0, ...heads.map(head => head.size))
   const inspection = new Inspection(heads)
-  const base = { peerId, where: client.api, covered }
+  const base = { peerId, where: client.api, covered, forks }
   try {
-    await readPages(client, inspection)
+    await readPages(client, inspection, generation)
   } catch (thrown) {
     const error = toOstrakaError(thrown)
     const refusal = `${error.code}: ${error.message}`
     // a daemon that has found the damage itself names it
-    const found: AuditFinding[] = error.code === 'storage_corrupt' ? [{ fault: 'edited', text: refusal }] : []
+    const found: AuditFinding[] =
+      error.code === 'storage_corrupt' ? [{ fault: faultIn(error), text: refusal }] : []
     const known = {
       ...base,
       entries: inspection.size,
@@ -75,11 +92,24 @@ export async function verifyDaemon(client: Client, witnesses: readonly Witness[]
   return { ...base, entries: inspection.size, findings: [...findings, ...inspection.finish()] }
 }
 
-async function readPages(client: Client, inspection: Inspection): Promise<void> {
+function faultIn({ details }: OstrakaError): AuditFault {
+  return AUDIT_FAULTS.find(fault => fault === details.fault) ?? 'edited'
+}
+
+/** How many logs of the node were written off, as far as any witness knows. */
+function lossesOf(peerId: string, witnesses: readonly Witness[]): number {
+  const counts = witnesses.map(({ losses }) => losses.filter(loss => loss.peerId === peerId).length)
+  return Math.max(0, ...counts)
+}
+
+async function readPages(client: Client, inspection: Inspection, generation: number): Promise<void> {
   let end = 1
   while (inspection.size < end) {
     const from = inspection.size
     const page = await client.audit(from, { limit: PAGE })
+    if (page.generation < generation) {
+      inspection.report('rewritten', `it shows log ${page.generation}, which was written off`)
+    }
     // the log may grow while it is read: what is there at the beginning is enough
     if (from === 0) end = page.size
     const { checkpoint, root, size } = page
@@ -111,13 +141,14 @@ export async function verifyDirectory(dir: string, witnesses: readonly Witness[]
   const words = wordsOn(peerId, witnesses)
   const store = await openStore(dir)
   try {
-    const { size, findings } = await inspectDirectory(store, readGenesis(files.genesis), peerId, words)
-    return { peerId, where: dir, entries: size, covered: coveredBy(words), findings }
+    const inspected = await inspectDirectory(store, readGenesis(files.genesis), peerId, words)
+    const { size, findings, forks } = inspected
+    return { peerId, where: dir, entries: size, covered: coveredBy(words), findings, forks }
   } catch (thrown) {
     const { code, message } = toOstrakaError(thrown)
     if (code === 'conflict') throw new OstrakaError(code, `${join(dir)}: stop its daemon first`)
     const finding: AuditFinding = { fault: 'edited', text: `${code}: ${message}` }
-    return { peerId, where: dir, entries: 0, covered: coveredBy(words), findings: [finding] }
+    return { peerId, where: dir, entries: 0, covered: coveredBy(words), findings: [finding], forks: [] }
   } finally {
     await store.close()
   }
@@ -125,4 +156,27 @@ export async function verifyDirectory(dir: string, witnesses: readonly Witness[]
 
 function coveredBy(words: readonly Witnessed[]): number {
   return Math.max(0, ...words.map(word => word.checkpoint.size))
+}
+
+/**
+ * Hands proof of a fork to the first daemon that answers, signed by a key of its own: the proof speaks for itself. Says
+ * what became of it.
+ */
+export async function reportFork(fork: ForkedAudit, clients: readonly Client[]): Promise<string> {
+  const key = new SigningKey(new Secret(new SystemRng().bytes(32)))
+  let last = 'unreachable'
+  for (const client of clients) {
+    try {
+      const { genesis } = await client.genesis()
+      const { height } = await client.reportEvidence(
+        signIn(genesis, key, { type: 'report-evidence', evidence: fork }),
+      )
+      return `convicted at height ${height}`
+    } catch (thrown) {
+      last = toOstrakaError(thrown).code
+      // somebody else has handed it in, or the node was removed for something else
+      if (last === 'conflict') return 'convicted before'
+    }
+  }
+  return last
 }

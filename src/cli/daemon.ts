@@ -5,6 +5,7 @@ import { createLogger, type Io, type Logger, type LogLevel, startIo } from '../i
 import { type RunningNode, startNode } from '../node/index.ts'
 import type { Genesis } from '../wire/index.ts'
 import { type AttestOptions, attestorOf } from './attestation.ts'
+import { claim } from './claim.ts'
 import { networkIdText, readGenesis } from './genesis-file.ts'
 import { measureLoad } from './load.ts'
 import { followMembers, membershipOf } from './membership.ts'
@@ -22,6 +23,8 @@ export interface DaemonOptions {
   readonly peers: readonly string[]
   /** How this node attests what runs on it. */
   readonly attest: AttestOptions
+  /** After its database was lost, vote again although a forgotten vote may convict the node. */
+  readonly acceptsVoteRisk?: boolean
   readonly logLevel: LogLevel
   readonly isPretty: boolean
   /** What the host's network link carries; undefined: what the kernel says of it. */
@@ -47,11 +50,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const files = nodeFiles(options.dir)
   const logger = createLogger({ level: options.logLevel, isPretty: options.isPretty })
   const secrets = await openNode(options.dir, options.passphrase)
-  options.passphrase.wipe()
   const genesis = readGenesis(options.genesisFile ?? files.genesis)
   const networkId = networkIdText(genesis)
   const vault = new PrincipalVault(files.principals, secrets.storageKey)
-  const { io, node } = await startCore(options, genesis, networkId, secrets, logger)
+  const { io, node } = await startCore(options, genesis, networkId, secrets, logger).finally(() =>
+    options.passphrase.wipe(),
+  )
   const authority = authorityOf(new TokenRegister(files.tokens), vault)
   const server = {
     port: node.port,
@@ -112,11 +116,14 @@ async function startCore(
       throw new OstrakaError('stranger', message, { peerId: io.peerId })
     }
     const attestor = attestorOf(options.dir, options.attest)
+    const isAlone = genesis.members.length === 1
+    await claim(options, io, secrets, isAlone, logger)
     node = await startNode({
       genesis,
       identity: secrets.identity,
       sealingKeys: secrets.sealingKeys,
       storageKey: secrets.storageKey,
+      acceptsVoteRisk: options.acceptsVoteRisk ?? false,
       software: SOFTWARE,
       beaconIntervalMs: Math.min(BEACON_INTERVAL_MS, Math.floor(genesis.timing.epochMs / BEACONS_PER_EPOCH)),
       ports: attestor === undefined ? io : { ...io, attestor },

@@ -4,6 +4,7 @@ import { isOstrakaError, OstrakaError, type PeerId, type Rng, utf8 } from '../ba
 import { networkIdOf } from '../control/index.ts'
 import { type SigningKey, signValue } from '../crypto/index.ts'
 import {
+  type AuditReset,
   type Genesis,
   type Invite,
   type InviteToken,
@@ -88,6 +89,20 @@ export function signRemoval(
     }),
   }
   return signIn(genesis, first, value)
+}
+
+/** The write-off of a node's audit log, approved by all the given operators; `generation` is that of its next log. */
+export function signAuditReset(
+  genesis: Genesis,
+  operators: readonly [SigningKey, ...SigningKey[]],
+  reset: AuditReset,
+): SignedTransaction {
+  const [first, ...others] = operators
+  const approvals = others.map(operator => {
+    const { signer, signature } = signValue(operator, 'audit-reset', networkIdOf(genesis), reset)
+    return { signer, signature }
+  })
+  return signIn(genesis, first, { type: 'reset-audit', ...reset, approvals })
 }
 
 /**

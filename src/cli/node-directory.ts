@@ -10,6 +10,7 @@ import {
   sealingKeyFromSecret,
 } from '../crypto/index.ts'
 import type { ScryptCost } from '../io/index.ts'
+import type { DatabaseMark } from '../node/index.ts'
 import type { Location, Member } from '../wire/index.ts'
 import { writeMember } from './genesis-file.ts'
 
@@ -41,6 +42,8 @@ export interface NodeSecrets {
   readonly identity: SigningKey
   readonly storageKey: Secret
   readonly sealingKeys: SealingKeyPair
+  /** Which database it ran with last. */
+  readonly database?: DatabaseMark
 }
 
 /** Makes a node: a fresh identity in an encrypted keystore, and member.json. Errors: `conflict` when there is one. */
@@ -75,8 +78,9 @@ export async function openNode(dir: string, passphrase: Secret): Promise<NodeSec
   const { openKeystore } = await import('../io/index.ts')
   const path = nodeFiles(dir).keystore
   if (!existsSync(path)) throw new OstrakaError('not_found', `${dir} is no node's directory: run node init`)
-  const { identitySeed, storageKey } = await openKeystore(path, passphrase)
-  return secretsOf(identitySeed, storageKey)
+  const { identitySeed, storageKey, database } = await openKeystore(path, passphrase)
+  const secrets = await secretsOf(identitySeed, storageKey)
+  return database === undefined ? secrets : { ...secrets, database }
 }
 
 async function secretsOf(identitySeed: Secret, storageKey: Secret): Promise<NodeSecrets> {

@@ -1,7 +1,8 @@
 import type { PeerId } from '../base/index.ts'
 import type { PeerAnswer } from '../wire/index.ts'
-import { settleBound } from './abstention.ts'
-import { nextToken, type Run } from './log-state.ts'
+import { mayVote, settleBound } from './abstention.ts'
+import { beginHeight } from './commit.ts'
+import { isValidator, nextToken, type Run } from './log-state.ts'
 import { noteHeight } from './sync.ts'
 
 const ANSWER_MS = 5000
@@ -10,6 +11,7 @@ const ANSWER_MS = 5000
 export function askHeights(run: Run): void {
   const { log, effects } = run
   if (log.abstention === null || log.abstention.bound !== null) return
+  settle(run)
   const from = log.ledger.chain.height + 1
   for (const { peerId } of log.ledger.validators) {
     if (peerId === log.self || log.asked.has(peerId)) continue
@@ -28,6 +30,13 @@ export function receiveHeight(run: Run, token: string, from: PeerId, answer: Pee
   if (answer?.type !== 'blocks') return true
   log.told.set(from, answer.height)
   noteHeight(run, from, answer.height)
-  settleBound(run)
+  settle(run)
   return true
+}
+
+/** Where the risk is accepted, the running height begins at once. */
+function settle(run: Run): void {
+  const { log } = run
+  settleBound(run)
+  if (log.consensus === null && isValidator(log) && mayVote(log)) beginHeight(run)
 }

@@ -63,6 +63,7 @@ export type {
 export { removalRule } from './membership.ts'
 export { type MapEntry, MerkleMap } from './merkle-map.ts'
 export { type MerkleProof, verifyAbsence, verifyInclusion } from './merkle-trie.ts'
+export { requireOperators } from './operators.ts'
 export {
   type ChainRecord,
   type CreatorRecord,

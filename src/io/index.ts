@@ -28,6 +28,7 @@ export { type CounterName, Counters } from './counters.ts'
 export { MAX_GOSSIP_BYTES } from './gossip.ts'
 export type { Security } from './host.ts'
 export {
+  changeKeystore,
   createKeystore,
   type KeystoreContent,
   LOWEST_COST,

@@ -15,6 +15,8 @@ export interface KeystoreContent {
   readonly principals: readonly { readonly name: string; readonly seed: Secret }[]
   /** Bearer tokens of the local API, each lending one principal's rights. */
   readonly tokens?: readonly { readonly name: string; readonly token: Secret }[]
+  /** Which database it ran with last; absent before the first run. */
+  readonly database?: { readonly id: Uint8Array; readonly epoch: number }
 }
 
 /** scrypt's cost (RFC 7914): N a power of two; memory is 128·N·r bytes. */
@@ -69,9 +71,23 @@ export async function saveKeystore(
   const header: Header = {
     format: FORMAT,
     kdf: { name: 'scrypt', salt: toBase64(randomBytes(SALT_BYTES)), n, r, p },
-    cipher: { name: 'aes-256-gcm', nonce: toBase64(randomBytes(NONCE_BYTES)) },
+    cipher: freshCipher(),
   }
   const key = deriveKey(passphrase, header)
+  await writeSealed(path, header, key, content)
+}
+
+function freshCipher(): Header['cipher'] {
+  return { name: 'aes-256-gcm', nonce: toBase64(randomBytes(NONCE_BYTES)) }
+}
+
+/** Wipes the key. */
+async function writeSealed(
+  path: string,
+  header: Header,
+  key: Buffer,
+  content: KeystoreContent,
+): Promise<void> {
   const plain = encodeContent(content)
   const cipher = createCipheriv('aes-256-gcm', key, fromBase64(header.cipher.nonce)).setAAD(
     headerBytes(header),
@@ -85,13 +101,37 @@ export async function saveKeystore(
 
 /** Errors: `not_found`, `malformed` (not a keystore), `wrong_passphrase` (also when the file was tampered with). */
 export async function openKeystore(path: string, passphrase: Secret): Promise<KeystoreContent> {
-  const { header, ciphertext } = parseFile(await readFileBytes(path), path)
-  const key = deriveKey(passphrase, header)
+  const file = parseFile(await readFileBytes(path), path)
+  const key = deriveKey(passphrase, file.header)
+  try {
+    return unseal(file, key, path)
+  } finally {
+    key.fill(0)
+  }
+}
+
+/** Changes what is in a keystore, in one step, at the cost that it was made with. Errors: those of open and save. */
+export async function changeKeystore(
+  path: string,
+  passphrase: Secret,
+  change: (content: KeystoreContent) => KeystoreContent,
+): Promise<void> {
+  const file = parseFile(await readFileBytes(path), path)
+  const key = deriveKey(passphrase, file.header)
+  const content = change(unseal(file, key, path))
+  await writeSealed(path, { ...file.header, cipher: freshCipher() }, key, content)
+}
+
+interface SealedFile {
+  readonly header: Header
+  readonly ciphertext: Uint8Array
+}
+
+function unseal({ header, ciphertext }: SealedFile, key: Buffer, path: string): KeystoreContent {
   const sealed = ciphertext.subarray(0, -TAG_BYTES)
   const decipher = createDecipheriv('aes-256-gcm', key, fromBase64(header.cipher.nonce))
     .setAAD(headerBytes(header))
     .setAuthTag(ciphertext.subarray(-TAG_BYTES))
-  key.fill(0)
   let plain: Uint8Array
   try {
     plain = concat(decipher.update(sealed), decipher.final())
@@ -136,12 +176,14 @@ function headerBytes({ format, kdf, cipher }: Header): Uint8Array {
   return encode({ format, kdf, cipher })
 }
 
-function encodeContent({ identitySeed, storageKey, principals, tokens = [] }: KeystoreContent): Uint8Array {
+function encodeContent(content: KeystoreContent): Uint8Array {
+  const { identitySeed, storageKey, principals, tokens = [], database } = content
   return encode({
     identitySeed: identitySeed.expose(),
     storageKey: storageKey.expose(),
     principals: principals.map(({ name, seed }) => ({ name, seed: seed.expose() })),
     tokens: tokens.map(({ name, token }) => ({ name, token: token.expose() })),
+    ...(database === undefined ? {} : { database: { ...database } }),
   })
 }
 
@@ -151,6 +193,7 @@ function decodeContent(plain: Uint8Array): KeystoreContent {
     storageKey: Uint8Array
     principals: { name: string; seed: Uint8Array }[]
     tokens: { name: string; token: Uint8Array }[]
+    database?: { id: Uint8Array; epoch: number }
   }>(plain)
   // the decoder's byte strings may be views of `plain`, which is about to be wiped
   const secret = (bytes: Uint8Array): Secret => new Secret(Uint8Array.from(bytes))
@@ -159,6 +202,9 @@ function decodeContent(plain: Uint8Array): KeystoreContent {
     storageKey: secret(content.storageKey),
     principals: content.principals.map(({ name, seed }) => ({ name, seed: secret(seed) })),
     tokens: content.tokens.map(({ name, token }) => ({ name, token: secret(token) })),
+    ...(content.database === undefined
+      ? {}
+      : { database: { id: Uint8Array.from(content.database.id), epoch: content.database.epoch } }),
   }
 }
 

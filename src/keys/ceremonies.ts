@@ -139,6 +139,7 @@ function dealIfDue(work: Work, ceremony: CeremonyRecord, { dealer, fromSlot }: D
   if (state.submitted.has(name) || ceremony.dealt.includes(place)) return
   let made = state.dealings.get(name)
   if (made === undefined) {
+    if (ceremony.height <= state.world.forgottenHeight()) return
     const secret = isHandoff(ceremony) ? shareOf(work, ceremony, fromSlot) : undefined
     if (isHandoff(ceremony) && secret === undefined) return
     made = makeDealing(planOf(work, ceremony), identity, secret, rng, fromSlot)

@@ -17,6 +17,8 @@ export interface CeremonyWorld {
   readonly vault: Vault
   /** The ledger as of the last applied block. */
   ledger(): LedgerReader
+  /** Up to this height what this node has dealt may be forgotten: two dealings would convict it. */
+  forgottenHeight(): number
   /** The agreed time for acknowledging, and the age at which shares and sealing keys are renewed. */
   readonly acknowledgeMs: number
   readonly refreshMs: number

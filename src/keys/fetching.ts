@@ -20,11 +20,15 @@ const MAX_EARLY_RECORDS = 256
 const REPUBLISH_MS = 6 * 3_600_000
 const REPUBLISH_BATCH = 32
 
-/** Wants a record: it may be here already, it may be on its way, or it must be searched for. */
+/**
+ * Wants a record: it may be here already, it may be on its way, or it must be searched for. What is sealed under a key that
+ * was lost with the database can never be opened here: those shares come with the next refresh.
+ */
 export function need(work: Work, wanted: Need): void {
   const { state, effects, nowMs } = work
   const hash = toHex(wanted.dealing.recordHash)
   if (state.needs.has(hash) || state.complained.has(hash)) return
+  if (wanted.slots.some(({ sealingKey }) => !state.sealing.has(toHex(sealingKey)))) return
   state.needs.set(hash, { ...wanted, attempts: 0 })
   effects.push({ type: 'timer', id: `ceremony/fetch/${hash}`, atMs: nowMs + FIRST_FETCH_MS })
 }

@@ -119,6 +119,7 @@ export function createKey(ledger: Ledger, create: CreateKey, at: TransactionCont
     generation: 0,
     kind,
     purpose: isImport ? 'import' : 'create',
+    height: at.height,
     threshold,
     shares,
     slots,

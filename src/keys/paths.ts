@@ -13,6 +13,7 @@ export const paths = {
   retired: 'retired',
   audit: (peerId: PeerId): string => `audit/${peerId}`,
   exported: (keyId: Uint8Array, version: number): string => `exported/${toHex(keyId)}/${version}`,
+  auditLosses: (peerId: PeerId): string => `audit-losses/${peerId}`,
   openCeremonies: 'ceremonies',
   repairs: 'repairs',
 } as const

@@ -15,6 +15,7 @@ import type { KeyKind, PolicyRule } from '../wire/index.ts'
  *   retired                         RetiredRecord
  *   audit/<peerId>                  AuditRecord
  *   exported/<keyId hex>/<version>  ExportRecord
+ *   audit-losses/<peerId>           AuditLosses
  */
 export interface KeyRecord {
   readonly name: string
@@ -92,6 +93,8 @@ export interface CeremonyRecord {
   readonly generation: number
   readonly kind: KeyKind
   readonly purpose: Purpose
+  /** The block that opened it. */
+  readonly height: number
   readonly threshold: number
   /** What the key wants from now on, once this ceremony has ended well. */
   readonly shares: number
@@ -154,10 +157,29 @@ export interface ExportRecord {
 /** The last checkpoint of a node's audit log that the control log holds. */
 export interface AuditRecord {
   readonly peerId: PeerId
+  /** Which of the node's logs: as many as were written off before. */
+  readonly generation: number
   readonly size: number
   readonly root: Uint8Array
   /** The node's, over the C2SP note text. */
   readonly signature: Uint8Array
   readonly height: number
   readonly timeMs: number
+}
+
+/** The logs of one node that operators have written off, one for each generation from 0 on. */
+export interface AuditLosses {
+  readonly peerId: PeerId
+  readonly losses: readonly AuditLoss[]
+}
+
+/** What is on record of a log that was written off: the head that it should have led to. */
+export interface AuditLoss {
+  readonly size: number
+  readonly root: Uint8Array
+  /** The block that wrote it off and began the next. */
+  readonly height: number
+  readonly timeMs: number
+  /** The operator who signed that. */
+  readonly operator: Uint8Array
 }

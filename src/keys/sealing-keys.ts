@@ -29,7 +29,9 @@ export function announceSealingKey(
 /** Unused sealing keys are looked for this much later than they may have become so, to look once for many keys. */
 const ERASE_DELAY_SHARE = 0.05
 
-/** Announces a fresh sealing key when the present one has served its time; its secret is on disk before that. */
+/**
+ * Announces a fresh sealing key when the present one has served its time, or was lost; its secret is on disk before that.
+ */
 export function renewSealingKey(work: Work): void {
   const { state, ledger, rng, effects, nowMs } = work
   const { world } = state
@@ -37,7 +39,8 @@ export function renewSealingKey(work: Work): void {
   if (member === undefined) return
   if (state.pendingSealing === toHex(member.sealingKey)) state.pendingSealing = undefined
   const record = ledger.get<SealingRecord>(paths.sealing(world.peerId))
-  const dueMs = (record?.sinceMs ?? world.createdMs) + world.refreshMs
+  const isLost = !state.sealing.has(toHex(member.sealingKey))
+  const dueMs = isLost ? nowMs : (record?.sinceMs ?? world.createdMs) + world.refreshMs
   effects.push({ type: 'timer', id: 'ceremony/sealing', atMs: Math.max(dueMs, nowMs + world.refreshMs / 10) })
   if (state.pendingSealing !== undefined || nowMs < dueMs) return
   const pair = generateSealingKey(rng)

@@ -3,14 +3,15 @@ import {
   type AuditLog,
   appendAudit,
   auditWritten,
+  emptyLog,
   type Issued,
   lookAtRecord,
   requireWritable,
   type SignedCheckpoint,
 } from '../audit/index.ts'
-import { fromHex, type OstrakaError, type Outcome, type PeerId, type Write } from '../base/index.ts'
+import { fromHex, OstrakaError, type Outcome, type PeerId, type Write } from '../base/index.ts'
 import { type ProposalRecord, transactionIdOf } from '../control/index.ts'
-import { type AuditRecord, knownDigest } from '../keys/index.ts'
+import { type AuditLoss, type AuditRecord, knownDigest } from '../keys/index.ts'
 import type {
   AuditCheckpoint,
   OperationRequest,
@@ -24,7 +25,8 @@ import type { AuditEffect } from './events.ts'
 
 /** What the node must remember to say what became of a client's wish. */
 export interface Auditing {
-  readonly log: AuditLog
+  /** The log that is kept now; a reset begins another. */
+  log: AuditLog
   readonly wishes: Map<Token, AuditAct>
   /** The last epoch that was looked at. */
   epoch: number
@@ -231,15 +233,50 @@ export interface CheckpointStep {
   readonly transaction: AuditCheckpoint
 }
 
-/** `recorded` is the ledger's record of this node's log. */
+/** What the ledger says of this node's logs. */
+export interface AuditStanding {
+  /** The checkpoint on record of the log that is kept now. */
+  readonly recorded: AuditRecord | undefined
+  /** The logs that were written off. */
+  readonly losses: readonly AuditLoss[]
+  /** Up to this height the node may have forgotten what it signed. */
+  readonly forgottenHeight: number
+}
+
 export function onLedger(
   auditing: Auditing,
-  recorded: AuditRecord | undefined,
+  standing: AuditStanding,
   epoch: number,
 ): CheckpointStep | undefined {
   const isNewEpoch = epoch !== auditing.epoch
   auditing.epoch = epoch
-  return stepOf(lookAtRecord(auditing.log, recorded, isNewEpoch))
+  settleGeneration(auditing, standing)
+  // a log that is ahead of the ledger waits for it: the blocks with its reset are still to be fetched
+  if (auditing.log.world.generation > standing.losses.length) return undefined
+  return stepOf(lookAtRecord(auditing.log, standing.recorded, isNewEpoch))
+}
+
+/**
+ * Begins the next log once operators have written off the present one, and what was told of it is on disk. A log that was
+ * begun before a loss is lost with it, whatever is left: two checkpoints of one size would convict the node.
+ */
+export function settleGeneration(
+  auditing: Auditing,
+  { losses, forgottenHeight }: Omit<AuditStanding, 'recorded'>,
+): void {
+  const { log } = auditing
+  const isQuiet = log.durableSize === log.tree.size
+  if (losses.length > log.world.generation && isQuiet) {
+    auditing.log = emptyLog({ ...log.world, generation: losses.length })
+  }
+  const { generation } = auditing.log.world
+  const begun = losses[generation - 1]?.height ?? 0
+  if (begun >= forgottenHeight) return
+  auditing.log.damage ??= new OstrakaError(
+    'storage_corrupt',
+    'the audit log was lost with the database; an operator has to reset it (ostraka audit reset)',
+    { fault: 'truncated', generation, resetAfterHeight: forgottenHeight },
+  )
 }
 
 export function onWritten(auditing: Auditing, size: number): CheckpointStep | undefined {

@@ -1,12 +1,14 @@
 export type { ExportResult, OperationResult, PartialProof } from '../keys/index.ts'
-export { claimedHeads, inspectDirectory, type Witnessed } from './audit-offline.ts'
+export { claimedHeads, forksOf, inspectDirectory, type Witnessed } from './audit-offline.ts'
 export type { AuditPage } from './audit-store.ts'
+export { type Claim, claimDatabase, type DatabaseMark, restoreDatabase } from './database.ts'
 export type { Logger, Ports } from './driver.ts'
 export type {
   ActView,
   ApprovalsView,
   AttestationView,
   AuditCheckpointView,
+  AuditLossView,
   AuditView,
   ConvictionView,
   CreatorView,

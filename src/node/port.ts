@@ -1,6 +1,6 @@
 import type { PeerId } from '../base/index.ts'
 import type { AttestationRecord, AttestationStanding } from '../control/index.ts'
-import type { AuditRecord, ExportResult, OperationResult } from '../keys/index.ts'
+import type { AuditLoss, AuditRecord, ExportResult, OperationResult } from '../keys/index.ts'
 import type {
   ApprovalTransaction,
   AttestationPolicy,
@@ -46,6 +46,8 @@ export interface NodePort {
   audit(from: number, limit: number): Promise<AuditView>
   /** The checkpoints of all nodes' audit logs that the control log has recorded. */
   auditCheckpoints(): readonly AuditCheckpointView[]
+  /** The audit logs that operators have written off, of all nodes. */
+  auditLosses(): readonly AuditLossView[]
   /** Calls back after every applied block, for followers; the returned function ends it. */
   onBlock(listener: (block: CertifiedBlock) => void): () => void
   /**
@@ -279,8 +281,14 @@ export interface AuditCheckpointView extends AuditRecord {
   readonly note: string
 }
 
+export interface AuditLossView extends AuditLoss {
+  readonly peerId: PeerId
+  readonly generation: number
+}
+
 export interface AuditView extends AuditPage {
   readonly peerId: PeerId
+  readonly generation: number
   readonly origin: string
   readonly checkpoint: AuditCheckpointView | null
 }

@@ -1,8 +1,15 @@
 import { originOf } from '../audit/index.ts'
 import { type Clock, isOstrakaError, OstrakaError, type PeerId, peerIdOf, type Store } from '../base/index.ts'
-import { blockKey, HANDOVER_PREFIX, handoverKey, LOG_PREFIXES, networkIdOf } from '../control/index.ts'
+import {
+  blockKey,
+  HANDOVER_PREFIX,
+  handoverKey,
+  LOG_PREFIXES,
+  networkIdOf,
+  viewLog,
+} from '../control/index.ts'
 import { cryptoReady } from '../crypto/index.ts'
-import { type ExportResult, gatewayCounters, type OperationResult } from '../keys/index.ts'
+import { auditLosses, type ExportResult, gatewayCounters, type OperationResult } from '../keys/index.ts'
 import {
   certifiedBlockCodec,
   type MeasuredLoad,
@@ -13,6 +20,7 @@ import {
 import { approvalsView } from './approvals.ts'
 import { attestationView } from './attesting.ts'
 import { openAuditLog, readAuditPage } from './audit-store.ts'
+import { settleGeneration } from './auditing.ts'
 import { Driver, type Logger, type Ports } from './driver.ts'
 import { trustView } from './observing.ts'
 import type { KeyView, NodePort } from './port.ts'
@@ -22,11 +30,14 @@ import {
   judgeRecord,
   memberOf,
   type NodeOptions,
+  reading,
+  recoverControl,
   recoverNode,
   standingMembers,
 } from './state.ts'
 import {
   auditCheckpoints,
+  auditLossViews,
   complaintsOf,
   creatorViews,
   failureOf,
@@ -74,12 +85,18 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
   for (const prefix of LOG_PREFIXES) logEntries.push(...(await ports.store.scan(prefix)))
   const keyEntries = await scanRepairing(ports.store, 'keys/', logger)
   const { identity } = options
-  const owner = { networkId: networkIdOf(options.genesis), peerId: peerIdOf(identity.publicKey), identity }
-  const audit = await openAuditLog(ports.store, owner)
+  const log = recoverControl(options, logEntries)
+  const nowMs = ports.clock.nowMs()
+  const peerId = peerIdOf(identity.publicKey)
+  const { state: ledger, forgottenHeight } = viewLog(log, nowMs)
+  const losses = auditLosses(reading(ledger), peerId)
+  const owner = { networkId: networkIdOf(options.genesis), peerId, identity }
+  const audit = await openAuditLog(ports.store, owner, losses.length)
   if (audit.damage !== undefined) logger.error({ ...audit.damage.details }, audit.damage.message)
   const { attestor } = ports
   const nodeOptions = attestor === undefined ? options : { ...options, attestationMethod: attestor.method }
-  const state = recoverNode(nodeOptions, logEntries, keyEntries, audit, ports.clock.nowMs())
+  const state = recoverNode(nodeOptions, log, keyEntries, audit, nowMs)
+  settleGeneration(state.auditing, { losses, forgottenHeight })
   const driver = new Driver(state, ports, logger)
   await driver.start(options.measureLoad)
   return {
@@ -155,13 +172,18 @@ function portOf(driver: Driver, ports: Ports): NodePort {
     },
     async audit(from, limit) {
       const { networkId, peerId } = driver.state
-      const checkpoint = auditCheckpoints(driver.state).find(each => each.peerId === peerId)
       const { log } = driver.state.auditing
+      const { generation } = log.world
+      const checkpoint = auditCheckpoints(driver.state).find(
+        each => each.peerId === peerId && each.generation === generation,
+      )
       if (log.damage !== undefined) throw log.damage
       const page = await readAuditPage(store, log, checkpoint?.size ?? 0, from, limit)
-      return { ...page, peerId, origin: originOf(networkId, peerId), checkpoint: checkpoint ?? null }
+      const origin = originOf(networkId, peerId, generation)
+      return { ...page, peerId, generation, origin, checkpoint: checkpoint ?? null }
     },
     auditCheckpoints: () => auditCheckpoints(driver.state),
+    auditLosses: () => auditLossViews(driver.state),
     onBlock: listener => driver.onBlock(listener),
     submit: transaction =>
       driver.ask(token => ({ type: 'submit', token, transaction, deadlineMs: SUBMIT_DEADLINE_MS })),

@@ -43,6 +43,7 @@ import {
   reportEvidence,
   requireExportable,
   requireInUse,
+  resetAudit,
   retireVersion,
   scheduleRepairs,
   setPolicy,
@@ -98,6 +99,8 @@ export interface NodeOptions {
   readonly attestationMethod?: Attestor['method']
   /** How often a beacon is published and peers are pinged; 5 s where epochs are not shorter. */
   readonly beaconIntervalMs: number
+  /** An operator's word: after its database was lost, vote again although a forgotten vote may convict it. */
+  readonly acceptsVoteRisk?: boolean
 }
 
 /** The whole node between two events. `stepNode` consumes it. */
@@ -148,6 +151,7 @@ export const REDUCER: Reducer = {
     attest: takeAttestation,
     'audit-checkpoint': recordCheckpoint,
     ...approvalHandlers({ 'export-key': exportRule, 'remove-member': removalRule }),
+    'reset-audit': resetAudit,
   },
   atBlock: [
     rollNonces,
@@ -164,18 +168,24 @@ export const REDUCER: Reducer = {
 /** The store's entries that a node wants to see when it starts. */
 export type Entries = ReadonlyArray<{ readonly key: string; readonly value: Uint8Array }>
 
+/** The control log from the store's entries under LOG_PREFIXES. Errors: `storage_corrupt`. */
+export function recoverControl(options: NodeOptions, entries: Entries): LogState {
+  const { genesis, identity, acceptsVoteRisk = false } = options
+  return recoverLog({ genesis, key: identity, reducer: REDUCER, acceptsVoteRisk }, entries)
+}
+
 /**
- * Restores a node from its disk: `logEntries` under LOG_PREFIXES, `keyEntries` under `keys/`, and its audit log. Errors: `storage_corrupt`.
+ * Restores a node from what its disk held: its control log, the entries under `keys/`, and its audit log.
+ * Errors: `storage_corrupt`.
  */
 export function recoverNode(
   options: NodeOptions,
-  logEntries: Entries,
+  log: LogState,
   keyEntries: Entries,
   audit: AuditLog,
   nowMs: number,
 ): NodeState {
   const { genesis, identity, sealingKeys } = options
-  const log = recoverLog({ genesis, key: identity, reducer: REDUCER }, logEntries)
   const ledger = viewLog(log, nowMs).state
   const { networkId } = ledger
   const peerId = peerIdOf(identity.publicKey)
@@ -189,6 +199,7 @@ export function recoverNode(
       peerId,
       sealingKeys,
       vault: new Vault(options.storageKey),
+      forgottenHeight: () => viewLog(state.log, nowMs).forgottenHeight,
       acknowledgeMs: genesis.timing.acknowledgeMs,
       refreshMs: genesis.timing.refreshMs ?? DEFAULT_REFRESH_MS,
       createdMs: genesis.createdMs,

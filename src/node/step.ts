@@ -1,10 +1,19 @@
 import { OstrakaError, type Outcome, type PeerId, type Rng, toHex, toOstrakaError } from '../base/index.ts'
-import { type AppliedEffect, type LogEffect, type LogEvent, stepLog } from '../control/index.ts'
+import {
+  type AppliedEffect,
+  type LogEffect,
+  type LogEvent,
+  type LogState,
+  stepLog,
+  viewLog,
+} from '../control/index.ts'
 import { signValue } from '../crypto/index.ts'
 import {
+  type AuditRecord,
   answerExport,
   answerNonces,
   answerPartial,
+  auditLosses,
   beginCeremonies,
   type CeremonyEvent,
   type ExportEffect,
@@ -293,10 +302,11 @@ class Turn {
     }
   }
 
-  /** No share is used while the audit log cannot tell of it. */
+  /** No share is used while the audit log cannot tell of it, nor by a policy that may be an old one. */
   #partial(from: PeerId, token: Token, request: Extract<PeerRequest, { readonly type: 'partial' }>): void {
     const { call } = request
     const answer = attempt((): PeerAnswer => {
+      requireCaughtUp(this.#state.log, this.#nowMs)
       this.#scribe.requireWritable()
       return answerPartial(this.#state.holder, from, request, this.#nowMs, this.#rng)
     })
@@ -308,6 +318,7 @@ class Turn {
   #export(from: PeerId, token: Token, call: Extract<PeerRequest, { readonly type: 'export' }>): void {
     const state = this.#state
     const answer = attempt((): PeerAnswer => {
+      requireCaughtUp(state.log, this.#nowMs)
       this.#scribe.requireWritable()
       const authority = exportAuthority(state)
       return answerExport(
@@ -372,9 +383,14 @@ class Turn {
   }
 
   #lookAtOwnLog(): void {
-    const { auditing, ledger, peerId } = this.#state
+    const { auditing, ledger, log, peerId } = this.#state
     const wasSound = auditing.log.damage === undefined
-    this.#checkpoint(onLedger(auditing, ledger.records.get(keyPaths.audit(peerId)), ledger.chain.epoch))
+    const standing = {
+      recorded: ledger.records.get<AuditRecord>(keyPaths.audit(peerId)),
+      losses: auditLosses(reading(ledger), peerId),
+      forgottenHeight: viewLog(log, this.#nowMs).forgottenHeight,
+    }
+    this.#checkpoint(onLedger(auditing, standing, ledger.chain.epoch))
     const { damage } = auditing.log
     if (!wasSound || damage === undefined) return
     const { code, message: text, details } = damage
@@ -444,6 +460,11 @@ function attempt<T>(make: () => T): Outcome<T> {
   } catch (error) {
     return { ok: false, error: toOstrakaError(error) }
   }
+}
+
+function requireCaughtUp(log: LogState, nowMs: number): void {
+  if (viewLog(log, nowMs).recovery !== 'catching-up') return
+  throw new OstrakaError('not_ready', 'this node has lost its database and is catching up with the network')
 }
 
 function usesSecret({ answer }: ReplyEffect): boolean {

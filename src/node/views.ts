@@ -8,6 +8,7 @@ import {
   viewLog,
 } from '../control/index.ts'
 import {
+  type AuditLosses,
   type AuditRecord,
   type CeremonyRecord,
   type ConvictionRecord,
@@ -21,6 +22,7 @@ import { pendingApprovals } from './approvals.ts'
 import { attestationWarnings } from './attesting.ts'
 import type {
   AuditCheckpointView,
+  AuditLossView,
   ConvictionView,
   CreatorView,
   ImportPlan,
@@ -77,7 +79,18 @@ function convictions(state: NodeState): ConvictionView[] {
 export function auditCheckpoints(state: NodeState): AuditCheckpointView[] {
   return reading(state.ledger)
     .list<AuditRecord>('audit/')
-    .map(({ value }) => ({ ...value, note: formatNote(state.networkId, value.peerId, value) }))
+    .map(({ value }) => {
+      const { peerId, generation } = value
+      return { ...value, note: formatNote(state.networkId, peerId, value, generation) }
+    })
+}
+
+export function auditLossViews(state: NodeState): AuditLossView[] {
+  return reading(state.ledger)
+    .list<AuditLosses>('audit-losses/')
+    .flatMap(({ value: { peerId, losses } }) =>
+      losses.map((loss, generation) => ({ peerId, generation, ...loss })),
+    )
 }
 
 export function statusView(state: NodeState): StatusView {
@@ -218,6 +231,11 @@ export function complaintsOf(state: NodeState, nowMs: number): string[] {
   const log = viewLog(state.log, nowMs)
   const reasons: string[] = []
   if (log.isSyncing) reasons.push('catching up with the control log')
+  if (log.recovery === 'catching-up') {
+    reasons.push('its database was lost: catching up before it votes or uses shares')
+  } else if (log.recovery === 'abstaining') {
+    reasons.push(`its database was lost: it does not vote before height ${log.forgottenHeight + 1}`)
+  }
   if (log.answering < log.needed) {
     reasons.push(`no quorum: ${log.answering} of ${log.needed} validators needed are heard of`)
   }

@@ -1,7 +1,14 @@
 import { peerIdOf, Secret, SeededRng } from '../base/index.ts'
 import { generateSealingKey, type SealingKeyPair, SigningKey } from '../crypto/index.ts'
 import { Vault } from '../keys/index.ts'
-import { type Logger, type NodePort, type RunningNode, startNode } from '../node/index.ts'
+import {
+  claimDatabase,
+  type DatabaseMark,
+  type Logger,
+  type NodePort,
+  type RunningNode,
+  startNode,
+} from '../node/index.ts'
 import { type Genesis, sealedDealingCodec } from '../wire/index.ts'
 import type { GossipMesh, SimGossip } from './gossip.ts'
 import type { SimNetwork } from './network.ts'
@@ -43,6 +50,8 @@ export class SimHost {
   readonly peerId: string
   readonly disk: SimDisk
   clockOffsetMs = 0
+  /** What its keystore, which outlives its disk, says of the database. */
+  #mark: DatabaseMark | undefined
   readonly #context: HostContext
   readonly #storageKey: Uint8Array
   #process: Process | undefined
@@ -89,6 +98,8 @@ export class SimHost {
     this.#process = process
     const rng = new SeededRng(`${seed}/${this.name}/process/${this.#starts++}`)
     try {
+      const claim = { rng, isAlone: genesis.members.length === 1, acceptsVoteRisk: false }
+      this.#mark = (await claimDatabase(process.store, this.#mark, claim)).mark
       node = await startNode({
         genesis,
         identity: this.identity,
@@ -119,6 +130,12 @@ export class SimHost {
       part.kill()
     this.disk.crash()
     process.end.resolve()
+  }
+
+  /** The power fails, and the disk does not come back. */
+  loseDisk(): void {
+    this.crash()
+    this.disk.wipe('')
   }
 
   /** The opened shares under a prefix of the vault, as they would survive a crash now. */

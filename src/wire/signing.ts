@@ -18,6 +18,7 @@ export const SIGNING_TYPES = [
   'attestation-policy',
   'approval',
   'export',
+  'audit-reset',
   'api',
 ] as const
 

@@ -3,6 +3,8 @@ import { type ApprovalTransaction, approvalSchemas } from './approvals.ts'
 import { type AttestationTransaction, attestationSchemas } from './attestation.ts'
 import { type Beacon, beaconCodec } from './beacon.ts'
 import {
+  type Approval,
+  approvals,
   elementBytes,
   hash32,
   keyName,
@@ -19,7 +21,12 @@ import {
 } from './common.ts'
 import { commitmentsSchema, type DleqProof, dleqProofSchema } from './dealing.ts'
 import { type KeyKind, keyKind, type PolicyRule, policyRules } from './keys.ts'
-import { type MembershipTransaction, membershipSchemas } from './membership.ts'
+import {
+  type Approval,
+  approvalsSchema,
+  type MembershipTransaction,
+  membershipSchemas,
+} from './membership.ts'
 import { type Report, reportSchema } from './reports.ts'
 import {
   bytesUpTo,
@@ -158,6 +165,8 @@ export interface ForkedAudit {
   readonly type: 'forked-audit'
   /** The node's public key. */
   readonly log: Uint8Array
+  /** Which of the node's logs; absent for the first. */
+  readonly generation?: number
   readonly size: number
   readonly first: CheckpointHalf
   readonly second: CheckpointHalf
@@ -171,12 +180,30 @@ export interface CheckpointHalf {
 /** The head of a node's audit log, once an epoch while it grows. Signed by the node. */
 export interface AuditCheckpoint {
   readonly type: 'audit-checkpoint'
+  /** Which of the node's logs; absent for the first. */
+  readonly generation?: number
   readonly size: number
   readonly root: Uint8Array
   /** The node's signature over the C2SP note text, which anyone can check without this network's wire format. */
   readonly signature: Uint8Array
   /** RFC 6962 consistency with the checkpoint on record; empty for the first. */
   readonly proof: readonly Uint8Array[]
+}
+
+/**
+ * Writes a node's audit log off, which is lost or broken, and begins the next: the loss stays on record. Signed by an
+ * operator; `approvals` are those of others, where the genesis asks for more.
+ */
+export interface ResetAudit extends AuditReset {
+  readonly type: 'reset-audit'
+  readonly approvals: readonly Approval[]
+}
+
+/** What operators sign in the domain `audit-reset`. */
+export interface AuditReset {
+  readonly peerId: PeerId
+  /** Of the log that begins: one more than that of the log that ends. */
+  readonly generation: number
 }
 
 export type Transaction =
@@ -195,6 +222,7 @@ export type Transaction =
   | AttestationTransaction
   | ApprovalTransaction
   | AuditCheckpoint
+  | ResetAudit
 export type SignedTransaction = Signed<Transaction>
 
 /** Opens a ceremony on a key that exists. Signed by the key's owner. */
@@ -332,9 +360,14 @@ const checkpointHalf: Schema<CheckpointHalf> = struct<CheckpointHalf>({
   signature: signature64,
 })
 
+/** Each costs an operator's signature, and a line in the ledger for good. */
+export const MAX_AUDIT_GENERATION = 64
+const auditGeneration: Schema<number> = integer(1, MAX_AUDIT_GENERATION)
+
 const forkedAudit: Schema<ForkedAudit> = struct<ForkedAudit>({
   type: literal('forked-audit'),
   log: publicKey32,
+  generation: optional(auditGeneration),
   size: integer(1),
   first: checkpointHalf,
   second: checkpointHalf,
@@ -345,10 +378,18 @@ export const MAX_PROOF_HASHES = 128
 
 const auditCheckpoint: Schema<AuditCheckpoint> = struct<AuditCheckpoint>({
   type: literal('audit-checkpoint'),
+  generation: optional(auditGeneration),
   size: integer(1),
   root: hash32,
   signature: signature64,
   proof: list(hash32, MAX_PROOF_HASHES),
+})
+
+const resetAudit: Schema<ResetAudit> = struct<ResetAudit>({
+  type: literal('reset-audit'),
+  peerId,
+  generation: auditGeneration,
+  approvals,
 })
 
 /** Evidence holds transactions only of type `deal`, so the recursion ends there. */
@@ -391,6 +432,7 @@ export const transactionSchema: Schema<Transaction> = union<Transaction>({
   ...approvalSchemas,
   'report-evidence': struct<ReportEvidence>({ type: literal('report-evidence'), evidence: evidenceSchema }),
   'audit-checkpoint': auditCheckpoint,
+  'reset-audit': resetAudit,
 })
 
 export const transactionCodec: Codec<SignedTransaction> = signedCodec(

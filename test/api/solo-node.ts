@@ -28,6 +28,7 @@ import type {
   ApprovalsView,
   AttestationView,
   AuditCheckpointView,
+  AuditLossView,
   AuditView,
   CreatorView,
   ImportPlan,
@@ -210,6 +211,10 @@ export class SoloNode implements NodePort {
   auditCheckpoints(): readonly AuditCheckpointView[] {
     const checkpoint = this.auditView?.checkpoint
     return checkpoint ? [checkpoint] : []
+  }
+
+  auditLosses(): readonly AuditLossView[] {
+    return []
   }
 
   onBlock(listener: (block: CertifiedBlock) => void): () => void {

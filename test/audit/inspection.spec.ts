@@ -2,9 +2,9 @@ import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import {
   type AuditFinding,
   auditEntryCodec,
+  auditKeys,
   CompactRange,
   leafHash,
-  nodeKey,
   originOf,
   signCheckpoint,
 } from '../../src/audit/index.ts'
@@ -22,7 +22,7 @@ function replace(store: TestStore, values: readonly Uint8Array[]): CompactRange 
   const tree = new CompactRange()
   for (const [at, value] of values.entries()) {
     store.entries.set(keys[at]!, value)
-    for (const node of tree.append(leafHash(value))) store.entries.set(nodeKey(node), node.hash)
+    for (const node of tree.append(leafHash(value))) store.entries.set(auditKeys(0).node(node), node.hash)
   }
   store.entries.set('audit/head', encodeHead(tree))
   store.entries.delete('audit/checkpoint')
@@ -92,14 +92,15 @@ describe('verifying a stopped node’s audit log', function () {
     const other = new CompactRange()
     for (const value of values.slice(0, size)) other.append(leafHash(edited(value)))
     const head = { size, root: other.root() }
-    const checkpoint = signCheckpoint(identity, originOf(solo.networkId, peerId), head)
+    const signed = signCheckpoint(identity, originOf(solo.networkId, peerId), head)
+    const checkpoint = { ...signed, generation: 0 }
     const findings = await inspect([{ source: 'a witness', checkpoint }])
     deepEqual(faults(findings).sort(), ['forked', 'rewritten'])
     match(findings[0]!.text, /a witness/)
   })
 
   it('does not believe a witness whose checkpoint the node has not signed', async () => {
-    const checkpoint = { size: 3, root: new Uint8Array(32), signature: new Uint8Array(64) }
+    const checkpoint = { generation: 0, size: 3, root: new Uint8Array(32), signature: new Uint8Array(64) }
     deepEqual(faults(await inspect([{ source: 'a liar', checkpoint }])), ['unsigned'])
   })
 })

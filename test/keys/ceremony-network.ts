@@ -61,6 +61,8 @@ export class CeremonyNetwork {
   ledger: LedgerState
   nowMs: number = 1_000_000
   crashes: number = 0
+  /** Up to this height nodes may have forgotten what they dealt. */
+  forgottenHeight: number = 0
   tamper: Tamper = effect => [effect]
   /** Kills a node at its n-th step that persists something (counted over all), before or after the disk has it. */
   crash: { atPersist: number; isAfter: boolean } | undefined
@@ -111,6 +113,7 @@ export class CeremonyNetwork {
       sealingKeys,
       vault: new Vault(part.storageKey),
       ledger: () => this.reader(),
+      forgottenHeight: () => this.forgottenHeight,
       acknowledgeMs: this.ledger.genesis.timing.acknowledgeMs,
       refreshMs: this.ledger.genesis.timing.refreshMs ?? DEFAULT_REFRESH_MS,
       createdMs: this.ledger.genesis.createdMs,

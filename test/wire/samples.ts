@@ -198,6 +198,12 @@ const transactions: Readonly<Record<string, Transaction>> = {
     signature: bytes(64, 55),
     proof: [hash(56), hash(57)],
   },
+  'reset-audit': {
+    type: 'reset-audit',
+    peerId: peer(63),
+    generation: 1,
+    approvals: [{ signer: hash(64), signature: bytes(64, 65) }],
+  },
 }
 
 const beacon: Beacon = {

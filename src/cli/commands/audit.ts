@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { AuditJson, Client } from '../../api/index.ts'
-import type { AuditVerdict } from '../audit-verify.ts'
+import type { AuditVerdict, Witness } from '../audit-verify.ts'
 import { type ClientOptions, clientCommand, connectTo, withClient } from '../connection.ts'
 import { collect, integerFrom } from '../options.ts'
 import { print, shortPeer, tableLines } from '../output.ts'
@@ -15,6 +15,10 @@ interface VerifyOptions extends ClientOptions {
   readonly peer?: readonly string[]
   readonly dir?: readonly string[]
   readonly witness?: readonly string[]
+}
+
+interface ResetOptions extends ClientOptions {
+  readonly operatorFile?: readonly string[]
 }
 
 export function registerAudit(program: Command): void {
@@ -38,6 +42,19 @@ export function registerAudit(program: Command): void {
     .option('--dir <dir>', 'a stopped node’s directory; repeatable', collect)
     .option('--witness <url>', 'a daemon whose control log is believed too; repeatable', collect)
     .action(verify)
+  clientCommand(audit, 'reset <peerId>', [
+    'ostraka audit reset 12D3KooW…',
+    'ostraka audit reset 12D3KooW… --operator-file alice.json --operator-file bob.json',
+  ])
+    .description(
+      'write a node’s lost or broken audit log off, so that it may use secrets again; the loss stays on record',
+    )
+    .option(
+      '--operator-file <file>',
+      'an operator’s principal file; by default the testnet’s; repeatable, as many as the genesis asks for',
+      collect,
+    )
+    .action(reset)
 }
 
 async function list(options: ListOptions): Promise<void> {
@@ -75,7 +92,13 @@ async function verify(options: VerifyOptions): Promise<void> {
     }
     for (const dir of options.dir ?? []) verdicts.push(await verifyDirectory(dir, words))
     const wanted = verdicts.filter(isWanted)
-    print({ logs: wanted }, options.json, () => wanted.flatMap(verdictLines))
+    const reported = await reportForks(wanted, [...clients, ...witnesses])
+    const losses = knownLosses(words)
+    print({ logs: wanted, losses, reported }, options.json, () => [
+      ...wanted.flatMap(verdictLines),
+      ...losses.map(lossLine),
+      ...reported.map(({ peerId, outcome }) => `${peerId}: proof of its fork was handed in (${outcome})`),
+    ])
     if (wanted.length === 0 || wanted.some(isWrong)) process.exitCode = 1
   } finally {
     for (const client of [...clients, ...witnesses]) client.close()
@@ -90,9 +113,59 @@ function targets(options: VerifyOptions): Client[] {
   return options.dir === undefined ? [connectTo(options)] : []
 }
 
+/** Hands each proof to the first daemon that takes it: it is judged there, and not trusted. */
+async function reportForks(
+  verdicts: readonly AuditVerdict[],
+  clients: readonly Client[],
+): Promise<readonly { readonly peerId: string; readonly outcome: string }[]> {
+  const reported = []
+  for (const { peerId, forks } of verdicts) {
+    for (const fork of forks) {
+      const { reportFork } = await import('../audit-verify.ts')
+      reported.push({ peerId, outcome: await reportFork(fork, clients) })
+    }
+  }
+  return reported
+}
+
+/** What operators have written off, as the daemon tells that knows of most. */
+function knownLosses(words: readonly Witness[]): Witness['losses'] {
+  return words.map(({ losses }) => losses).sort((a, b) => b.length - a.length)[0] ?? []
+}
+
+function lossLine({ peerId, generation, size, height, timeMs }: Witness['losses'][number]): string {
+  const when = new Date(timeMs).toISOString()
+  return `${peerId}  log ${generation} of ${size} recorded entries was written off at height ${height} (${when})`
+}
+
+async function reset(peerId: string, options: ResetOptions): Promise<void> {
+  const { readPrincipal } = await import('../../api/index.ts')
+  const { signAuditReset } = await import('../invites.ts')
+  const { operatorFiles } = await import('../operators.ts')
+  const [first, ...others] = operatorFiles(options.operatorFile ?? [])
+  const decision = await withClient(options, async client => {
+    const { genesis } = await client.genesis()
+    const { losses } = await client.auditRecords()
+    const generation = losses.filter(loss => loss.peerId === peerId).length + 1
+    const operators = [readPrincipal(first), ...others.map(readPrincipal)] as const
+    return client.resetAudit(signAuditReset(genesis, operators, { peerId, generation }))
+  })
+  print(decision, options.json, () => [
+    `${peerId} keeps another audit log as of height ${decision.height}; what was lost stays on record`,
+  ])
+}
+
 function unread(client: Client, error: unknown): AuditVerdict {
   const reason = error instanceof Error ? error.message : String(error)
-  return { peerId: 'unknown', where: client.api, entries: 0, covered: 0, findings: [], error: reason }
+  return {
+    peerId: 'unknown',
+    where: client.api,
+    entries: 0,
+    covered: 0,
+    findings: [],
+    forks: [],
+    error: reason,
+  }
 }
 
 function isWrong({ findings, error }: AuditVerdict): boolean {

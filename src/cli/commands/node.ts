@@ -25,6 +25,7 @@ interface RunOptions {
   readonly attest: AttestationMethod
   readonly tpm2Tcti?: string
   readonly tpm2Pcrs?: readonly number[]
+  readonly acceptVoteRisk?: boolean
   readonly logLevel: LogLevel
   readonly pretty?: boolean
   readonly linkMbps?: number
@@ -88,6 +89,10 @@ export function registerNode(program: Command): void {
       numberFrom(0, 1_000_000),
     )
     .option('--passphrase-file <file>', PASSPHRASE)
+    .option(
+      '--accept-vote-risk',
+      'after a lost database: vote at once where the network cannot go on otherwise; may get the node convicted',
+    )
     .option('--log-level <level>', 'trace, debug, info, warn, error', 'info')
     .option('--pretty', 'log for people instead of JSON lines')
     .option('--json', 'print JSON')
@@ -211,6 +216,7 @@ async function runNode(options: RunOptions): Promise<void> {
       ...(options.tpm2Tcti === undefined ? {} : { tcti: options.tpm2Tcti }),
       ...(options.tpm2Pcrs === undefined ? {} : { pcrs: options.tpm2Pcrs }),
     },
+    acceptsVoteRisk: options.acceptVoteRisk ?? false,
     logLevel: options.logLevel,
     isPretty: options.pretty ?? false,
     linkMbps: options.linkMbps,
