@@ -253,7 +253,7 @@ export function onLedger(
   settleGeneration(auditing, standing)
   // a log that is ahead of the ledger waits for it: the blocks with its reset are still to be fetched
   if (auditing.log.world.generation > standing.losses.length) return undefined
-  return stepOf(lookAtRecord(auditing.log, standing.recorded, isNewEpoch))
+  return stepOf(auditing.log, lookAtRecord(auditing.log, standing.recorded, isNewEpoch))
 }
 
 /**
@@ -280,11 +280,17 @@ export function settleGeneration(
 }
 
 export function onWritten(auditing: Auditing, size: number): CheckpointStep | undefined {
-  return stepOf(auditWritten(auditing.log, size))
+  return stepOf(auditing.log, auditWritten(auditing.log, size))
 }
 
-function stepOf(made: Issued | SignedCheckpoint | undefined): CheckpointStep | undefined {
+function stepOf(
+  { world: { generation } }: AuditLog,
+  made: Issued | SignedCheckpoint | undefined,
+): CheckpointStep | undefined {
   if (made === undefined) return undefined
   const [checkpoint, writes] = 'write' in made ? [made.checkpoint, [made.write]] : [made, []]
-  return { writes, transaction: { type: 'audit-checkpoint', ...checkpoint } }
+  return {
+    writes,
+    transaction: { type: 'audit-checkpoint', ...(generation > 0 && { generation }), ...checkpoint },
+  }
 }

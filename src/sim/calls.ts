@@ -49,7 +49,9 @@ export class Calls {
     trace.add(time.nowMs, `${what} at ${host.name}: ${result}`)
     const name = `${what.split(' ')[0]} ${result}`
     this.outcomes.set(name, (this.outcomes.get(name) ?? 0) + 1)
-    if (!outcome.ok && SUSPICIOUS.has(outcome.error.code)) {
+    // a machine that has lost its disk says so, until an operator has written its audit log off
+    const isOwnLoss = host.hasLostDisk && result === 'storage_corrupt'
+    if (!outcome.ok && SUSPICIOUS.has(outcome.error.code) && !isOwnLoss) {
       findings.add(
         'honest clients are served or refused for a reason',
         `${what}: ${result} (${outcome.error.message})`,

@@ -100,6 +100,13 @@ export class Clients {
     return this.#ceremonyEnd(create.name, kind, host)
   }
 
+  /** Writes off the audit log of a node that has lost it, as an operator. */
+  async resetAudit({ peerId, name }: SimHost, host: SimHost): Promise<boolean> {
+    const losses = host.port?.auditLosses().filter(loss => loss.peerId === peerId) ?? []
+    const reset = { type: 'reset-audit', peerId, generation: losses.length + 1, approvals: [] } as const
+    return (await this.#submit(`reset-audit ${name}`, host, reset)).ok
+  }
+
   /** Uses a key as its owner. */
   async use(key: KnownKey, host: SimHost): Promise<boolean> {
     const request = this.#request(key, this.#context.owner)

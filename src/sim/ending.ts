@@ -24,6 +24,9 @@ const CONVERGE_MS = 40_000
 const COMPLETE_MS = 90_000
 const ATTEMPTS = 4
 const ATTEMPT_PAUSE_MS = 2500
+/** How a node complains that must catch up before it votes, and one that uses no secret. */
+const LOST = 'its database was lost'
+const UNUSED = 'no secret is used'
 
 /** The liveness phase, on a healed network. */
 export class Ending {
@@ -35,6 +38,7 @@ export class Ending {
 
   async run(): Promise<void> {
     await this.#converge()
+    await this.#writeOffLostLogs()
     await this.#proveLiveness()
     await this.#complete()
   }
@@ -52,6 +56,28 @@ export class Ending {
         return
       }
       await calls.sleep(250)
+    }
+  }
+
+  /** What an operator does for a node that has lost its audit log with its disk, once it votes again. */
+  async #writeOffLostLogs(): Promise<void> {
+    const { time, findings, calls, clients, honest } = this.#context
+    const limitMs = time.nowMs + CONVERGE_MS
+    for (const host of honest) {
+      const complains = (of: string): boolean =>
+        host.port?.complaints().some(reason => reason.startsWith(of)) ?? true
+      let isReset = false
+      while (complains(LOST) || complains(UNUSED)) {
+        if (time.nowMs > limitMs) {
+          findings.add(
+            'a node that lost its disk serves again',
+            host.port?.complaints().join() ?? 'it is down',
+          )
+          return
+        }
+        if (!isReset && !complains(LOST)) isReset = await clients.resetAudit(host, host)
+        await calls.sleep(500)
+      }
     }
   }
 

@@ -10,6 +10,7 @@ const WEATHER = [
   'outage',
   'unsynced-loss',
   'disk-full',
+  'disk-loss',
   'clock-jump',
   'record-missing',
 ] as const

@@ -50,6 +50,7 @@ export class SimHost {
   readonly peerId: string
   readonly disk: SimDisk
   clockOffsetMs = 0
+  hasLostDisk = false
   /** What its keystore, which outlives its disk, says of the database. */
   #mark: DatabaseMark | undefined
   readonly #context: HostContext
@@ -132,9 +133,9 @@ export class SimHost {
     process.end.resolve()
   }
 
-  /** The power fails, and the disk does not come back. */
+  /** The disk of a host that is down does not come back; its keystore does. */
   loseDisk(): void {
-    this.crash()
+    this.hasLostDisk = true
     this.disk.wipe('')
   }
 

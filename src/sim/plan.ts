@@ -13,6 +13,8 @@ export interface Plan {
   readonly clockJumpEveryMs: number | undefined
   readonly fullDiskEveryMs: number | undefined
   readonly outageAtMs: number | undefined
+  /** A machine loses its whole disk then, and has nothing left but its keystore. */
+  readonly diskLossAtMs: number | undefined
   readonly recordMissRate: number
   /** How long a disk takes to make a write durable. */
   readonly syncMs: number
@@ -58,6 +60,7 @@ export function drawPlan(seed: number, nodes: number, spanMs: number): Plan {
   }
   const isSpare = mostFaulty(nodes) > byzantine.size
   const absent = maybe(0.15, () => randomBelow(rng, nodes))
+  const isAway = isSpare && absent !== undefined && !byzantine.has(absent)
   return {
     kinds: seed % REAL_EVERY === 0 ? [...REAL_KINDS, 'toy'] : ['toy'],
     conditions,
@@ -69,7 +72,9 @@ export function drawPlan(seed: number, nodes: number, spanMs: number): Plan {
     recordMissRate: maybe(0.4, () => between(0.05, 0.5)) ?? 0,
     syncMs: between(1, 40),
     byzantine,
-    absent: isSpare && absent !== undefined && !byzantine.has(absent) ? absent : undefined,
+    absent: isAway ? absent : undefined,
+    // one that has forgotten its votes counts among the faulty
+    diskLossAtMs: isSpare && !isAway ? maybe(0.3, () => between(0.1, 0.9) * spanMs) : undefined,
   }
 }
 

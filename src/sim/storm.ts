@@ -33,6 +33,8 @@ export class Storm {
   readonly #context: StormContext
   readonly #healing: (() => void)[] = []
   #isOver = false
+  /** Who has lost its disk, and counts among the faulty until the network has moved on. */
+  #lost: SimHost | undefined
 
   constructor(context: StormContext) {
     this.#context = context
@@ -47,6 +49,7 @@ export class Storm {
     this.#every(plan.clockJumpEveryMs, () => this.#jump())
     this.#every(plan.fullDiskEveryMs, () => this.#fillDisk())
     if (plan.outageAtMs !== undefined) this.#later(plan.outageAtMs, () => this.#outage())
+    if (plan.diskLossAtMs !== undefined) this.#later(plan.diskLossAtMs, () => this.#loseDisk())
   }
 
   /** The weather clears: wires mend, clocks are right, every host runs. */
@@ -99,13 +102,14 @@ export class Storm {
   #crash(): void {
     const { hosts, mayBeDown, faults, isHonest, rng } = this.#context
     const honest = hosts.filter(host => isHonest(host.peerId))
-    if (honest.filter(host => !host.isUp).length >= mayBeDown) return
+    const missing = (): number => honest.filter(host => !host.isUp || host === this.#lost).length
+    if (missing() >= mayBeDown) return
     const up = honest.filter(host => host.isUp)
     if (up.length === 0) return
     const coordinator = up.find(host => host.port?.status().coordinator === host.peerId)
     const host = coordinator !== undefined && randomBelow(rng, 3) === 0 ? coordinator : this.#pick(up)
     const strike = (): void => {
-      if (this.#isOver || !host.isUp || honest.filter(each => !each.isUp).length >= mayBeDown) return
+      if (this.#isOver || !host.isUp || missing() >= mayBeDown) return
       faults.add('crash')
       this.#takeDown(host, DOWN_MS)
     }
@@ -118,6 +122,20 @@ export class Storm {
   #outage(): void {
     this.#context.faults.add('outage')
     for (const host of this.#context.hosts) if (host.isUp) this.#takeDown(host, OUTAGE_MS)
+  }
+
+  #loseDisk(): void {
+    const { hosts, faults, isHonest, rng } = this.#context
+    const host = this.#pick(hosts.filter(each => each.isUp && isHonest(each.peerId)))
+    const strike = (): void => {
+      if (this.#isOver || !host.isUp) return
+      faults.add('disk-loss')
+      this.#lost = host
+      this.#takeDown(host, DOWN_MS)
+      host.loseDisk()
+    }
+    if (randomBelow(rng, 2) === 0) strike()
+    else host.disk.atNextWrite(strike)
   }
 
   #takeDown(host: SimHost, range: Range): void {

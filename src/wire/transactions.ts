@@ -21,12 +21,7 @@ import {
 } from './common.ts'
 import { commitmentsSchema, type DleqProof, dleqProofSchema } from './dealing.ts'
 import { type KeyKind, keyKind, type PolicyRule, policyRules } from './keys.ts'
-import {
-  type Approval,
-  approvalsSchema,
-  type MembershipTransaction,
-  membershipSchemas,
-} from './membership.ts'
+import { type MembershipTransaction, membershipSchemas } from './membership.ts'
 import { type Report, reportSchema } from './reports.ts'
 import {
   bytesUpTo,

@@ -36,6 +36,8 @@ const BODIES: Readonly<Record<string, unknown>> = {
   setAttestationPolicy: { transaction: b64 },
   admitMember: { transaction: b64 },
   removeMember: { transaction: b64 },
+  resetAudit: { transaction: b64 },
+  reportEvidence: { transaction: b64 },
 }
 
 interface Document {

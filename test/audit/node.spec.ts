@@ -2,6 +2,7 @@ import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
 import { type AuditEntry, auditEntryCodec, parseNote } from '../../src/audit/index.ts'
 import { isOstrakaError, OstrakaError, toHex } from '../../src/base/index.ts'
 import { sha256 } from '../../src/crypto/index.ts'
+import type { AuditCheckpointView } from '../../src/node/index.ts'
 import { canonicalBytes, peerAnswerCodec, peerRequestCodec } from '../../src/wire/index.ts'
 import { eventually, owner, peerId, Solo, stranger, type TestStore } from './solo.ts'
 
@@ -153,6 +154,32 @@ describe('a node’s audit log', () => {
     await solo.restart()
     deepEqual(solo.port.complaints(), [])
     equal((await solo.port.audit(0, 4)).checkpoint?.size, recorded.size)
+  })
+
+  it('that was lost begins anew once an operator has written it off, and the loss stays on record', async () => {
+    const [{ size: lostSize }] = await eventually(() => {
+      const found = solo.port.auditCheckpoints()
+      return found.length > 0 && (found as [AuditCheckpointView])
+    })
+    await solo.restart(entries => {
+      for (const key of [...entries.keys()]) if (key.startsWith('audit/')) entries.delete(key)
+    })
+    await eventually(() => solo.port.complaints().some(reason => reason.startsWith('no secret is used')))
+    await solo.port.submit(solo.sign({ type: 'reset-audit', peerId, generation: 1, approvals: [] }))
+    await eventually(() => solo.port.complaints().length === 0)
+    await solo.port.operate(solo.asks('seeds', 'derive'))
+    const recorded = await eventually(() => solo.port.auditCheckpoints()[0])
+    equal(recorded.generation, 1)
+    deepEqual(
+      solo.port.auditLosses().map(({ generation, size }) => [generation, size]),
+      [[0, lostSize]],
+    )
+    // and it is the one that a restart goes on with
+    await solo.restart()
+    deepEqual(solo.port.complaints(), [])
+    const page = await solo.port.audit(0, 4)
+    deepEqual([page.generation, page.entries[0]?.sequence], [1, 0])
+    match(page.origin, /\/1$/)
   })
 
   for (const [what, tamper, expected] of [

@@ -12,10 +12,12 @@ import { initialState, LedgerDraft, type TransactionContext } from '../../src/co
 import type { SigningKey } from '../../src/crypto/index.ts'
 import {
   type AuditRecord,
+  auditLosses,
   type ConvictionRecord,
   keyPaths,
   recordCheckpoint,
   reportEvidence,
+  resetAudit,
 } from '../../src/keys/index.ts'
 import type { AuditCheckpoint, CheckpointHalf } from '../../src/wire/index.ts'
 import { identity, owner, peerId, Solo } from './solo.ts'
@@ -38,10 +40,11 @@ function checkpointOf(
   tree: CompactRange,
   key: SigningKey = identity,
   proof: readonly Uint8Array[] = [],
+  generation = 0,
 ): AuditCheckpoint {
-  const origin = originOf(networkId, peerIdOf(key.publicKey))
+  const origin = originOf(networkId, peerIdOf(key.publicKey), generation)
   const signed = signCheckpoint(key, origin, { size: tree.size, root: tree.root() })
-  return { type: 'audit-checkpoint', ...signed, proof }
+  return { type: 'audit-checkpoint', ...(generation > 0 && { generation }), ...signed, proof }
 }
 
 function proofBetween(first: number, second: number): Uint8Array[] {
@@ -97,6 +100,44 @@ describe('checkpoints in the control log', () => {
     const foreign = { ...at, signer: owner.publicKey }
     throws(() => recordCheckpoint(ledger, checkpointOf(treeOf(6), owner), foreign), { code: 'stranger' })
     throws(() => recordCheckpoint(ledger, checkpointOf(treeOf(6), owner), at), { code: 'bad_signature' })
+  })
+
+  describe('of a log that was written off', () => {
+    const byOperator: TransactionContext = { ...at, height: 9, signer: owner.publicKey }
+    const reset = (generation: number, context = byOperator): void =>
+      resetAudit(ledger, { type: 'reset-audit', peerId, generation, approvals: [] }, context)
+
+    it('stay on record as a loss, and another log begins', () => {
+      reset(1)
+      equal(record(), undefined)
+      const [loss, ...others] = auditLosses(ledger, peerId)
+      deepEqual(others, [])
+      deepEqual([loss?.size, loss?.height, loss?.operator], [5, 9, owner.publicKey])
+      deepEqual(loss?.root, treeOf(5).root())
+      throws(() => recordCheckpoint(ledger, checkpointOf(treeOf(12), identity, proofBetween(5, 12)), at), {
+        code: 'conflict',
+      })
+      recordCheckpoint(ledger, checkpointOf(treeOf(3, 'b', 0), identity, [], 1), at)
+      deepEqual([record()?.size, record()?.generation], [3, 1])
+    })
+
+    it('take an operator’s word, and the same word once', () => {
+      throws(() => reset(1, at), { code: 'unauthorized' })
+      throws(() => reset(2), { code: 'conflict' })
+      reset(1)
+      throws(() => reset(1), { code: 'conflict' })
+      reset(2)
+      equal(auditLosses(ledger, peerId).length, 2)
+    })
+
+    it('contradict no checkpoint of the next one, while two of the next one do', () => {
+      reset(1)
+      const next = checkpointOf(treeOf(5, 'b', 0), identity, [], 1)
+      recordCheckpoint(ledger, next, at)
+      equal(conviction(), undefined)
+      recordCheckpoint(ledger, checkpointOf(treeOf(5, 'c', 0), identity, [], 1), at)
+      equal(conviction()?.reason, 'forked_audit')
+    })
   })
 
   it('make evidence when a node signs two roots for one size, whoever brings it', () => {

@@ -11,6 +11,7 @@ const PLAN: Plan = {
   clockJumpEveryMs: undefined,
   fullDiskEveryMs: undefined,
   outageAtMs: undefined,
+  diskLossAtMs: undefined,
   recordMissRate: 0,
   syncMs: 40,
   byzantine: new Map(),

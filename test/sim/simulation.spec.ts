@@ -14,6 +14,7 @@ const CALM_PLAN: Plan = {
   clockJumpEveryMs: undefined,
   fullDiskEveryMs: undefined,
   outageAtMs: undefined,
+  diskLossAtMs: undefined,
   recordMissRate: 0,
   syncMs: 4,
   byzantine: new Map(),
@@ -90,6 +91,14 @@ describe('a simulated network', function () {
     equal(faults.outage, 1)
     ok(seen.keys > 2)
   })
+
+  for (const diskLossAtMs of [1500, 4000, 9000]) {
+    it(`takes back a machine that has lost its whole disk (${diskLossAtMs} ms), and convicts nobody`, async () => {
+      const { faults, convictions } = await passes({ diskLossAtMs, crashEveryMs: 4000 }, { seed: 9 })
+      equal(faults['disk-loss'], 1)
+      deepEqual(convictions, [])
+    })
+  }
 
   it('bears disks that are full for a while, and confirms nothing that is not stored', async () => {
     const { faults } = await passes({ fullDiskEveryMs: 600, crashEveryMs: 3000 }, { seed: 8 })

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { utf8 } from '../../src/base/index.ts'
+import { verifyWithPlatform } from '../../testnet/verification.ts'
+import { eventually, Testnet } from './testnet.ts'
+
+describe('a daemon whose database is gone, and whose keystore is not', function () {
+  this.timeout(180_000)
+  const LOST = 'node-3'
+  let net: Testnet
+
+  before(async () => {
+    net = await Testnet.start()
+    await net.client('node-1').createKey({ name: 'steady', kind: 'ed25519', threshold: 3, shares: 5 })
+    // so that its audit log is on record before it is lost
+    await net.client(LOST).sign('steady', [utf8('before')])
+    await eventually('its audit log is on record', async () => (await recordOfLost()) !== undefined)
+    await net.kill(LOST)
+    rmSync(join(net.node(LOST).dir, 'db'), { recursive: true })
+    await net.restart(LOST)
+  })
+
+  after(() => net?.stop())
+
+  const recordOfLost = async () => {
+    const { checkpoints } = await net.client('node-1').auditRecords()
+    return checkpoints.find(({ peerId }) => peerId === net.node(LOST).peerId)
+  }
+  const reasons = async (): Promise<string> => (await net.client(LOST).health()).reasons.join('; ')
+
+  it('catches up with the log and recovers its shares', async () => {
+    await eventually('it has the log', async () => {
+      const [here, there] = await Promise.all([net.client(LOST).status(), net.client('node-1').status()])
+      return here.height >= there.height - 1
+    })
+    await eventually('it has its share', async () =>
+      /ostraka_events\{event="missing_shares"\} 0/.test(await net.client(LOST).metrics()),
+    )
+  })
+
+  it('uses no secret before an operator has written its audit log off', async () => {
+    await eventually('it may vote again', async () => !(await reasons()).includes('its database was lost'))
+    assert.match(await reasons(), /no secret is used: the audit log was lost with the database/)
+    await assert.rejects(net.client(LOST).sign('steady', [utf8('too early')]), { code: 'storage_corrupt' })
+    const { status, stderr } = net.ostraka(
+      'node-1',
+      ...['audit', 'reset', net.node(LOST).peerId, '--operator-file', net.state.operator],
+    )
+    assert.equal(status, 0, String(stderr))
+    await eventually('it serves', async () => (await net.client(LOST).health()).status === 'ok')
+  })
+
+  it('signs again, with a share that the others need', async () => {
+    await net.kill('node-4')
+    const signs = async (): Promise<void> => {
+      const message = utf8(`after ${Date.now()}`)
+      const { publicKey, signatures } = await net.client(LOST).sign('steady', [message])
+      assert.ok(verifyWithPlatform(publicKey, message, signatures[0]!))
+    }
+    await signs()
+    // four of five decide: without its vote there would be no more blocks
+    const { height } = await net.client(LOST).status()
+    await eventually('it votes', async () => (await net.client('node-1').status()).height > height + 1)
+    await net.kill('node-5')
+    await signs()
+    await net.restart('node-4', 'node-5')
+  })
+
+  it('is convicted of nothing, and its loss stays on record', async () => {
+    assert.deepEqual((await net.client('node-1').status()).convictions, [])
+    const { losses } = await net.client('node-2').auditRecords()
+    assert.deepEqual(
+      losses.map(({ peerId, generation }) => [peerId, generation]),
+      [[net.node(LOST).peerId, 0]],
+    )
+    assert.ok(losses[0]!.size > 0)
+  })
+})
