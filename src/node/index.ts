@@ -1,7 +1,7 @@
 export type { ExportResult, OperationResult, PartialProof } from '../keys/index.ts'
 export { claimedHeads, forksOf, inspectDirectory, type Witnessed } from './audit-offline.ts'
 export type { AuditPage } from './audit-store.ts'
-export { type Claim, claimDatabase, type DatabaseMark, restoreDatabase } from './database.ts'
+export { type Claim, claimDatabase, type DatabaseMark } from './database.ts'
 export type { Logger, Ports } from './driver.ts'
 export type {
   ActView,
