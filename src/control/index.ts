@@ -1,4 +1,4 @@
-export { type Anchor, abstentionWrite, forgetWrite } from './abstention.ts'
+export { type Anchor, forgetWrite } from './abstention.ts'
 export {
   type Applied,
   applyBlock,
