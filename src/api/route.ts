@@ -51,7 +51,10 @@ export interface Route {
 /** The principal that a bearer token lends. Errors: `unauthorized`. */
 export function requirePrincipal(call: Call): SigningKey {
   if (call.principal !== undefined) return call.principal
-  throw new OstrakaError('unauthorized', 'neither a bearer token nor a signed request')
+  throw new OstrakaError(
+    'unauthorized',
+    'neither a bearer token nor a signed request: say who asks (--token-file or --principal-file)',
+  )
 }
 
 /** The key's name in the path; a name that is no name cannot be a key's. */

@@ -49,8 +49,9 @@ const BEACONS_PER_EPOCH = 4
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const files = nodeFiles(options.dir)
   const logger = createLogger({ level: options.logLevel, isPretty: options.isPretty })
+  logger.info({ dir: options.dir, software: SOFTWARE }, 'starting')
   const secrets = await openNode(options.dir, options.passphrase)
-  const genesis = readGenesis(options.genesisFile ?? files.genesis)
+  const genesis = readGenesis(genesisPath(options.genesisFile, options.dir))
   const networkId = networkIdText(genesis)
   const vault = new PrincipalVault(files.principals, secrets.storageKey)
   const { io, node } = await startCore(options, genesis, networkId, secrets, logger).finally(() =>
@@ -87,6 +88,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       logger.info({}, 'stopped')
     },
   }
+}
+
+/** Errors: `not_found` for a node that belongs to no network yet. */
+function genesisPath(named: string | undefined, dir: string): string {
+  const path = named ?? nodeFiles(dir).genesis
+  if (named !== undefined || existsSync(path)) return path
+  const ways = `network create --dir ${dir} founds one, node join --dir ${dir} joins one, --genesis names one`
+  throw new OstrakaError('not_found', `${dir} belongs to no network yet: ${ways}`)
 }
 
 async function startCore(

@@ -7,6 +7,7 @@ export const OPERATOR = 'an operatorâ€™s principal file; by default the testnetâ
 /** The named files, or the testnet's operator. Errors: `not_found` without a file and without a testnet here. */
 export function operatorFiles(named: readonly string[]): readonly [string, ...string[]] {
   const [first = findState(DEFAULT_DIR)?.operator, ...others] = named
-  if (first === undefined) throw new OstrakaError('not_found', 'no operator: give --operator-file')
+  if (first === undefined)
+    throw new OstrakaError('not_found', 'no operator: give --operator-file, as principal new made it')
   return [first, ...others]
 }

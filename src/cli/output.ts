@@ -17,6 +17,11 @@ export function print<T>(
   else for (const line of lines(value)) printLine(line)
 }
 
+/** What to do next, for people: on standard error, so that what programs read stays clean. */
+export function note(lines: readonly string[]): void {
+  for (const line of lines) process.stderr.write(`${line}\n`)
+}
+
 type Cell = string | number | null | undefined
 
 /** Left-aligned columns, as wide as their widest cell; the last is not padded. */

@@ -60,6 +60,7 @@ describe('command line', function () {
         path,
       )
       assert.match(help, /--json/, path)
+      assert.doesNotMatch(help, /default: (\{|\d{6})/, `${path} shows a default as the program has it`)
     }
   })
 

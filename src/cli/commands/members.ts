@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { MembershipJson } from '../../api/index.ts'
 import { type ClientOptions, clientCommand, withClient } from '../connection.ts'
 import { OPERATOR, operatorFiles } from '../operators.ts'
@@ -31,7 +31,11 @@ export function registerMembers(program: Command): void {
   ])
     .description('print a single-use invite that one node can join with')
     .option('--operator-file <file>', OPERATOR)
-    .option('--ttl <duration>', 'how long it is valid: 15m, 1h, 7d', durationMs, HOUR_MS)
+    .addOption(
+      new Option('--ttl <duration>', 'how long it is valid: 15m, 1h, 7d')
+        .argParser(durationMs)
+        .default(HOUR_MS, '1h'),
+    )
     .option(
       '--peer <multiaddr>',
       'a member’s address with its /p2p/ id; repeatable; by default those of the daemon that is asked',
@@ -55,7 +59,11 @@ export function registerMembers(program: Command): void {
     .description('take a node out for good; its shares are made anew elsewhere')
     .option('--operator-file <file>', `${OPERATOR}; repeatable, as many as the genesis asks for`, collect)
     .option('--propose <reason>', 'put it before the other operators, who sign one by one: see approve sign')
-    .option('--ttl <duration>', 'how long a proposal waits for them; a day at most', durationMs, HOUR_MS)
+    .addOption(
+      new Option('--ttl <duration>', 'how long a proposal waits for them; a day at most')
+        .argParser(durationMs)
+        .default(HOUR_MS, '1h'),
+    )
     .action(removeMember)
 }
 

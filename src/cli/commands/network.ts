@@ -1,16 +1,19 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { exampleText } from '../connection.ts'
 import { collect, integerFrom, numberFrom } from '../options.ts'
-import { print } from '../output.ts'
+import { note, print } from '../output.ts'
+import { PASSPHRASE, passphraseSources } from '../passphrases.ts'
 
 interface CreateOptions {
   readonly name: string
   readonly operator: readonly string[]
   readonly member?: readonly string[]
+  readonly dir?: readonly string[]
   readonly creator?: readonly string[]
   readonly approvals?: number
   readonly epochSeconds: number
   readonly out: string
+  readonly passphraseFile?: string
   readonly json?: boolean
 }
 
@@ -21,21 +24,32 @@ export function registerNetwork(program: Command): void {
     .description('write a genesis; its hash is the network’s id. Every founding node runs with the same file')
     .requiredOption('--name <name>', 'the network’s name')
     .requiredOption('--operator <file...>', 'principals that operate the network', collectAll)
-    .option('--member <file...>', 'the member.json of each founding node', collectAll)
+    .option('--member <file...>', 'the member.json of each founding node, wherever it is', collectAll)
+    .option(
+      '--dir <dir...>',
+      'directories of founding nodes on this machine. Without --member and --dir: the nodes whose directories lie ' +
+        'right here; if there are none, one is made in ./node',
+      collectAll,
+    )
     .option('--creator <file...>', 'principals that may create keys; by default the operators', collectAll)
     .option(
       '--approvals <n>',
       'operators needed for exceptional acts; by default a majority',
       integerFrom(1, 32),
     )
-    .option('--epoch-seconds <n>', 'length of an epoch', numberFrom(0.1, 86_400), 30)
-    .option('--out <file>', 'where it goes', 'genesis.json')
+    .addOption(
+      new Option('--epoch-seconds <n>', 'length of an epoch: the pace of an idle network')
+        .argParser(numberFrom(0.1, 86_400))
+        .default(30),
+    )
+    .option('--out <file>', 'where it goes, besides the directories of founding nodes', 'genesis.json')
+    .option('--passphrase-file <file>', `for a node that is made: ${PASSPHRASE}`)
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
       exampleText([
         'ostraka principal new --out operator.json',
-        'ostraka node init --dir a && ostraka node init --dir b && ostraka node init --dir c && ostraka node init --dir d',
+        'ostraka network create --name acme --operator operator.json      # one node; others join by invite',
         'ostraka network create --name acme --operator operator.json --member {a,b,c,d}/member.json',
       ]),
     )
@@ -49,24 +63,44 @@ function collectAll(text: string, previous?: readonly string[]): readonly string
 async function createNetwork(options: CreateOptions): Promise<void> {
   const { principalNamed } = await import('../../api/index.ts')
   const { OstrakaError } = await import('../../base/index.ts')
-  const { DEFAULT_TIMING, majorityOf, networkIdText, readMember, writeGenesis } = await import(
-    '../genesis-file.ts'
-  )
+  const { readPassphrase } = await import('../../io/index.ts')
+  const { findFounders, requireNoFile, writeFounding } = await import('../founding.ts')
+  const { DEFAULT_TIMING, majorityOf, networkIdText } = await import('../genesis-file.ts')
   const operators = options.operator.map(principalNamed)
-  const members = (options.member ?? []).map(readMember)
-  if (members.length === 0) throw new OstrakaError('malformed', 'a network needs at least one --member file')
+  const creators = (options.creator ?? options.operator).map(principalNamed)
   const approvals = options.approvals ?? majorityOf(operators.length)
   if (approvals > operators.length) throw new OstrakaError('malformed', 'more approvals than operators')
-  const genesis = {
-    name: options.name,
-    createdMs: Date.now(),
-    operators,
-    approvals,
-    members,
-    creators: (options.creator ?? options.operator).map(principalNamed),
-    timing: { ...DEFAULT_TIMING, epochMs: Math.round(options.epochSeconds * 1000) },
-  }
-  writeGenesis(options.out, genesis)
-  const made = { networkId: networkIdText(genesis), members: members.length, out: options.out }
-  print(made, options.json, () => [made.networkId])
+  requireNoFile(options.out)
+  const founders = await findFounders(options.member ?? [], options.dir ?? [], () =>
+    readPassphrase(passphraseSources(options.passphraseFile, 'New passphrase for ./node: ')),
+  )
+  const timing = { ...DEFAULT_TIMING, epochMs: Math.round(options.epochSeconds * 1000) }
+  const { name, out } = options
+  const { members, dirs, made } = founders
+  const genesis = { name, createdMs: Date.now(), operators, approvals, members, creators, timing }
+  writeFounding(out, founders, genesis)
+  const networkId = networkIdText(genesis)
+  print({ networkId, members: members.length, out, dirs, made }, options.json, () => [networkId])
+  if (!options.json) note(nextSteps(options, members.length, dirs, made))
+}
+
+function nextSteps(
+  { out, operator }: CreateOptions,
+  members: number,
+  dirs: readonly string[],
+  made: string | null,
+): readonly string[] {
+  const run = dirs.map(dir => `  ostraka node run --dir ${dir}`)
+  const elsewhere = members - dirs.length
+  return [
+    `${out} names ${members === 1 ? 'one founding node' : `${members} founding nodes`}${made === null ? '' : `, made in ./${made}`}.`,
+    ...(run.length === 0 ? [] : ['Start:', ...run]),
+    ...(elsewhere === 0
+      ? []
+      : [`Copy ${out} into the directory of each founding node elsewhere, and start those.`]),
+    'More nodes, by invite, while it runs:',
+    `  ostraka invite create --api http://127.0.0.1:7801 --operator-file ${operator[0]}`,
+    '  ostraka node join --invite INVITE --dir DIR --announce MULTIADDR',
+    ...(members < 4 ? ['Four nodes are the smallest network that survives the loss of one.'] : []),
+  ]
 }

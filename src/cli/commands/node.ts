@@ -1,9 +1,10 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { LogLevel } from '../../io/index.ts'
 import type { AttestationMethod } from '../../wire/index.ts'
 import { exampleText } from '../connection.ts'
 import { collect, hostAndPort, numberFrom } from '../options.ts'
-import { print, printJson, printLine } from '../output.ts'
+import { note, print, printJson, printLine } from '../output.ts'
+import { PASSPHRASE, passphraseSources } from '../passphrases.ts'
 import { attestOptions } from './attest.ts'
 
 interface InitOptions {
@@ -48,7 +49,7 @@ interface LeaveOptions {
   readonly json?: boolean
 }
 
-const PASSPHRASE = 'a file with the keystore’s passphrase; else OSTRAKA_PASSPHRASE or a prompt'
+const DEFAULT_API = { host: '127.0.0.1', port: 7801 }
 const DEFAULT_LISTEN = '/ip4/0.0.0.0/tcp/7800'
 
 export function registerNode(program: Command): void {
@@ -78,10 +79,11 @@ export function registerNode(program: Command): void {
       `where other nodes reach it; repeatable (default: ${DEFAULT_LISTEN})`,
       collect,
     )
-    .option('--api <host:port>', 'where its HTTP interface listens', hostAndPort, {
-      host: '127.0.0.1',
-      port: 7801,
-    })
+    .addOption(
+      new Option('--api <host:port>', 'where its HTTP interface listens')
+        .argParser(hostAndPort)
+        .default(DEFAULT_API, `${DEFAULT_API.host}:${DEFAULT_API.port}`),
+    )
     .option('--peer <multiaddr>', 'another member, with its /p2p/ id; repeatable, beside peers.json', collect)
     .option(
       '--link-mbps <megabits>',
@@ -168,7 +170,11 @@ async function joinNetwork(options: JoinOptions): Promise<void> {
   print({ peerId: member.peerId, dir: options.dir, height }, options.json, () => [
     `${member.peerId} is admitted as of height ${height}: now run ostraka node run --dir ${options.dir}`,
   ])
+  if (options.announce === undefined) note([UNANNOUNCED])
 }
+
+const UNANNOUNCED =
+  'nobody is told where this node listens: it must dial the others, and two such nodes never meet. --announce MULTIADDR tells'
 
 async function leaveNetwork(options: LeaveOptions): Promise<void> {
   const { connect } = await import('../../api/index.ts')
@@ -199,6 +205,11 @@ async function initNode(options: InitOptions): Promise<void> {
   const member = await init(options.dir, passphrase, location, new SystemRng())
   passphrase.wipe()
   print({ peerId: member.peerId, dir: options.dir }, options.json, () => [member.peerId])
+  if (!options.json) {
+    note([
+      `${options.dir}/member.json is what network create needs of it; or have it join a network: node join --dir ${options.dir}`,
+    ])
+  }
 }
 
 async function runNode(options: RunOptions): Promise<void> {
@@ -227,12 +238,4 @@ async function runNode(options: RunOptions): Promise<void> {
   await stopOnSignal(daemon)
   // a socket or timer of some library must not keep a stopped daemon alive
   process.exit(0)
-}
-
-function passphraseSources(file: string | undefined, question: string) {
-  return {
-    file,
-    env: process.env,
-    prompt: { question, terminal: { input: process.stdin, output: process.stderr } },
-  }
 }

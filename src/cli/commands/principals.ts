@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { OstrakaError, toBase64 } from '../../base/index.ts'
 import { type ClientOptions, clientCommand, exampleText, withClient } from '../connection.ts'
 import { OPERATOR, operatorFiles } from '../operators.ts'
@@ -36,7 +36,11 @@ export function registerPrincipals(program: Command): void {
       '--principal <p>',
       'a principal file, a public key that the daemon holds already, or "node"',
     )
-    .option('--ttl <duration>', 'how long it is valid: 90s, 15m, 1h, 7d', durationMs, 3_600_000)
+    .addOption(
+      new Option('--ttl <duration>', 'how long it is valid: 90s, 15m, 1h, 7d')
+        .argParser(durationMs)
+        .default(3_600_000, '1h'),
+    )
     .option('--dir <dir>', 'the daemon’s directory; by default the first node of .testnet')
     .option('--passphrase-file <file>', 'the daemon’s passphrase; else OSTRAKA_PASSPHRASE or a prompt')
     .option('--out <file>', 'write the token there, mode 0600, instead of printing it')

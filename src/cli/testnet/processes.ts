@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { connect } from '../../api/index.ts'
 import { OstrakaError } from '../../base/index.ts'
+import { DAEMON_RUNTIME } from '../runtime.ts'
 import {
   isAlive,
   nodeNamed,
@@ -16,8 +17,6 @@ import {
 } from './state.ts'
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
-/** A daemon's garbage is small: at V8's default for its young generation (32 MiB) one at rest takes 40 MB more. */
-const RUNTIME_OPTIONS = ['--max-semi-space-size=8']
 const POLL_MS = 100
 /** Five nodes on two busy cores start within a few seconds. */
 const READY_DEADLINE_MS = 60_000
@@ -41,7 +40,7 @@ export function spawnNode(state: TestnetState, node: TestnetNode, options: Start
   try {
     const args = ['node', 'run', '--dir', node.dir, '--passphrase-file', state.passphraseFile]
     args.push('--listen', node.listen, '--api', new URL(node.api).host, ...(options.runOptions ?? []))
-    const child = spawn(process.execPath, [...RUNTIME_OPTIONS, options.main ?? MAIN, ...args], {
+    const child = spawn(process.execPath, [...DAEMON_RUNTIME, options.main ?? MAIN, ...args], {
       // an attached daemon notices by the closed channel when its parent is gone, however it went
       stdio: options.isAttached ? ['ignore', log, log, 'ipc'] : ['ignore', log, log],
       detached: true,

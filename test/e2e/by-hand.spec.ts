@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { connect } from '../../src/api/index.ts'
+import { type Served, Workplace } from './by-hand.ts'
+import { eventually } from './testnet.ts'
+
+/** A loopback multiaddr that nobody listens on now. */
+function freeAddress(): Promise<string> {
+  return new Promise(resolve => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number }
+      server.close(() => resolve(`/ip4/127.0.0.1/tcp/${port}`))
+    })
+  })
+}
+
+describe('a network made by hand, as the operations manual says', function () {
+  this.timeout(240_000)
+  const place = new Workplace()
+  let first: Served
+
+  after(() => place.stop())
+
+  it('begins with one command after the operator’s key', async () => {
+    place.done('principal', 'new', '--out', 'operator.json')
+    const created = place.command(
+      ...['network', 'create', '--name', 'acme', '--operator', 'operator.json', '--epoch-seconds', '2'],
+    )
+    assert.equal(created.status, 0, created.stderr)
+    assert.match(created.stderr, /ostraka node run --dir node\n/)
+    assert.equal(
+      readFileSync(place.file('genesis.json'), 'utf8'),
+      readFileSync(place.file('node/genesis.json'), 'utf8'),
+    )
+    first = await place.run('node')
+    assert.equal(first.networkId, created.stdout)
+  })
+
+  it('a daemon begun by hand runs with a daemon’s memory', function () {
+    const { pid } = place.daemons[0]!
+    if (!existsSync(`/proc/${pid}/cmdline`)) return this.skip()
+    assert.match(readFileSync(`/proc/${pid}/cmdline`, 'utf8'), /--max-semi-space-size=8/)
+  })
+
+  it('grows by invites, and makes keys with whoever operates it', async () => {
+    for (const name of ['second', 'third']) {
+      const listen = await freeAddress()
+      const invite = place.done('invite', 'create', '--api', first.api, '--operator-file', 'operator.json')
+      writeFileSync(place.file('invite'), invite)
+      place.done('node', 'join', '--invite', 'invite', '--dir', name, '--announce', listen)
+      await place.run(name, '--listen', listen)
+    }
+    const client = connect({ api: first.api })
+    try {
+      await eventually('all three vote', async () => (await client.status()).validators.length === 3)
+    } finally {
+      client.close()
+    }
+    const owner = ['--api', first.api, '--principal-file', 'operator.json']
+    place.done('key', 'create', 'release', '--kind', 'ed25519', '--shares', '3', ...owner)
+    writeFileSync(place.file('message'), 'hello')
+    place.done('sign', 'release', 'message', '--out', 'signature', ...owner)
+    assert.equal(readFileSync(place.file('signature')).length, 64)
+  })
+
+  it('says what to do where something is missing', () => {
+    const asked = place.command('key', 'create', 'x', '--kind', 'ed25519', '--api', first.api)
+    assert.match(asked.stderr, /^unauthorized: .*--principal-file/)
+    place.done('node', 'init', '--dir', 'spare')
+    assert.match(
+      place.command('node', 'run', '--dir', 'spare').stderr,
+      /not_found: spare belongs to no network.*join/,
+    )
+    const again = ['network', 'create', '--name', 'acme', '--operator', 'operator.json']
+    assert.match(place.command(...again).stderr, /^conflict: genesis.json exists/)
+    assert.match(
+      place.command(...again, '--out', 'other.json', '--dir', 'node').stderr,
+      /^conflict: node belongs/,
+    )
+    // a node that lies here and belongs to none is what a network begins with
+    const other = JSON.parse(place.done(...again, '--out', 'other.json', '--json'))
+    assert.deepEqual([other.dirs, other.made], [['spare'], null])
+  })
+})
