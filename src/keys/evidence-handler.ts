@@ -18,6 +18,7 @@ import { sameTransaction } from './context.ts'
 import { judgeBadPartial } from './operations/index.ts'
 import { paths } from './paths.ts'
 import type { ConvictionRecord, KeyRecord, VersionRecord } from './records.ts'
+import { versionAt } from './replaced.ts'
 
 interface Verdict {
   readonly culprit: Uint8Array
@@ -56,7 +57,8 @@ function judgePartial(ledger: Ledger, evidence: BadPartial): Verdict | undefined
   const { holder, request, partial } = evidence
   const call = partialRequestCodec.decode(request)
   const key = ledger.get<KeyRecord>(paths.key(call.request.value.key))
-  const version = key && ledger.get<VersionRecord>(paths.version(key.keyId, call.version))
+  const current = key && ledger.get<VersionRecord>(paths.version(key.keyId, call.version))
+  const version = current && versionAt(ledger, current, call.generation)
   if (key === undefined || version === undefined) return undefined
   const { networkId } = ledger
   const isGuilty = judgeBadPartial({ networkId, version, kind: key.kind, holder, request, partial })

@@ -6,6 +6,7 @@ export const paths = {
   keyName: (keyId: Uint8Array): string => `key-name/${toHex(keyId)}`,
   version: (keyId: Uint8Array, version: number): string => `version/${toHex(keyId)}/${version}`,
   versions: (keyId: Uint8Array): string => `version/${toHex(keyId)}/`,
+  replaced: (keyId: Uint8Array, version: number): string => `replaced/${toHex(keyId)}/${version}`,
   ceremony: (id: Uint8Array): string => `ceremony/${toHex(id)}`,
   deal: (ceremony: Uint8Array, place: number): string => `deal/${toHex(ceremony)}/${place}`,
   conviction: (peerId: PeerId): string => `conviction/${peerId}`,

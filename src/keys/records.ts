@@ -6,6 +6,7 @@ import type { KeyKind, PolicyRule } from '../wire/index.ts'
  *   key/<name>                      KeyRecord
  *   key-name/<keyId hex>            { name }
  *   version/<keyId hex>/<version>   VersionRecord
+ *   replaced/<keyId hex>/<version>  ReplacedRecord, for a while
  *   ceremony/<id hex>               CeremonyRecord, while it is open
  *   deal/<ceremony hex>/<place>     DealRecord, while it is open
  *   ceremonies                      OpenCeremonies
@@ -81,6 +82,13 @@ export interface VersionRecord {
   /** Where and when (block time) this generation became active. */
   readonly height: number
   readonly timeMs: number
+}
+
+/** What the shares before the present ones are judged by. */
+export interface ReplacedRecord
+  extends Pick<VersionRecord, 'generation' | 'threshold' | 'slots' | 'commitments'> {
+  /** Block time at which it is forgotten. */
+  readonly untilMs: number
 }
 
 export type Purpose = 'create' | 'import' | 'rotate' | 'refresh' | 'reshare' | 'repair'

@@ -22,6 +22,7 @@ import type {
   RetiredRecord,
   VersionRecord,
 } from './records.ts'
+import { keepReplaced } from './replaced.ts'
 
 /** What a transition needs to know of the block it happens in. */
 export interface Moment {
@@ -104,6 +105,7 @@ export function putVersion(
     height: at.height,
     timeMs: at.timeMs,
   }
+  if (base !== undefined) keepReplaced(ledger, base, at)
   ledger.put(paths.version(ceremony.keyId, ceremony.version), version)
   wakeForRefresh(ledger, version, at)
   serve(ledger, ceremony, at)

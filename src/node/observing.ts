@@ -71,7 +71,7 @@ export function trustView(state: NodeState): TrustView {
       score: weight,
       attestation: attestationStanding(ledger, peerId),
       opinion: (known.get(peerId)?.opinion ?? FULL_SCORE) / FULL_SCORE,
-      fines: ledger.get<FineRecord>(trustPaths.fine(peerId))?.transactionIds.length ?? 0,
+      fines: ledger.get<FineRecord>(trustPaths.fine(peerId))?.fines.length ?? 0,
     })),
     reports: ledger.list<ReportRecord>(trustPaths.reports).map(({ path, value }) => ({
       reporter: path.slice(trustPaths.reports.length),

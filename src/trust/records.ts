@@ -45,7 +45,11 @@ export interface ReportRecord {
   readonly observations: readonly Observation[]
 }
 
-/** Evidence that proved nothing, by whom: each costs its sender once. */
+/** The latest evidence of a member that proved nothing, oldest first: each costs its sender once. */
 export interface FineRecord {
-  readonly transactionIds: readonly Uint8Array[]
+  readonly fines: readonly {
+    readonly transactionId: Uint8Array
+    /** Of the block that held it. */
+    readonly timeMs: number
+  }[]
 }

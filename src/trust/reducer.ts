@@ -31,8 +31,15 @@ import { faultsOf, medianOpinion, nextEntry, PATIENCE, toSuspend } from './score
 /** What evidence that proves nothing costs its sender: a mistake is soon made good, a habit is not. */
 const FINE = 100
 
-/** After this many a sender's evidence is not read any more unless it convicts. */
+/** After this many within a day of block time a sender's evidence is refused unless it convicts. */
 const MAX_FINES = 8
+const FINE_MS = 24 * 3_600_000
+
+/**
+ * Older fines than these are forgotten, and whoever replays the evidence has it fined again. Eight days of as many fines
+ * as there can be: nobody honest comes near.
+ */
+const REMEMBERED_FINES = 64
 
 const NOTHING_YET: TrustRecord = { epoch: 0, scores: [] }
 
@@ -90,10 +97,12 @@ function fine(ledger: Ledger, at: TransactionContext): boolean {
   const sender = peerIdOf(at.signer)
   const member = ledger.get<MemberRecord>(memberPath(sender))
   if (member === undefined || !isJudged(member)) return false
-  const { transactionIds } = ledger.get<FineRecord>(trustPaths.fine(sender)) ?? { transactionIds: [] }
-  const isOld = transactionIds.some(id => equalBytes(id, at.transactionId))
-  if (isOld || transactionIds.length >= MAX_FINES) return false
-  ledger.put(trustPaths.fine(sender), { transactionIds: [...transactionIds, at.transactionId] })
+  const { fines } = ledger.get<FineRecord>(trustPaths.fine(sender)) ?? { fines: [] }
+  const { transactionId, timeMs } = at
+  const isOld = fines.some(fine => equalBytes(fine.transactionId, transactionId))
+  if (isOld || fines.filter(fine => timeMs - fine.timeMs < FINE_MS).length >= MAX_FINES) return false
+  const remembered = [...fines, { transactionId, timeMs }].slice(-REMEMBERED_FINES)
+  ledger.put(trustPaths.fine(sender), { fines: remembered } satisfies FineRecord)
   const entries = entriesOf(ledger)
   const entry = entries.get(sender)!
   entries.set(sender, { ...entry, score: Math.max(LEAST_SCORE, entry.score - FINE) })

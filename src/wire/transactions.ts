@@ -254,8 +254,15 @@ export interface AnnounceSealingKey {
   readonly revision: number
 }
 
-/** Deals of 64 slots and complaints with their whole record fit; nothing else comes near. */
-export const MAX_TRANSACTION_BYTES: number = 512 * 1024
+/**
+ * What a holder answers wrongly it must not be able to hide behind: all requests but the largest signing batches, and an
+ * answer of a dozen slots to 256 inputs.
+ */
+export const MAX_PROVEN_REQUEST_BYTES: number = 640 * 1024
+export const MAX_PROVEN_PARTIAL_BYTES: number = 128 * 1024
+
+/** Evidence of a bad partial fits, in a block; complaints with their whole record and all else are far below. */
+export const MAX_TRANSACTION_BYTES: number = 800 * 1024
 
 const createKey: Schema<CreateKey> = struct<CreateKey>({
   type: literal('create-key'),
@@ -405,8 +412,8 @@ const evidenceSchema: Schema<Evidence> = union<Evidence>({
   'bad-partial': struct<BadPartial>({
     type: literal('bad-partial'),
     holder: peerId,
-    request: bytesUpTo(128 * 1024),
-    partial: bytesUpTo(128 * 1024),
+    request: bytesUpTo(MAX_PROVEN_REQUEST_BYTES),
+    partial: bytesUpTo(MAX_PROVEN_PARTIAL_BYTES),
   }),
   'forked-audit': forkedAudit,
 })

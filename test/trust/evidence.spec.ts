@@ -95,6 +95,23 @@ describe('evidence', () => {
     assert.equal(on.member(1).weight, 0.8)
   })
 
+  it('that proves nothing is refused after eight in a day, and costs again the day after', () => {
+    const on = ledger()
+    const first = signBeacon(on, 0, beaconOf(on, 7, 1))
+    const forge = (sequence: number): string => {
+      const second = signBeacon(on, 0, beaconOf(on, sequence, 1))
+      return submit(on, 1, { type: 'conflicting-beacons', first, second })
+    }
+    const results = Array.from({ length: 10 }, (_, index) => forge(8 + index))
+    assert.deepEqual(results, [...new Array(8).fill('ok'), 'malformed', 'malformed'])
+    const { weight } = on.member(1)
+    on.block([], on.state.chain.timeMs + 24 * 3_600_000)
+    assert.equal(forge(18), 'ok')
+    assert.equal(on.member(1).weight, Math.max(0.05, weight - 0.1))
+    // the first of them once more: it has been paid for, and is not forgotten in a day
+    assert.equal(forge(8), 'malformed')
+  })
+
   it('whoever is no member pays nothing, and is refused', () => {
     const on = ledger()
     const first = signBeacon(on, 0, beaconOf(on, 7, 1))

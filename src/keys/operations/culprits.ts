@@ -1,11 +1,15 @@
 import { OstrakaError, type PeerId } from '../../base/index.ts'
-import { canonicalBytes, type Partial, type PartialRequest, type Signed } from '../../wire/index.ts'
+import {
+  canonicalBytes,
+  MAX_PROVEN_PARTIAL_BYTES,
+  MAX_PROVEN_REQUEST_BYTES,
+  type Partial,
+  type PartialRequest,
+  type Signed,
+} from '../../wire/index.ts'
 import { count, type Desk, note } from './desk.ts'
 import { judgeBadPartial } from './evidence.ts'
 import type { Call, Run } from './run.ts'
-
-/** The wire's cap for each half of the evidence. */
-const MAX_EVIDENCE_BYTES: number = 128 * 1024
 
 /** One report per culprit in this time: the log hears it until the report is in or void. */
 const ACCUSE_AGAIN_MS = 60_000
@@ -59,7 +63,7 @@ function report(
   const { world, accusedMs } = desk.gateway
   const request = canonicalBytes(asked)
   const partial = canonicalBytes(answer)
-  if (request.length > MAX_EVIDENCE_BYTES || partial.length > MAX_EVIDENCE_BYTES) return false
+  if (request.length > MAX_PROVEN_REQUEST_BYTES || partial.length > MAX_PROVEN_PARTIAL_BYTES) return false
   const { kind, record: version } = run.material
   if (!judgeBadPartial({ networkId: world.networkId, version, kind, holder, request, partial })) return false
   if (desk.nowMs < (accusedMs.get(holder) ?? Number.NEGATIVE_INFINITY) + ACCUSE_AGAIN_MS) return true

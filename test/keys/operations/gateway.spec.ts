@@ -1,9 +1,15 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { ed25519, x25519 } from '@noble/curves/ed25519.js'
 import { type ErrorCode, isOstrakaError, OstrakaError, utf8 } from '../../../src/base/index.ts'
-import { cryptoReady, verifyEd25519 } from '../../../src/crypto/index.ts'
+import { cryptoReady, signValue, verifyEd25519 } from '../../../src/crypto/index.ts'
 import { gatewayCounters, judgeBadPartial } from '../../../src/keys/operations/index.ts'
-import type { KeyKind, OperationRequest, PartialRequest, Signed } from '../../../src/wire/index.ts'
+import {
+  type KeyKind,
+  type OperationRequest,
+  type PartialRequest,
+  type Signed,
+  transactionCodec,
+} from '../../../src/wire/index.ts'
 import { garbling, lying } from './faults.ts'
 import { NETWORK_ID, signingKey, type TestKey, TestNetwork } from './network.ts'
 
@@ -31,6 +37,21 @@ function partialCalls(network: TestNetwork): PartialRequest[] {
 
 describe('a gateway', () => {
   before(() => cryptoReady)
+
+  for (const kind of [...SIGNING, 'ristretto255'] as const) {
+    it(`proves a wrong partial though the request is half a megabyte (${kind})`, () => {
+      const network = new TestNetwork()
+      const key = network.addKey(kind)
+      for (const liar of network.peerIds.slice(0, 2)) network.tampers.set(liar, lying)
+      const long = Array.from({ length: 16 }, (_, index) => new Uint8Array(32 * 1024 - 1).fill(index))
+      network.operate(network.request(key, long))
+      ok(network.submitted.length > 0)
+      for (const { transaction } of network.submitted) {
+        const signed = signValue(network.nodes[2]!.identity, 'transaction', NETWORK_ID, transaction)
+        deepEqual(transactionCodec.decode(transactionCodec.encode(signed)), signed)
+      }
+    })
+  }
 
   for (const kind of [...SIGNING, ...EVALUATING]) {
     it(`names a wrong partial's sender and still succeeds (${kind})`, () => {
