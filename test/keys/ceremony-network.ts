@@ -69,7 +69,7 @@ export class CeremonyNetwork {
   #pending: SignedTransaction[] = []
   #inbox: (() => void)[] = []
 
-  constructor(count: number, seed: string) {
+  constructor(count: number, seed: string, changes: Partial<Genesis> = {}) {
     this.rng = new SeededRng(seed)
     this.principal = new SigningKey(new Secret(this.rng.bytes(32)))
     const parts = Array.from({ length: count }, () => ({
@@ -96,6 +96,7 @@ export class CeremonyNetwork {
         dealMs: 4_000,
         acknowledgeMs: 4_000,
       },
+      ...changes,
     }
     this.ledger = initialState(genesis)
     for (const part of parts) this.#add(part)

@@ -21,7 +21,7 @@ import type { VersionRecord } from '../records.ts'
 import type { ExportInUse } from './holder.ts'
 
 /** A client hears of its export within this time, whatever the holders do. */
-const GATHER_MS = 8_000
+const GATHER_MS = 5_000
 
 /** Once enough shares are there, the rest get this long: a client may find some of them wrong. */
 const GRACE_MS = 500
