@@ -68,6 +68,14 @@ export interface ExportedSecret {
   readonly form: SecretForm
 }
 
+export interface Health {
+  /** `ok` or `unavailable`. */
+  readonly status: string
+  readonly reasons: readonly string[]
+  /** Exceptional acts that operators should look at. */
+  readonly notices: readonly string[]
+}
+
 export interface OperationOptions {
   /** 0 or absent: the active version. */
   readonly version?: number
@@ -99,7 +107,7 @@ export interface MembershipDecision {
 /** A daemon's HTTP interface as typed calls. Every rejection is an OstrakaError with the daemon's code. */
 export interface Client {
   readonly api: string
-  health(): Promise<{ readonly status: string; readonly reasons: readonly string[] }>
+  health(): Promise<Health>
   metrics(): Promise<string>
   status(): Promise<StatusJson>
   peers(): Promise<readonly PeerJson[]>

@@ -24,6 +24,7 @@ import type {
   Evaluated,
   ExportedSecret,
   ExportRequest,
+  Health,
   MembershipDecision,
   NewKey,
   OperationOptions,
@@ -74,10 +75,10 @@ class HttpClient implements Client {
     this.#requests = new Requests(options, systemRng)
   }
 
-  async health(): Promise<{ readonly status: string; readonly reasons: readonly string[] }> {
+  async health(): Promise<Health> {
     const answer = await this.#requests.bare('/health', HEALTH_TIMEOUT_MS)
     if (answer.status === 503 && answer.text.includes('"reasons"')) return JSON.parse(answer.text)
-    return jsonOfAnswer(answer) as { status: string; reasons: string[] }
+    return jsonOfAnswer(answer) as Health
   }
 
   async metrics(): Promise<string> {

@@ -67,5 +67,8 @@ function nodeGauges(port: NodePort, registry: Registry): void {
   })
   gauge('ostraka_keys', 'Keys in the control log', () => port.keys().length)
   gauge('ostraka_convictions', 'Members that proof has convicted', () => port.status().convictions.length)
+  gauge('ostraka_pending_approvals', 'Exceptional acts that wait for operators or for their use', () => {
+    return port.status().approvals.length
+  })
   gauge('ostraka_ready', '1 when this node can serve', () => (port.complaints().length === 0 ? 1 : 0))
 }

@@ -1,4 +1,5 @@
 import { blockJson } from './json.ts'
+import type { ProposalView } from './port.ts'
 import type { Route } from './route.ts'
 import { anything, count, listOf, object, peers, status, text, trust } from './schemas.ts'
 import { MAX_WAIT_MS, untilHeight } from './waiting.ts'
@@ -7,22 +8,31 @@ const DEFAULT_BLOCKS = 64
 /** A block may hold close to a megabyte: more than this in one answer would be a memory attack on ourselves. */
 const MAX_BLOCKS = 256
 
+const healthAnswer = object({ status: text, reasons: listOf(text), notices: listOf(text) })
+
 const health: Route = {
   method: 'GET',
   path: '/health',
   id: 'health',
   summary: 'Whether this node can serve, and if not, why.',
   answers: {
-    200: { description: 'It can.', schema: object({ status: text, reasons: listOf(text) }) },
-    503: { description: 'It cannot.', schema: object({ status: text, reasons: listOf(text) }) },
+    200: { description: 'It can.', schema: healthAnswer },
+    503: { description: 'It cannot.', schema: healthAnswer },
   },
   errors: [],
   handle({ port }) {
     const reasons = [...port.complaints()]
+    const notices = port.status().approvals.map(noticeOf)
     return reasons.length === 0
-      ? { status: 200, body: { status: 'ok', reasons } }
-      : { status: 503, body: { status: 'unavailable', reasons } }
+      ? { status: 200, body: { status: 'ok', reasons, notices } }
+      : { status: 503, body: { status: 'unavailable', reasons, notices } }
   },
+}
+
+/** What an operator should look at, though nothing is wrong with this node. */
+function noticeOf({ id, act, state, needed, approvals }: ProposalView): string {
+  const given = `${approvals.length} of ${needed} approvals`
+  return `exceptional act ${id.slice(0, 16)}: ${act.type}, ${state}, ${given}`
 }
 
 const showStatus: Route = {

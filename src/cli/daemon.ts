@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { authorityOf, PrincipalVault, startApi, TokenRegister } from '../api/index.ts'
 import { OstrakaError, type PeerId, peerIdOf, type Secret } from '../base/index.ts'
-import { createLogger, type Io, type Logger, type LogLevel, startIo } from '../io/index.ts'
+import { createLogger, type Io, type Logger, type LogLevel, startIo, Webhook } from '../io/index.ts'
 import { type RunningNode, startNode } from '../node/index.ts'
 import type { Genesis } from '../wire/index.ts'
 import { type AttestOptions, attestorOf } from './attestation.ts'
@@ -25,6 +25,8 @@ export interface DaemonOptions {
   readonly attest: AttestOptions
   /** After its database was lost, vote again although a forgotten vote may convict the node. */
   readonly acceptsVoteRisk?: boolean
+  /** Where operators are told of exceptional acts. */
+  readonly notifyUrl?: URL
   readonly logLevel: LogLevel
   readonly isPretty: boolean
   /** What the host's network link carries; undefined: what the kernel says of it. */
@@ -57,6 +59,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { io, node } = await startCore(options, genesis, networkId, secrets, logger).finally(() =>
     options.passphrase.wipe(),
   )
+  const webhook = notifying(options.notifyUrl, networkId, io, node, logger)
   const authority = authorityOf(new TokenRegister(files.tokens), vault)
   const server = {
     port: node.port,
@@ -84,6 +87,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       // clients first, then the protocols, then what they stand on
       await api.stop()
       await node.stop()
+      webhook?.stop()
       await io.stop()
       logger.info({}, 'stopped')
     },
@@ -96,6 +100,20 @@ function genesisPath(named: string | undefined, dir: string): string {
   if (named !== undefined || existsSync(path)) return path
   const ways = `network create --dir ${dir} founds one, node join --dir ${dir} joins one, --genesis names one`
   throw new OstrakaError('not_found', `${dir} belongs to no network yet: ${ways}`)
+}
+
+/** Tells operators of every step of an exceptional act, as this node learns of it. */
+function notifying(
+  url: URL | undefined,
+  networkId: string,
+  { peerId, counters }: Io,
+  { port }: RunningNode,
+  logger: Logger,
+): Webhook | undefined {
+  if (url === undefined) return undefined
+  const webhook = new Webhook({ url, counters, logger })
+  port.onNotice(notice => webhook.push({ networkId, node: peerId, ...notice }))
+  return webhook
 }
 
 async function startCore(

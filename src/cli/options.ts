@@ -59,6 +59,13 @@ export function momentMs(text: string): number {
   return moment
 }
 
+/** An absolute http or https URL. */
+export function httpUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url
+  throw new InvalidArgumentError('an http or https URL is needed')
+}
+
 export function hexBytes(text: string): Uint8Array {
   if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) {
     throw new InvalidArgumentError('hexadecimal digits in pairs are needed')

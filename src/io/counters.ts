@@ -24,6 +24,8 @@ export const COUNTER_NAMES = [
   'store_full',
   'store_corrupt',
   'store_reopened',
+  'notice_sent',
+  'notice_given_up',
 ] as const
 
 export type CounterName = (typeof COUNTER_NAMES)[number]

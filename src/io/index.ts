@@ -46,6 +46,7 @@ export {
   thisInstallation,
 } from './program.ts'
 export { measurePlatform, Tpm2Attestor } from './tpm2.ts'
+export { Webhook } from './webhook.ts'
 export { SystemClock, SystemRng }
 
 // Queries reach everybody else from this many peers; fewer suffice when fewer are connected.

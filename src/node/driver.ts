@@ -387,20 +387,25 @@ export class Driver {
   }
 }
 
+const DATA_PLANE_REQUESTS: ReadonlySet<string> = new Set(['partial', 'nonces', 'export', 'ping'])
+
 /** Events of the data plane: they touch nothing that the disk must know first. */
 function isOperation(event: NodeEvent): boolean {
   switch (event.type) {
     case 'operate':
+    case 'export':
       return true
     case 'requested':
-      return (
-        event.request.type === 'partial' || event.request.type === 'nonces' || event.request.type === 'ping'
-      )
+      return DATA_PLANE_REQUESTS.has(event.request.type)
     case 'answered':
-      return event.token.startsWith('operation/')
+      return isOperationName(event.token)
     case 'timer':
-      return event.id.startsWith('operation/')
+      return isOperationName(event.id)
     default:
       return false
   }
+}
+
+function isOperationName(name: Token): boolean {
+  return name.startsWith('operation/') || name.startsWith('export/')
 }

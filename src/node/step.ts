@@ -1,16 +1,8 @@
-import { OstrakaError, type Outcome, type PeerId, type Rng, toHex, toOstrakaError } from '../base/index.ts'
-import {
-  type AppliedEffect,
-  type LogEffect,
-  type LogEvent,
-  type LogState,
-  stepLog,
-  viewLog,
-} from '../control/index.ts'
+import { OstrakaError, type Outcome, type PeerId, type Rng, toOstrakaError } from '../base/index.ts'
+import { type LogEffect, type LogEvent, type LogState, stepLog, viewLog } from '../control/index.ts'
 import { signValue } from '../crypto/index.ts'
 import {
   type AuditRecord,
-  answerExport,
   answerNonces,
   answerPartial,
   auditLosses,
@@ -30,6 +22,7 @@ import {
 import { makeBeacon, noteAnswer, noteRoundTrip } from '../trust/index.ts'
 import type {
   CommonEvent,
+  ExportCall,
   MeasuredLoad,
   PeerAnswer,
   PeerRequest,
@@ -39,13 +32,14 @@ import type {
   SubmitEffect,
   Token,
 } from '../wire/index.ts'
-import { approvalSteps, noticeOf, recordOfProposal } from './approvals.ts'
+import { recordOfProposal } from './approvals.ts'
 import { attestationDue, attestationFailed, attestationNote, statementOf } from './attesting.ts'
 import { type CheckpointStep, onLedger, onWritten, Scribe } from './auditing.ts'
 import type { NodeEffect, NodeEvent, ResolveEffect } from './events.ts'
+import { answerAsHolder, tellOfExport, tellOperators } from './exceptional.ts'
 import { observeBeat, observeRoundTrip } from './observing.ts'
 import { planToPublish } from './planning.ts'
-import { beaconBody, exportAuthority, type NodeState, reading } from './state.ts'
+import { beaconBody, type NodeState, reading } from './state.ts'
 
 /** A ping that takes longer says as much as none. */
 const PING_DEADLINE_MS = 2_000
@@ -109,7 +103,7 @@ class Turn {
         this.#operate(event)
         return
       case 'export':
-        this.#exports(event)
+        this.#beginExport(event)
         return
       case 'submit':
         this.#scribe.wish(event.token, event.transaction)
@@ -200,7 +194,7 @@ class Turn {
         state.ledger = effect.state
         this.outward.push({ type: 'block', certified: effect.certified })
         this.#ceremonies({ type: 'applied', height: state.ledger.chain.height, isJump: false })
-        this.#tellOperators(effect)
+        this.outward.push(...tellOperators(state, this.#scribe, effect))
         this.#lookAtOwnLog()
         return
       case 'restored':
@@ -314,27 +308,20 @@ class Turn {
     this.#performOne({ type: 'reply', token, answer })
   }
 
+  #beginExport(event: Extract<NodeEvent, { readonly type: 'export' }>): void {
+    const ready = attempt(() => this.#scribe.requireWritable())
+    if (ready.ok) this.#exports(event)
+    else this.#resolve(event.token, ready)
+  }
+
   /** As for a partial; and whoever watches this node hears of it. */
-  #export(from: PeerId, token: Token, call: Extract<PeerRequest, { readonly type: 'export' }>): void {
-    const state = this.#state
+  #export(from: PeerId, token: Token, call: ExportCall): void {
     const answer = attempt((): PeerAnswer => {
-      requireCaughtUp(state.log, this.#nowMs)
+      requireCaughtUp(this.#state.log, this.#nowMs)
       this.#scribe.requireWritable()
-      const authority = exportAuthority(state)
-      return answerExport(
-        state.holder,
-        authority,
-        state.answeredExports,
-        { from, call },
-        this.#nowMs,
-        this.#rng,
-      )
+      return answerAsHolder(this.#state, from, call, this.#nowMs, this.#rng)
     })
-    const proposal = recordOfProposal(state, call.proposal)
-    const error = answer.ok ? {} : { error: answer.error }
-    this.#scribe.exported('export-share', call.proposal, proposal, { peer: from, ...error })
-    const details = { proposal: toHex(call.proposal), from, code: answer.ok ? 'ok' : answer.error.code }
-    this.outward.push({ type: 'note', level: 'warn', text: 'asked to export shares of a key', details })
+    this.outward.push(tellOfExport(this.#state, this.#scribe, from, call, answer))
     this.#performOne({ type: 'reply', token, answer })
   }
 
@@ -343,20 +330,6 @@ class Turn {
     this.#scribe.exported('export', proposal, recordOfProposal(this.#state, proposal), error)
     const effect: ResolveEffect = { type: 'resolve', token, outcome }
     this.outward.push(outcome.ok ? { type: 'held', effect } : effect)
-  }
-
-  /** Exceptional acts are loud: in this node's log, its audit log, its counters, and to whoever listens. */
-  #tellOperators(applied: AppliedEffect): void {
-    const state = this.#state
-    for (const step of approvalSteps(state, applied)) {
-      const notice = noticeOf(state, step)
-      const { act, ...details } = notice.proposal
-      this.#scribe.approval(step)
-      state.notices.set(step.type, (state.notices.get(step.type) ?? 0) + 1)
-      const text = `exceptional act: ${step.type} ${act.type}`
-      this.outward.push({ type: 'note', level: 'warn', text, details: { by: notice.by, act, ...details } })
-      this.outward.push({ type: 'notice', notice })
-    }
   }
 
   #operate(event: Extract<NodeEvent, { readonly type: 'operate' }>): void {

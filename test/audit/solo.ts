@@ -79,7 +79,11 @@ export class Solo {
   readonly #sealing = generateSealingKey(new SeededRng('sealing'))
   #nonces = 0
 
-  constructor(store: TestStore = new TestStore(), createdMs: number = Date.now()) {
+  constructor(
+    store: TestStore = new TestStore(),
+    createdMs: number = Date.now(),
+    timing: Partial<Genesis['timing']> = {},
+  ) {
     this.store = store
     this.genesis = {
       name: 'sim-audit',
@@ -101,6 +105,7 @@ export class Solo {
         roundDeltaMs: 20,
         dealMs: 500,
         acknowledgeMs: 500,
+        ...timing,
       },
     }
     this.networkId = networkIdOf(this.genesis)
@@ -164,12 +169,12 @@ export class Solo {
     return signValue(key, 'transaction', this.networkId, transaction)
   }
 
-  async createKey(name: string, kind: KeyKind): Promise<void> {
+  async createKey(name: string, kind: KeyKind, isExportable = false): Promise<void> {
     const nonce = new SeededRng(name).bytes(16)
     await this.port.submit(
       this.sign({
         ...{ type: 'create-key', nonce, name, kind, threshold: 1, shares: 1, rules: [] },
-        ...{ isExportable: false, entropy: 0, origin: 'generate' },
+        ...{ isExportable, entropy: 0, origin: 'generate' },
       }),
     )
     await this.port.ceremonyEnd(name)

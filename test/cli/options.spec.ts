@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { addressBook } from '../../src/cli/daemon.ts'
-import { durationMs, hexBytes, hostAndPort, integerFrom, momentMs, rightList } from '../../src/cli/options.ts'
+import {
+  durationMs,
+  hexBytes,
+  hostAndPort,
+  httpUrl,
+  integerFrom,
+  momentMs,
+  rightList,
+} from '../../src/cli/options.ts'
 
 const usage = { code: 'commander.invalidArgument' }
 
@@ -30,6 +38,10 @@ describe('option values', () => {
     assert.deepEqual(rightList('sign,export,sign'), ['sign', 'export'])
     assert.throws(() => rightList('sign,exports'), usage)
     assert.deepEqual(hostAndPort('[::1]:7801'), { host: '::1', port: 7801 })
+    assert.equal(httpUrl('https://pager.example/hook').host, 'pager.example')
+    for (const text of ['', 'pager.example', 'file:///etc/passwd', 'ftp://x']) {
+      assert.throws(() => httpUrl(text), usage)
+    }
     for (const text of ['localhost', ':1', 'a:65536', '::1:80']) assert.throws(() => hostAndPort(text), usage)
   })
 

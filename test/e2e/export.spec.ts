@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readFileSync, statSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { Secret, utf8 } from '../../src/base/index.ts'
 import { verifyWithPlatform } from '../../testnet/verification.ts'
 import { eventually, Testnet } from './testnet.ts'
@@ -13,11 +17,29 @@ describe('export of a key, as real processes', function () {
   let proposal: string
   let usedAt: number
 
+  let receiver: Server
+  /** Who told what: `node type`. */
+  const notices: string[] = []
+
   before(async () => {
+    receiver = createServer(async (request, response) => {
+      const { networkId, node, type, proposal } = JSON.parse(await text(request))
+      assert.equal(networkId, net.state.networkId)
+      assert.equal(proposal.reason, 'the test ends')
+      notices.push(`${node} ${type}`)
+      response.writeHead(204).end()
+    })
+    await once(receiver.listen(0, '127.0.0.1'), 'listening')
+    // the daemons inherit it
+    process.env.OSTRAKA_NOTIFY_URL = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/notices`
     net = await Testnet.start({ nodes: 4, operators: 3 })
+    delete process.env.OSTRAKA_NOTIFY_URL
   })
 
-  after(() => net?.stop())
+  after(async () => {
+    await net?.stop()
+    receiver.close()
+  })
 
   const command = (node: string, ...args: string[]) => {
     const { status, stdout, stderr } = net.ostraka(node, ...args)
@@ -30,7 +52,7 @@ describe('export of a key, as real processes', function () {
     return JSON.parse(stdout)
   }
 
-  const sizes = ['--threshold', '2', '--shares', '3']
+  const sizes = { threshold: 2, shares: 3 }
   const exportOf = (name: string, ...args: string[]) => [
     ...['key', 'export', name, '--out', net.file(`${name}.secret`), '--reason', 'the test ends'],
     ...args,
@@ -38,40 +60,43 @@ describe('export of a key, as real processes', function () {
   const approves = (node: string, operator: number) =>
     json(node, 'approve', 'sign', proposal, '--operator-file', net.operator(operator))
 
-  it('a key that was not created exportable is never proposed', () => {
-    json('node-1', 'key', 'create', 'closed', '--kind', 'ed25519', ...sizes)
+  /** Waits until a node has learnt of so many approvals. */
+  const knows = (name: string, given: number) =>
+    eventually(`${name} knows of ${given} approvals`, async () => {
+      const { proposals } = await net.client(name).approvals()
+      return proposals.some(({ id, approvals }) => id === proposal && approvals.length === given)
+    })
+
+  it('a key that was not created exportable is never proposed', async () => {
+    await net.client('node-1').createKey({ name: 'closed', kind: 'ed25519', ...sizes })
     assert.match(command('node-1', ...exportOf('closed')).stderr, /^not_exportable:/)
   })
 
   it('an export waits for the operators, and nobody gets past them', async () => {
-    publicKey = json(
-      'node-1',
-      'key',
-      'create',
-      'wallet',
-      '--kind',
-      'ed25519',
-      '--exportable',
-      ...sizes,
-    ).publicKey
+    const wallet = { name: 'wallet', kind: 'ed25519', isExportable: true, ...sizes } as const
+    publicKey = (await net.client('node-1').createKey(wallet)).publicKey
     const waiting = json('node-1', ...exportOf('wallet', '--no-wait'))
     proposal = waiting.proposal
     assert.deepEqual([waiting.state, waiting.needed, waiting.given], ['waiting', 2, 0])
-    const [shown] = json('node-2', 'approve', 'list').proposals
-    assert.equal(shown.id, proposal)
-    assert.equal(shown.reason, 'the test ends')
+    await knows('node-2', 0)
+    const { stdout } = command('node-2', 'approve', 'list')
+    assert.match(stdout, /export wallet version 1 +open +0 of 2 .* the test ends/)
     assert.equal(approves('node-2', 2).state, 'open')
     // the same word twice is one
+    await knows('node-3', 1)
     assert.equal(approves('node-3', 2).approvals.length, 1)
-    assert.equal(json('node-1', ...exportOf('wallet', '--no-wait')).given, 1)
     await assert.rejects(net.client('node-1').collectExport('wallet', proposal, anyKey()), {
       code: 'conflict',
     })
+    await knows('node-4', 1)
+    const [notice] = (await net.client('node-4').health()).notices
+    assert.equal(notice, `exceptional act ${proposal.slice(0, 16)}: export-key, open, 1 of 2 approvals`)
     assert.match(command('node-4', 'status').stdout, /^waiting [0-9a-f]{16}: export-key, 1 of 2 approvals/m)
   })
 
   it('two of three operators approve, and its secret comes back together, once', async () => {
     assert.equal(approves('node-3', 3).state, 'approved')
+    await knows('node-4', 2)
     const exported = json('node-4', ...exportOf('wallet'))
     usedAt = Date.now()
     assert.deepEqual([exported.form, exported.publicKey], ['scalar', publicKey])
@@ -83,7 +108,7 @@ describe('export of a key, as real processes', function () {
 
   it('the secret is the key: imported elsewhere it has the same public key', async () => {
     const form = ['--secret-file', net.file('wallet.secret'), '--secret-form', 'scalar']
-    const copy = json('node-2', 'key', 'import', 'copy', '--kind', 'ed25519', ...form, ...sizes)
+    const copy = json('node-2', 'key', 'import', 'copy', '--kind', 'ed25519', ...form)
     assert.equal(copy.publicKey, publicKey)
     const message = utf8('signed by the copy')
     const { signatures } = await net.client('node-3').sign('copy', [message])
@@ -105,11 +130,15 @@ describe('export of a key, as real processes', function () {
     await net.client('node-2').sign('wallet', [utf8('still here')])
   })
 
-  it('every node tells of every step, in its audit log and its metrics', async () => {
+  it('every node tells of every step: to the operators, in its audit log and its metrics', async () => {
+    const types = ['propose', 'approve', 'approve', 'use-approval']
+    const expected = net.state.nodes.flatMap(({ peerId }) => types.map(type => `${peerId} ${type}`))
+    await eventually('all have told', async () => notices.length >= expected.length)
+    assert.deepEqual(notices.toSorted(), expected.toSorted())
     for (const { name } of net.state.nodes) {
       const { entries } = await net.client(name).audit(0)
       const steps = entries.flatMap(({ entry }) => (entry?.kind === 'approval' ? [entry.action] : []))
-      assert.deepEqual(steps, ['propose', 'approve', 'approve', 'use-approval'], name)
+      assert.deepEqual(steps, types, name)
       const metrics = await net.client(name).metrics()
       assert.match(metrics, /ostraka_events\{event="exceptional_acts\/use-approval"\} 1/)
     }

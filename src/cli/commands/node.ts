@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander'
 import type { LogLevel } from '../../io/index.ts'
 import type { AttestationMethod } from '../../wire/index.ts'
 import { exampleText } from '../connection.ts'
-import { collect, hostAndPort, numberFrom } from '../options.ts'
+import { collect, hostAndPort, httpUrl, numberFrom } from '../options.ts'
 import { note, print, printJson, printLine } from '../output.ts'
 import { PASSPHRASE, passphraseSources } from '../passphrases.ts'
 import { attestOptions } from './attest.ts'
@@ -27,6 +27,7 @@ interface RunOptions {
   readonly tpm2Tcti?: string
   readonly tpm2Pcrs?: readonly number[]
   readonly acceptVoteRisk?: boolean
+  readonly notifyUrl?: URL
   readonly logLevel: LogLevel
   readonly pretty?: boolean
   readonly linkMbps?: number
@@ -94,6 +95,14 @@ export function registerNode(program: Command): void {
     .option(
       '--accept-vote-risk',
       'after a lost database: vote at once where the network cannot go on otherwise; may get the node convicted',
+    )
+    .addOption(
+      new Option(
+        '--notify-url <url>',
+        'where operators are told of exceptional acts, by a POST of JSON for each step of one',
+      )
+        .argParser(httpUrl)
+        .env('OSTRAKA_NOTIFY_URL'),
     )
     .option('--log-level <level>', 'trace, debug, info, warn, error', 'info')
     .option('--pretty', 'log for people instead of JSON lines')
@@ -228,6 +237,7 @@ async function runNode(options: RunOptions): Promise<void> {
       ...(options.tpm2Pcrs === undefined ? {} : { pcrs: options.tpm2Pcrs }),
     },
     acceptsVoteRisk: options.acceptVoteRisk ?? false,
+    ...(options.notifyUrl === undefined ? {} : { notifyUrl: options.notifyUrl }),
     logLevel: options.logLevel,
     isPretty: options.pretty ?? false,
     linkMbps: options.linkMbps,
