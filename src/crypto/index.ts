@@ -54,6 +54,14 @@ export {
   wipePolynomial,
 } from './polynomial.ts'
 export { type PossessionProof, provePossession, verifyPossession } from './possession.ts'
+export {
+  combineDraws,
+  drawPartial,
+  fallbackRandomness,
+  isRightDraw,
+  type RandomnessPartial,
+  verifyRandomness,
+} from './randomness.ts'
 export { ristretto255 } from './ristretto255.ts'
 export {
   generateSealingKey,
