@@ -99,8 +99,7 @@ export function applyBlock(state: LedgerState, block: Block, reducer: Reducer): 
   const { header } = block
   const context = contextOf(state, header.height, header.timeMs, blockIdOf(header))
   const ledger = new LedgerDraft(state.records, context)
-  const chain = nextChain(state, header, context)
-  ledger.put(CHAIN_PATH, chain)
+  ledger.put(CHAIN_PATH, nextChain(state, header, context))
   const due = takeDue(ledger)
   const faults: OstrakaError[] = []
   const runHooks = (hooks: readonly BlockHook[]): void => {
@@ -112,7 +111,7 @@ export function applyBlock(state: LedgerState, block: Block, reducer: Reducer): 
   runHooks(reducer.atBlock)
   const results = block.transactions.map(signed => runTransaction(ledger, signed, context, reducer))
   runHooks(reducer.atEnd ?? [])
-  const records = settleValidators(state, ledger.records, chain)
+  const records = settleValidators(state, ledger.records)
   return { state: openState(state.genesis, state.networkId, records, state), results, faults }
 }
 
@@ -194,7 +193,8 @@ function sameMembers(a: readonly VotingMember[], b: readonly VotingMember[]): bo
 }
 
 /** Lets changed members vote from the next height on, and keeps the leading node in the lead where it still votes. */
-function settleValidators(before: LedgerState, records: MerkleMap, chain: ChainRecord): MerkleMap {
+function settleValidators(before: LedgerState, records: MerkleMap): MerkleMap {
+  const chain = records.get<ChainRecord>(CHAIN_PATH)!
   const sets = records.get<ValidatorsRecord>(VALIDATORS_PATH)!
   const chosen = chooseValidators(records)
   const current = chosen.length > 0 ? chosen : sets.current

@@ -45,6 +45,8 @@ export {
   LedgerDraft,
   type LedgerReader,
   type LedgerState,
+  MAX_VOTING,
+  setSeed,
 } from './ledger.ts'
 export { judgeBlock, stepLog } from './log.ts'
 export { type LogState, viewLog } from './log-state.ts'

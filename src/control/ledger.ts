@@ -121,12 +121,17 @@ export function epochStartMs(genesis: Genesis, epoch: number): number {
 }
 
 /**
- * r_epoch for the epoch that `header` opens: the hash of the certificate it carries, on which all agree through the
- * block id. Whoever gathers that certificate can choose among its quorums; the network key `beacon` will take this
- * place, and this function is where it comes in.
+ * What ranks the validators of the epoch that `header` opens, unless a hook at the block's end puts better in its place:
+ * the hash of the certificate it carries, on which all agree through the block id. Whoever gathers that certificate can
+ * choose among its quorums, so this serves only until the network has a key for its own randomness.
  */
 export function seedOf(header: Header): Uint8Array {
   return header.certificateHash
+}
+
+/** Makes `seed` the r_epoch of the epoch that the present block opens: for a hook at its end. */
+export function setSeed(ledger: Ledger, seed: Uint8Array): void {
+  ledger.put(CHAIN_PATH, { ...ledger.get<ChainRecord>(CHAIN_PATH)!, seed })
 }
 
 /** The state before the first block. Errors: `malformed` for a genesis without members. */

@@ -29,7 +29,7 @@ const SIGNER_PART = 4
  * Types that wait for the block that opens the next epoch: one block takes what all nodes say once an epoch. They are
  * sent once, and one that is lost has a successor.
  */
-const PATIENT: ReadonlySet<Transaction['type']> = new Set(['report'])
+const PATIENT: ReadonlySet<Transaction['type']> = new Set(['report', 'randomness'])
 
 export function isPatient({ value }: SignedTransaction): boolean {
   return PATIENT.has(value.type)

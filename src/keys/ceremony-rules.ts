@@ -1,5 +1,6 @@
 import { compareBytes, equalBytes, OstrakaError, type PeerId, peerIdOf } from '../base/index.ts'
-import { type Ledger, type LedgerReader, memberPath } from '../control/index.ts'
+import { type Ledger, type LedgerReader, memberPath, quorumOf } from '../control/index.ts'
+import { isNetworkKey } from './network-key.ts'
 import { paths } from './paths.ts'
 import type {
   CeremonyRecord,
@@ -91,11 +92,20 @@ export function activateIfComplete(ledger: Ledger, ceremony: CeremonyRecord, at:
 }
 
 /**
+ * How many slots must have acknowledged. The network's own key needs no more than what makes a block, or one dead member
+ * of four would keep the network from ever having it.
+ */
+function acknowledgementsNeeded(ceremony: CeremonyRecord): number {
+  const { threshold, slots } = ceremony
+  return isNetworkKey(ceremony) ? quorumOf(slots.length) : slotsNeeded(threshold, slots.length)
+}
+
+/**
  * acknowledging -> active or aborted, at the deadline. A dealer who withheld its record from some holders must not
  * stop the others: the dealing with the fewest acknowledgements is left out until the rest suffice.
  */
 export function settle(ledger: Ledger, ceremony: CeremonyRecord, at: Moment): void {
-  const enough = slotsNeeded(ceremony.threshold, ceremony.slots.length)
+  const enough = acknowledgementsNeeded(ceremony)
   let dealings = standingDealings(ceremony)
   while (dealings.length >= ceremony.dealingsNeeded) {
     const these = chosen(ceremony, dealings)

@@ -1,4 +1,4 @@
-import { equalBytes, OstrakaError, type PeerId, publicKeyOf } from '../base/index.ts'
+import { OstrakaError, type PeerId, publicKeyOf } from '../base/index.ts'
 import {
   type HookContext,
   type Ledger,
@@ -10,6 +10,7 @@ import type { ChangeKey, RetireVersion } from '../wire/index.ts'
 import { openCeremony } from './ceremony-rules.ts'
 import { ceremonyIdOf } from './context.ts'
 import { acceptedMembers, eligibleMembers, newSecretDealers } from './handlers.ts'
+import { isOwnedBy } from './network-key.ts'
 import { paths } from './paths.ts'
 import type { CeremonyRecord, Dealer, KeyRecord, Purpose, RecipientSlot, VersionRecord } from './records.ts'
 import { assignSlots, dealingsNeeded } from './slots.ts'
@@ -26,7 +27,7 @@ export interface Handoff {
 function ownedKey(ledger: Ledger, name: string, at: TransactionContext): KeyRecord {
   const key = ledger.get<KeyRecord>(paths.key(name))
   if (key === undefined) throw new OstrakaError('unknown_key', 'no key of this name', { key: name })
-  if (!equalBytes(key.owner, at.signer)) throw new OstrakaError('forbidden', 'only its owner changes a key')
+  if (!isOwnedBy(key, at.signer)) throw new OstrakaError('forbidden', 'only its owner changes a key')
   return key
 }
 

@@ -41,6 +41,7 @@ import {
 import { ceremonyIdOf, dealingContext, keyIdOf } from './context.ts'
 import { isEligible } from './eligible.ts'
 import { suiteOf } from './kinds.ts'
+import { isNetworkKey, isOwnedBy } from './network-key.ts'
 import { paths } from './paths.ts'
 import type { CeremonyRecord, Dealer, DealRecord, KeyRecord, RecipientSlot } from './records.ts'
 import { assignSlots, dealingsNeeded, nodesOf, slotsOf } from './slots.ts'
@@ -72,9 +73,10 @@ export function createKey(ledger: Ledger, create: CreateKey, at: TransactionCont
   if (!mayCreate(ledger, at.signer)) {
     throw new OstrakaError('forbidden', 'this principal may not create keys')
   }
+  if (isNetworkKey(create)) throw new OstrakaError('name_taken', 'the network’s own key has this name')
   const standing = ledger.get<KeyRecord>(paths.key(create.name))
   const isRetry =
-    standing?.activeVersion === 0 && standing.ceremony.length === 0 && equalBytes(standing.owner, at.signer)
+    standing?.activeVersion === 0 && standing.ceremony.length === 0 && isOwnedBy(standing, at.signer)
   if (standing !== undefined && !isRetry) throw new OstrakaError('name_taken', 'a key of this name exists')
   const members = acceptedMembers(ledger)
   const { name, kind, threshold, shares, origin } = create
@@ -270,8 +272,7 @@ export function complain(ledger: Ledger, complaint: Complain, at: TransactionCon
 export function setPolicy(ledger: Ledger, transaction: SetPolicy, at: TransactionContext): void {
   const key = ledger.get<KeyRecord>(paths.key(transaction.name))
   if (key === undefined) throw new OstrakaError('unknown_key', 'no key of this name')
-  if (!equalBytes(key.owner, at.signer))
-    throw new OstrakaError('forbidden', 'only its owner sets a key’s policy')
+  if (!isOwnedBy(key, at.signer)) throw new OstrakaError('forbidden', 'only its owner sets a key’s policy')
   if (key.policyRevision !== transaction.revision) {
     throw new OstrakaError('conflict', 'the policy has changed meanwhile', { revision: key.policyRevision })
   }

@@ -17,8 +17,11 @@ export {
   settleDeadlines,
 } from './handlers.ts'
 export { suiteOf } from './kinds.ts'
+export { NETWORK_KEY } from './network-key.ts'
+export { keepNetworkKey } from './network-schedule.ts'
 export * from './operations/index.ts'
 export { paths as keyPaths } from './paths.ts'
+export * from './randomness/index.ts'
 export type * from './records.ts'
 export { movesUnaccepted, openRefreshes, scheduleRepairs } from './repairs.ts'
 export { forgetReplaced } from './replaced.ts'

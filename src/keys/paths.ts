@@ -17,4 +17,6 @@ export const paths = {
   auditLosses: (peerId: PeerId): string => `audit-losses/${peerId}`,
   openCeremonies: 'ceremonies',
   repairs: 'repairs',
+  randomness: (epoch: number): string => `randomness/${String(epoch).padStart(16, '0')}`,
+  randomnesses: 'randomness/',
 } as const

@@ -17,6 +17,7 @@ import type { KeyKind, PolicyRule } from '../wire/index.ts'
  *   audit/<peerId>                  AuditRecord
  *   exported/<keyId hex>/<version>  ExportRecord
  *   audit-losses/<peerId>           AuditLosses
+ *   randomness/<epoch, 16 digits>   RandomnessRecord, see randomness/records.ts
  */
 export interface KeyRecord {
   readonly name: string

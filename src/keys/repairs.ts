@@ -5,6 +5,7 @@ import { DEFAULT_REFRESH_MS, type Member } from '../wire/index.ts'
 import { isHandoff, openCeremonies, openCeremony, requireCeremony } from './ceremony-rules.ts'
 import { type Handoff, handoffCeremony, refreshedSlots } from './change-handlers.ts'
 import { acceptedMembers, eligibleMembers } from './handlers.ts'
+import { isNetworkKey } from './network-key.ts'
 import { paths } from './paths.ts'
 import type { KeyRecord, RecipientSlot, RepairRecord, VersionRecord } from './records.ts'
 import { assignSlots, mostSlotsPerNode } from './slots.ts'
@@ -33,7 +34,9 @@ function find(ledger: Ledger, keyId: Uint8Array, version: number): Found | undef
 }
 
 function hasRoom(ledger: Ledger): boolean {
-  const own = openCeremonies(ledger).filter(id => isHandoff(requireCeremony(ledger, id)))
+  const own = openCeremonies(ledger)
+    .map(id => requireCeremony(ledger, id))
+    .filter(ceremony => isHandoff(ceremony) && !isNetworkKey(ceremony))
   return own.length < MAX_OPEN
 }
 
@@ -137,6 +140,8 @@ function pathOf({ keyId, version }: VersionRecord): string {
 
 /** What would bring a version to the strength that its key wants; undefined when nothing would change. */
 function repairOf(ledger: Ledger, { key, version }: Found): Handoff | undefined {
+  // that one is kept by `keepNetworkKey`
+  if (isNetworkKey(key)) return undefined
   const { threshold } = version
   const wanted = version.version === key.activeVersion ? key.shares : version.slots.length
   const slots = filledSlots(ledger, version, wanted)

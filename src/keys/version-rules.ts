@@ -13,6 +13,7 @@ import {
 import { DEFAULT_REFRESH_MS, type KeyKind } from '../wire/index.ts'
 import { isEligible } from './eligible.ts'
 import { suiteOf } from './kinds.ts'
+import { isNetworkKey } from './network-key.ts'
 import { paths } from './paths.ts'
 import type {
   CeremonyRecord,
@@ -142,8 +143,11 @@ function serve(ledger: Ledger, ceremony: CeremonyRecord, at: Moment): void {
     isNew || ceremony.version === key.activeVersion
       ? { threshold: ceremony.threshold, shares: ceremony.shares }
       : undefined
-  if (isNew && key.activeVersion > 0)
-    retire(ledger, key, key.activeVersion, 'archived', at.timeMs + RETENTION_MS)
+  if (isNew && key.activeVersion > 0) {
+    // nobody will ask the network's key for what an earlier secret has made
+    if (isNetworkKey(key)) retire(ledger, key, key.activeVersion, 'destroyed', 0)
+    else retire(ledger, key, key.activeVersion, 'archived', at.timeMs + RETENTION_MS)
+  }
   const activeVersion = Math.max(key.activeVersion, ceremony.version)
   ledger.put(paths.key(ceremony.name), { ...key, ...numbers, activeVersion })
 }

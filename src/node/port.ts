@@ -1,6 +1,6 @@
 import type { PeerId } from '../base/index.ts'
 import type { AttestationRecord, AttestationStanding } from '../control/index.ts'
-import type { AuditLoss, AuditRecord, ExportResult, OperationResult } from '../keys/index.ts'
+import type { AuditLoss, AuditRecord, Draws, ExportResult, OperationResult } from '../keys/index.ts'
 import type {
   ApprovalTransaction,
   AttestationPolicy,
@@ -34,6 +34,8 @@ export interface NodePort {
   trust(): TrustView
   /** What the network asks of its members' hosts, and how they stand. */
   attestation(): AttestationView
+  /** An epoch's randomness with what proves it, the newest for 0; undefined when it is not kept, or not drawn yet. */
+  randomness(epoch: number): RandomnessView | undefined
   keys(): readonly KeyView[]
   key(name: string): KeyView | undefined
   /** Certified blocks from height `from` on. Errors: `not_found` when they are pruned here. */
@@ -213,6 +215,20 @@ export interface PeerView extends MemberView {
   /** What it says that it measures, in hexadecimal: the program, and with a TPM the platform. */
   readonly measurements: readonly string[]
   readonly beaconAgeMs: number | null
+}
+
+/** r_epoch, which ranks the validators, and what it was made of. */
+export interface RandomnessView extends Partial<Draws> {
+  readonly epoch: number
+  readonly value: Uint8Array
+  /** The block that opened the epoch. */
+  readonly height: number
+  /** `key`: see the partials. `fallback`: too few of them came in time. `certificate`: there was no key yet. */
+  readonly source: 'key' | 'fallback' | 'certificate'
+  /** fallback: the value of the epoch before, of which this one is the hash. */
+  readonly previous?: Uint8Array
+  /** By what the validators are ranked now. */
+  readonly inUse: { readonly epoch: number; readonly seed: Uint8Array }
 }
 
 /** The trust vector and what it is made of. */

@@ -21,6 +21,7 @@ import { approvalsView } from './approvals.ts'
 import { attestationView } from './attesting.ts'
 import { openAuditLog, readAuditPage } from './audit-store.ts'
 import { settleGeneration } from './auditing.ts'
+import { randomnessView } from './drawing.ts'
 import { Driver, type Logger, type Ports } from './driver.ts'
 import { trustView } from './observing.ts'
 import type { KeyView, NodePort } from './port.ts'
@@ -156,6 +157,7 @@ function portOf(driver: Driver, ports: Ports): NodePort {
     genesis: driver.state.options.genesis,
     trust: () => trustView(driver.state),
     attestation: () => attestationView(driver.state),
+    randomness: epoch => randomnessView(driver.state, epoch),
     keys: () => keyViews(driver.state),
     key: name => keyViewOf(driver.state, name),
     async blocks(from, limit) {

@@ -36,6 +36,7 @@ import {
   type HolderState,
   type KeyDirectory,
   type KeyRecord,
+  keepNetworkKey,
   keyPaths,
   openRefreshes,
   recordCheckpoint,
@@ -49,6 +50,8 @@ import {
   scheduleRepairs,
   setPolicy,
   settleDeadlines,
+  settleRandomness,
+  takeRandomness,
   Vault,
   type VersionRecord,
   vaultPaths,
@@ -132,6 +135,8 @@ export interface NodeState {
   readonly connected: Set<PeerId>
   /** Operations answered as holder since the last beacon. */
   served: number
+  /** For which epoch, and with which share set, this node has last said its parts of the network's randomness. */
+  drawn: string
   /** Transactions this node has submitted for itself, for unique tokens. */
   submissions: number
 }
@@ -153,6 +158,7 @@ export const REDUCER: Reducer = {
     'audit-checkpoint': recordCheckpoint,
     ...approvalHandlers({ 'export-key': exportRule, 'remove-member': removalRule }),
     'reset-audit': resetAudit,
+    randomness: takeRandomness,
   },
   atBlock: [
     rollNonces,
@@ -162,9 +168,10 @@ export const REDUCER: Reducer = {
     expireProposals,
     openRefreshes,
     refreshExported,
+    keepNetworkKey,
     scheduleRepairs,
   ],
-  atEnd: [removeConvicted, settleTrust],
+  atEnd: [removeConvicted, settleTrust, settleRandomness],
 }
 
 /** The store's entries that a node wants to see when it starts. */
@@ -237,6 +244,7 @@ export function recoverNode(
     operations: new Map(),
     connected: new Set(),
     served: 0,
+    drawn: '',
     submissions: 0,
   }
   return state

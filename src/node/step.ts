@@ -35,6 +35,7 @@ import type {
 import { recordOfProposal } from './approvals.ts'
 import { attestationDue, attestationFailed, attestationNote, statementOf } from './attesting.ts'
 import { type CheckpointStep, onLedger, onWritten, Scribe } from './auditing.ts'
+import { drawWhenDue } from './drawing.ts'
 import type { NodeEffect, NodeEvent, ResolveEffect } from './events.ts'
 import { answerAsHolder, tellOfExport, tellOperators } from './exceptional.ts'
 import { observeBeat, observeRoundTrip } from './observing.ts'
@@ -87,6 +88,7 @@ class Turn {
       case 'start':
         this.#log({ type: 'start' })
         this.#perform(beginCeremonies(this.#state.ceremonies, this.#nowMs, this.#rng).effects)
+        this.#draw()
         return
       case 'beat':
         this.#beat(event.load)
@@ -141,6 +143,7 @@ class Turn {
     const domain = (event.type === 'timer' ? event.id : event.token).split('/', 1)[0]
     if (event.type === 'answered' && (domain === 'operation' || domain === 'ping')) this.#observe(event)
     if (domain === 'audit' && event.type === 'timer') this.#scribe.timer(event.id)
+    else if (domain === 'randomness' && event.type === 'timer') this.#draw()
     else if (domain === 'control') this.#log(event)
     else if (domain === 'ceremony') this.#ceremonies(event)
     else if (domain === 'export' && (event.type === 'timer' || event.type === 'answered'))
@@ -196,11 +199,13 @@ class Turn {
         this.#ceremonies({ type: 'applied', height: state.ledger.chain.height, isJump: false })
         this.outward.push(...tellOperators(state, this.#scribe, effect))
         this.#lookAtOwnLog()
+        this.#draw()
         return
       case 'restored':
         state.ledger = effect.state
         this.#ceremonies({ type: 'applied', height: state.ledger.chain.height, isJump: true })
         this.#lookAtOwnLog()
+        this.#draw()
         return
       case 'included':
         this.#included(effect)
@@ -368,6 +373,12 @@ class Turn {
     if (!wasSound || damage === undefined) return
     const { code, message: text, details } = damage
     this.outward.push({ type: 'note', level: 'error', text, details: { code, ...details } })
+  }
+
+  #draw(): void {
+    const step = drawWhenDue(this.#state, this.#nowMs, this.#rng)
+    if (step?.type === 'submit') this.#submit(step)
+    else if (step !== undefined) this.outward.push(step)
   }
 
   /** Its checkpoint is on disk before it leaves: a node signs each size of its log once. */

@@ -22,6 +22,7 @@ import {
 import { commitmentsSchema, type DleqProof, dleqProofSchema } from './dealing.ts'
 import { type KeyKind, keyKind, type PolicyRule, policyRules } from './keys.ts'
 import { type MembershipTransaction, membershipSchemas } from './membership.ts'
+import { type Randomness, randomnessSchema } from './randomness.ts'
 import { type Report, reportSchema } from './reports.ts'
 import {
   bytesUpTo,
@@ -213,6 +214,7 @@ export type Transaction =
   | GrantCreate
   | ReportEvidence
   | Report
+  | Randomness
   | MembershipTransaction
   | AttestationTransaction
   | ApprovalTransaction
@@ -429,6 +431,7 @@ export const transactionSchema: Schema<Transaction> = union<Transaction>({
   'set-policy': setPolicy,
   'grant-create': grantCreate,
   report: reportSchema,
+  randomness: randomnessSchema,
   ...membershipSchemas,
   ...attestationSchemas,
   ...approvalSchemas,

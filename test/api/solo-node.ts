@@ -165,6 +165,11 @@ export class SoloNode implements NodePort {
     }
   }
 
+  /** One process needs no key to agree with itself. */
+  randomness(): undefined {
+    return undefined
+  }
+
   trust(): TrustView {
     const { peerId } = this
     const scores = [

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
-import { utf8 } from '../../src/base/index.ts'
+import { SeededRng, utf8 } from '../../src/base/index.ts'
 import { naturalLog, rank, type Validator } from '../../src/control/rotation.ts'
-import { sha256 } from '../../src/crypto/index.ts'
+import { hashToGroup } from '../../src/crypto/hash-to-group.ts'
+import { combineDraws, ristretto255, sha256 } from '../../src/crypto/index.ts'
 import { createKey, signed } from './fixture.ts'
 import { Network } from './network.ts'
+
+/** Combining looks at none: proofs are checked before. */
+const NO_PROOF = { challenge: new Uint8Array(32), response: new Uint8Array(32) }
 
 function validators(weights: readonly number[]): Validator[] {
   return weights.map((weight, index) => ({ peerId: `peer-${index}`, publicKey: new Uint8Array(32), weight }))
@@ -43,6 +47,28 @@ describe('rotation', () => {
       )
     }
   })
+
+  it('over 10,000 epochs of the network’s own randomness, each node leads within three standard deviations of its trust', () => {
+    const secret = ristretto255.randomScalar(new SeededRng('rotation'))
+    const domain = utf8('HashToGroup-ostraka/v1/randomness')
+    const weights = [1, 1, 0.9, 0.7, 0.5, 0.3, 0.05]
+    const total = weights.reduce((sum, weight) => sum + weight)
+    const all = validators(weights)
+    const firsts = weights.map(() => 0)
+    const epochs = 10_000
+    for (let epoch = 1; epoch <= epochs; epoch++) {
+      const number = new Uint8Array(8)
+      new DataView(number.buffer).setUint32(4, epoch)
+      const element = ristretto255.multiply(hashToGroup(ristretto255, number, domain), secret)
+      const seed = combineDraws(epoch, [{ slot: 1, element, proof: NO_PROOF }])
+      firsts[Number(rank(all, seed)[0]!.peerId.slice(5))]!++
+    }
+    for (const [index, weight] of weights.entries()) {
+      const share = weight / total
+      const deviation = Math.sqrt(epochs * share * (1 - share))
+      assert.ok(Math.abs(firsts[index]! - epochs * share) < 3 * deviation, `${index}: ${firsts.join()}`)
+    }
+  }).timeout(30_000)
 
   it('each epoch has its own order', () => {
     const network = new Network({ nodes: 5, seed: 'epochs', timing: { epochMs: 1000 } })

@@ -270,6 +270,12 @@ export class CeremonyNetwork {
     }
   }
 
+  /** Where the shares of one key lie on a node's disk: the network has a key of its own beside it. */
+  sharesOnDisk(node: Node, name: string): string[] {
+    const prefix = `keys/share/${toHex(this.key(name).keyId)}/`
+    return [...node.disk.keys()].filter(key => key.startsWith(prefix))
+  }
+
   key(name: string): KeyRecord {
     return this.ledger.records.get<KeyRecord>(keyPaths.key(name))!
   }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { PeerId } from '../../src/base/index.ts'
+import { type PeerId, toHex } from '../../src/base/index.ts'
 import { memberPath } from '../../src/control/index.ts'
 import { cryptoReady, groupByName, lagrangeAtZero, type Scalar } from '../../src/crypto/index.ts'
 import {
@@ -95,7 +95,7 @@ describe('handoffs', () => {
     assertGives(network, [...fresh].slice(0, 3))
     assertGives(network, [...fresh].slice(2))
     for (const node of network.nodes) {
-      const kept = [...node.disk.keys()].filter(key => key.startsWith('keys/share/'))
+      const kept = network.sharesOnDisk(node, 'k')
       assert.equal(kept.length, 1)
       assert.ok(kept[0]!.includes('/1/1/'))
       assert.equal([...node.disk.keys()].filter(key => key.startsWith('keys/subshare/')).length, 0)
@@ -146,8 +146,9 @@ describe('handoffs', () => {
     assert.ok(after.slots.every(slot => others.includes(slot.peerId)))
     assertGives(network, [...sharesOf(network, after)].slice(0, 4))
     for (const peerId of holders) {
-      assert.equal(network.node(peerId).state.shares.size, 0)
-      assert.ok(![...network.node(peerId).disk.keys()].some(key => key.startsWith('keys/share/')))
+      const node = network.node(peerId)
+      assert.ok(![...node.state.shares.keys()].some(path => path.includes(toHex(before.keyId))))
+      assert.deepEqual(network.sharesOnDisk(node, 'k'), [])
     }
   })
 
@@ -268,8 +269,8 @@ describe('handoffs', () => {
     for (const [key, value] of backup) node.disk.set(key, value)
     network.restart(node)
     network.run(network.nowMs + 1_000)
-    assert.equal(node.state.shares.size, 0)
-    assert.ok(![...node.disk.keys()].some(key => key.startsWith('keys/share/')))
+    assert.ok(![...node.state.shares.keys()].some(path => path.includes(toHex(network.key('k').keyId))))
+    assert.deepEqual(network.sharesOnDisk(node, 'k'), [])
   })
 
   it('shares and sealing keys are renewed by themselves, and an old sealing key is erased once nothing needs it', () => {

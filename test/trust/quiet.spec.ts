@@ -14,6 +14,8 @@ import { START_MS } from '../control/fixture.ts'
 const NODES = 16
 const EPOCH_MS = 30_000
 const EPOCHS = 3
+/** By then the network has made its own key, and the audit logs have told of that. */
+const MADE_EPOCHS = 3
 
 /** A whole network in virtual time, with nothing to do; its frames by what they are. */
 class QuietNetwork {
@@ -55,7 +57,7 @@ class QuietNetwork {
     const principals = { operators: [], approvals: 1, creators: [] }
     const genesis = { name: 'sim quiet', createdMs: START_MS, members, timing, ...principals }
     for (const host of this.hosts) void host.start(genesis)
-    await this.time.run(START_MS + 2 * EPOCH_MS)
+    await this.time.run(START_MS + MADE_EPOCHS * EPOCH_MS)
     this.sent.clear()
   }
 }
@@ -63,25 +65,28 @@ class QuietNetwork {
 describe('a quiet network of 16 with epochs of 30 s', function () {
   this.timeout(120_000)
 
-  it('makes one block an epoch, which holds every report, and spends little on trust', async () => {
+  it('makes one block an epoch, which holds every report and every part of its randomness, for little', async () => {
     await cryptoReady
     const network = new QuietNetwork()
     await network.start()
     const port = network.hosts[0]!.port!
     const from = port.status().height
-    await network.time.run(START_MS + (2 + EPOCHS) * EPOCH_MS)
+    await network.time.run(START_MS + (MADE_EPOCHS + EPOCHS) * EPOCH_MS)
     const blocks = await port.blocks(from + 1, 100)
     assert.equal(blocks.length, EPOCHS)
     for (const { block } of blocks) {
-      assert.deepEqual(
-        block.transactions.map(({ value }) => value.type),
-        new Array(NODES).fill('report'),
-      )
+      assert.deepEqual(block.transactions.map(({ value }) => value.type).sort(), [
+        ...new Array(NODES).fill('randomness'),
+        ...new Array(NODES).fill('report'),
+      ])
     }
     const perSecond = network.sent.get('transactions')! / NODES / ((EPOCHS * EPOCH_MS) / 1000)
-    assert.ok(perSecond < 200, `${perSecond} B/s in, and out, for reports on their way to a block`)
+    assert.ok(perSecond < 300, `${perSecond} B/s in, and out, for transactions on their way to a block`)
     const { scores, reports } = port.trust()
     assert.ok(scores.every(({ score }) => score === 1))
     assert.equal(reports.length, NODES)
+    const drawn = port.randomness(0)
+    assert.equal(drawn?.source, 'key')
+    assert.equal(drawn.partials?.length, NODES)
   })
 })

@@ -204,6 +204,13 @@ const transactions: Readonly<Record<string, Transaction>> = {
     generation: 1,
     approvals: [{ signer: hash(64), signature: bytes(64, 65) }],
   },
+  randomness: {
+    type: 'randomness',
+    epoch: 9,
+    version: 1,
+    generation: 2,
+    partials: [{ slot: 4, element: hash(60), proof: { challenge: hash(61), response: hash(62) } }],
+  },
 }
 
 const beacon: Beacon = {

@@ -21,6 +21,7 @@ import {
   signingBytes,
 } from '../../wire/index.ts'
 import { requireOperation, suiteOf } from '../kinds.ts'
+import { isOwnedBy } from '../network-key.ts'
 import type { KeyRecord, VersionRecord } from '../records.ts'
 import type { KeyDirectory } from './world.ts'
 
@@ -173,7 +174,7 @@ function checkPolicy(
   principal: Uint8Array,
   nowMs: number,
 ): number | undefined {
-  if (equalBytes(key.owner, principal)) return undefined
+  if (isOwnedBy(key, principal)) return undefined
   const rules = key.rules.filter(rule => permits(rule, request, principal, nowMs))
   if (rules.length === 0) {
     throw new OstrakaError('forbidden', "the key's policy does not let this principal do this", {
