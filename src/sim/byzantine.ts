@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { equalBytes, type PeerId, randomUnit } from '../base/index.ts'
-import { signValue } from '../crypto/index.ts'
+import { ristretto255, signValue } from '../crypto/index.ts'
 import { vaultPaths } from '../keys/index.ts'
 import {
   type Beacon,
@@ -67,6 +67,9 @@ export class Byzantine {
     const message = contentOf<PeerMessage>(frame)
     if (misdeed === 'equivocation' && message.type === 'vote') return this.#equivocate(host, frame, message)
     if (misdeed === 'bad-dealing' && message.type === 'transactions') return this.#spoilDeals(host, message)
+    if (misdeed === 'bad-randomness' && message.type === 'transactions') {
+      return this.#spoilRandomness(host, message)
+    }
     return frame.bytes
   }
 
@@ -120,6 +123,18 @@ export class Byzantine {
       if (recordHash === undefined) return transaction
       this.#count('bad-dealing')
       return signValue(host.identity, 'transaction', this.#networkId, { ...value, recordHash })
+    })
+    return peerMessageCodec.encode({ ...message, transactions })
+  }
+
+  /** Says something else of an epoch's randomness than its share makes. */
+  #spoilRandomness(host: SimHost, message: TransactionsMessage): Uint8Array {
+    const transactions = message.transactions.map(transaction => {
+      const { value, signer } = transaction
+      if (value.type !== 'randomness' || !equalBytes(signer, host.identity.publicKey)) return transaction
+      this.#count('bad-randomness')
+      const partials = value.partials.map(partial => ({ ...partial, element: ristretto255.base.bytes }))
+      return signValue(host.identity, 'transaction', this.#networkId, { ...value, partials })
     })
     return peerMessageCodec.encode({ ...message, transactions })
   }

@@ -4,6 +4,7 @@ export const MISDEEDS = [
   'conflicting-beacons',
   'bad-dealing',
   'bad-partial',
+  'bad-randomness',
   'false-complaint',
   'forked-audit',
   'forged-evidence',
@@ -14,7 +15,7 @@ export const MISDEEDS = [
 export type Misdeed = (typeof MISDEEDS)[number]
 
 /** The misdeeds that storms mix with other faults: done frame by frame, at any moment. */
-export const STORM_MISDEEDS = ['bad-partial', 'bad-dealing', 'equivocation'] as const
+export const STORM_MISDEEDS = ['bad-partial', 'bad-dealing', 'bad-randomness', 'equivocation'] as const
 
 /**
  * What a misdeed must come to. `removed`: proof convicts, of one of `reasons`. `suspended`: nothing is provable, and the
@@ -30,6 +31,7 @@ export const DESERTS: Readonly<Record<Misdeed, Desert>> = {
   // some peers get the sound dealing and some the other: whichever is found out first
   'bad-dealing': { verdict: 'removed', reasons: ['bad_dealing', 'equivocation'] },
   'bad-partial': { verdict: 'removed', reasons: ['bad_partial'] },
+  'bad-randomness': { verdict: 'removed', reasons: ['bad_partial'] },
   'false-complaint': { verdict: 'removed', reasons: ['false_complaint'] },
   'forked-audit': { verdict: 'removed', reasons: ['forked_audit'] },
   'forged-evidence': { verdict: 'fined' },

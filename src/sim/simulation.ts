@@ -1,6 +1,7 @@
 import { isOstrakaError, randomBelow, randomUnit, Secret, SeededRng, toOstrakaError } from '../base/index.ts'
 import { networkIdOf } from '../control/index.ts'
 import { cryptoReady, SigningKey } from '../crypto/index.ts'
+import { NETWORK_KEY } from '../keys/index.ts'
 import type { Genesis } from '../wire/index.ts'
 import { Byzantine } from './byzantine.ts'
 import { Calls } from './calls.ts'
@@ -8,7 +9,8 @@ import { AcknowledgementCheck, type Machine } from './checks/acknowledgements.ts
 import { AgreementCheck } from './checks/agreement.ts'
 import { Findings } from './checks/findings.ts'
 import { NonceCheck } from './checks/nonces.ts'
-import { SecretCheck } from './checks/secrets.ts'
+import { RandomnessCheck } from './checks/randomness.ts'
+import { SecretCheck, type VaultReader } from './checks/secrets.ts'
 import { VoteCheck } from './checks/votes.ts'
 import { Clients } from './clients.ts'
 import { Deeds } from './deeds.ts'
@@ -47,7 +49,10 @@ export interface SimulationReport {
   readonly faults: Readonly<Record<FaultKind, number>>
   /** How much was seen of what the checkers check: nothing seen is nothing proven. */
   readonly seen: Readonly<
-    Record<'blocks' | 'certificates' | 'votes' | 'partials' | 'keys' | 'results' | 'refusals', number>
+    Record<
+      'blocks' | 'certificates' | 'votes' | 'partials' | 'keys' | 'epochs' | 'results' | 'refusals',
+      number
+    >
   >
   readonly outcomes: Readonly<Record<string, number>>
   /** Whom the control log names in the end, and what of. */
@@ -92,6 +97,7 @@ class Simulation {
   readonly #votes: VoteCheck
   readonly #nonces: NonceCheck
   readonly #secrets: SecretCheck
+  readonly #randomness: RandomnessCheck
   readonly #calls: Calls
   readonly #clients: Clients
   readonly #deeds: readonly Deeds[]
@@ -133,9 +139,8 @@ class Simulation {
     this.#agreement = new AgreementCheck(this.#findings, networkId, peerIds)
     this.#votes = new VoteCheck(this.#findings, networkId, isHonest)
     this.#nonces = new NonceCheck(this.#findings, isHonest)
-    this.#secrets = new SecretCheck(this.#findings, () =>
-      this.#honest().map(host => [host.peerId, prefix => host.shares(prefix)] as const),
-    )
+    this.#secrets = new SecretCheck(this.#findings, () => this.#vaults())
+    this.#randomness = new RandomnessCheck(this.#findings)
     const acknowledgements = new AcknowledgementCheck(this.#findings, isHonest, peerId =>
       this.#machineOf(peerId),
     )
@@ -205,6 +210,7 @@ class Simulation {
         votes: this.#votes.votes,
         partials: this.#nonces.partials,
         keys: this.#clients.known.size,
+        epochs: this.#randomness.proven,
         results: this.#clients.results,
         refusals: this.#clients.refusals,
       },
@@ -305,7 +311,11 @@ class Simulation {
     const keys = [...this.#clients.known.values()]
     for (const key of keys) this.#secrets.demand(key)
     this.#clients.checkLateResults()
-    this.#secrets.checkWires(keys)
+    const own = this.#honest()
+      .find(host => host.port !== undefined)
+      ?.port?.key(NETWORK_KEY)
+    this.#randomness.prove(own, this.#vaults())
+    this.#secrets.checkWires(own === undefined ? keys : [...keys, own])
   }
 
   #hostContext(seed: string): HostContext {
@@ -326,6 +336,7 @@ class Simulation {
       started: (host, port) => {
         port.onBlock(certified => {
           this.#agreement.see(host.peerId, certified)
+          this.#randomness.see(host.peerId, port.randomness(0))
           const { height, validators } = port.status()
           if (height !== certified.block.header.height) return
           this.#agreement.follow(host.peerId, height, validators)
@@ -347,6 +358,10 @@ class Simulation {
       unsyncedKeys: prefix => host.disk.unsyncedKeys(prefix),
       isMaking: name => host.port?.key(name)?.state === 'creating',
     }
+  }
+
+  #vaults(): Array<readonly [string, VaultReader]> {
+    return this.#honest().map(host => [host.peerId, prefix => host.shares(prefix)] as const)
   }
 
   #honest(): SimHost[] {

@@ -1,7 +1,13 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import * as dagCbor from '@ipld/dag-cbor'
-import { ed25519, ristretto255, ristretto255_oprf, x25519 } from '@noble/curves/ed25519.js'
+import {
+  ed25519,
+  ristretto255,
+  ristretto255_hasher,
+  ristretto255_oprf,
+  x25519,
+} from '@noble/curves/ed25519.js'
 import { schnorr } from '@noble/curves/secp256k1.js'
 import { peerIdOf, Secret, SeededRng } from '../../src/base/index.ts'
 import { cryptoReady, SigningKey, signValue } from '../../src/crypto/index.ts'
@@ -16,6 +22,7 @@ import {
 } from '../../src/sim/checks/arithmetic.ts'
 import { Findings } from '../../src/sim/checks/findings.ts'
 import { NonceCheck } from '../../src/sim/checks/nonces.ts'
+import { RandomnessCheck } from '../../src/sim/checks/randomness.ts'
 import { SecretCheck } from '../../src/sim/checks/secrets.ts'
 import { isSingleKeyResult } from '../../src/sim/checks/single-key.ts'
 import { VoteCheck } from '../../src/sim/checks/votes.ts'
@@ -231,6 +238,52 @@ describe('the secret checker', () => {
     check.see(frame('message', { record: dagCbor.encode({ x: [share(2)] }) }))
     check.checkWires([claim])
     equal(findings.list.length, 1)
+  })
+})
+
+describe('the randomness checker', () => {
+  const secret = 7n
+  const value = (epoch: number, by: bigint): Uint8Array => {
+    const context = Buffer.from('ostraka/v1/randomness')
+    const number = Buffer.from([0, 0, 0, 0, 0, 0, 0, epoch])
+    const DST = Buffer.concat([Buffer.from('HashToGroup-'), context])
+    const element = ristretto255_hasher.hashToCurve(number, { DST }).multiply(by).toBytes()
+    const framed = [context, number, element].flatMap(part => [0, part.length, ...part])
+    return new Uint8Array(createHash('sha256').update(Buffer.from(framed)).digest())
+  }
+  const view = (epoch: number, by = secret, seed = value(epoch, by)) => ({
+    ...{ epoch, value: value(epoch, by), height: 1, source: 'key' as const, version: 1 },
+    inUse: { epoch, seed },
+  })
+  const vaults = [1, 2, 3].map(
+    slot =>
+      [
+        peers[slot]!,
+        () => new Map([[`keys/share/ab/1/0/${slot}`, toLittleEndian(secret + BigInt(slot) * 5n)]]),
+      ] as const,
+  )
+  const key = { keyId: 'ab', version: 1, generation: 0, threshold: 2 } as NonNullable<
+    Parameters<RandomnessCheck['prove']>[0]
+  >
+
+  it('is content when all nodes have what the whole key gives, and says how often it looked', () => {
+    const findings = new Findings(() => {})
+    const check = new RandomnessCheck(findings)
+    for (const peer of peers) for (const epoch of [1, 2]) check.see(peer, view(epoch))
+    check.prove(key, vaults)
+    deepEqual(findings.list, [])
+    equal(check.proven, 2)
+  })
+
+  it('finds nodes that differ, another seed in use, and a value that is not the key’s', () => {
+    const findings = new Findings(() => {})
+    const check = new RandomnessCheck(findings)
+    check.see(peers[0]!, view(1))
+    check.see(peers[1]!, view(1, 8n))
+    check.see(peers[0]!, view(2, secret, value(1, secret)))
+    check.see(peers[0]!, view(3, 8n))
+    check.prove(key, vaults)
+    deepEqual(rules(findings), new Array(3).fill('one randomness in an epoch'))
   })
 })
 

@@ -35,7 +35,8 @@ describe('a simulated network', function () {
   this.timeout(60_000)
 
   it('works in calm weather, and every operation succeeds', async () => {
-    const { faults, outcomes } = await passes({})
+    const { faults, outcomes, seen } = await passes({})
+    ok(seen.epochs > 1, 'epochs whose randomness was recomputed with the whole key')
     deepEqual(
       Object.values(faults).filter(count => count > 0),
       [],
@@ -117,6 +118,7 @@ describe('a simulated network', function () {
     ['equivocation', /equivocation/],
     ['bad-dealing', /bad_dealing|equivocation/],
     ['bad-partial', /bad_partial/],
+    ['bad-randomness', /bad_partial/],
   ] as const satisfies readonly (readonly [FaultKind, RegExp])[]) {
     it(`bears ${misdeed}, and blames nobody but the liar`, async () => {
       const { faults, convictions } = await passes({ byzantine: new Map([[2, misdeed]]) }, { seed: 8 })

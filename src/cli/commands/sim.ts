@@ -12,6 +12,7 @@ const CHARGES: Readonly<Record<Charge, string>> = {
   'conflicting-beacons': 'shows two beacons of one sequence',
   'bad-dealing': 'deals a share that does not open',
   'bad-partial': 'answers operations wrongly',
+  'bad-randomness': 'says another part of an epoch’s randomness than its own',
   'false-complaint': 'calls good shares bad',
   'forked-audit': 'signs two audit logs',
   'forged-evidence': 'accuses the honest of what they did not do',
