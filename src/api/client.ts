@@ -15,6 +15,7 @@ import type {
   PolicyJson,
   ProofJson,
   ProposalJson,
+  RandomnessJson,
   StatusJson,
   TrustJson,
 } from './json.ts'
@@ -112,6 +113,8 @@ export interface Client {
   status(): Promise<StatusJson>
   peers(): Promise<readonly PeerJson[]>
   trust(): Promise<TrustJson>
+  /** An epoch's randomness with its proofs, which are the caller's to check; the newest without one. */
+  randomness(epoch?: number): Promise<RandomnessJson>
   /** Every member that there is or was. */
   members(): Promise<readonly MembershipJson[]>
   /** The attestation policy, and how every member stands with it. */

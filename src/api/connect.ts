@@ -48,6 +48,7 @@ import type {
   PolicyJson,
   ProofJson,
   ProposalJson,
+  RandomnessJson,
   StatusJson,
   TrustJson,
 } from './json.ts'
@@ -95,6 +96,10 @@ class HttpClient implements Client {
 
   async trust(): Promise<TrustJson> {
     return (await this.#requests.get('/api/v1/trust')) as TrustJson
+  }
+
+  async randomness(epoch = 0): Promise<RandomnessJson> {
+    return (await this.#requests.get(`/api/v1/randomness?epoch=${epoch}`)) as RandomnessJson
   }
 
   async members(): Promise<readonly MembershipJson[]> {

@@ -21,6 +21,7 @@ export {
   type PolicyJson,
   type ProposalJson,
   publicKeyOfRecipient,
+  type RandomnessJson,
   type StatusJson,
   type TrustJson,
 } from './json.ts'

@@ -289,6 +289,23 @@ export function attestationJson(view: AttestationView): AttestationJson {
   }
 }
 
+export interface RandomnessJson {
+  readonly epoch: number
+  readonly value: string
+  readonly height: number
+  readonly source: 'key' | 'fallback' | 'certificate'
+  readonly previous?: string
+  readonly version?: number
+  readonly generation?: number
+  readonly commitments?: readonly string[]
+  readonly partials?: ReadonlyArray<{
+    readonly slot: number
+    readonly element: string
+    readonly proof: { readonly challenge: string; readonly response: string }
+  }>
+  readonly inUse: { readonly epoch: number; readonly seed: string }
+}
+
 /** Views that hold no bytes go out as they are. */
 export type StatusJson = StatusView
 export type MembershipJson = MembershipView

@@ -85,7 +85,7 @@ export const key: JsonSchema = object(
     state: { type: 'string', description: 'creating, active, degraded or aborted.' },
     exportable: flag,
     entropy: amount,
-    owner: bytes,
+    owner: { ...bytes, description: 'A public key; empty for the network’s own key.' },
     policy,
     versions: listOf(version),
   },

@@ -19,6 +19,7 @@ import { memberRoutes } from './routes-members.ts'
 import { networkRoutes } from './routes-network.ts'
 import { operationRoutes } from './routes-operations.ts'
 import { proofRoutes } from './routes-proofs.ts'
+import { randomnessRoutes } from './routes-randomness.ts'
 
 /** Base64 of the largest operation request (wire's MAX_REQUEST_BYTES), with its JSON around it. */
 export const MAX_BODY_BYTES: number = 1024 * 1024
@@ -62,6 +63,7 @@ export function buildServer(
   const routes = [
     ...networkRoutes,
     ...proofRoutes,
+    ...randomnessRoutes,
     ...keyRoutes,
     ...operationRoutes,
     ...importRoutes,

@@ -12,6 +12,7 @@ import { registerObservation } from './commands/observation.ts'
 import { registerOperations } from './commands/operations.ts'
 import { registerPolicy } from './commands/policy.ts'
 import { registerPrincipals } from './commands/principals.ts'
+import { registerRandomness } from './commands/randomness.ts'
 import { registerSim } from './commands/sim.ts'
 import { registerTestnet } from './commands/testnet.ts'
 import { VERSION } from './software.ts'
@@ -45,6 +46,7 @@ export function createProgram(): Command {
   registerPrincipals(program)
   registerApprovals(program)
   registerObservation(program)
+  registerRandomness(program)
   registerAudit(program)
   registerAttest(program)
   registerSim(program)

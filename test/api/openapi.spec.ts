@@ -66,6 +66,7 @@ describe('OpenAPI document', () => {
       ['post', '/api/v1/members'],
       ['delete', '/api/v1/members/{peerId}'],
       ['get', '/api/v1/log'],
+      ['get', '/api/v1/randomness'],
     ] as const) {
       assert.ok(document.paths[path]?.[method], `${method} ${path}`)
     }

@@ -42,7 +42,7 @@ describe('command line', function () {
       ...['create', 'list', 'show', 'import'].map(name => `key ${name}`),
       ...['show', 'allow', 'deny'].map(name => `policy ${name}`),
       ...['sign', 'derive', 'encrypt', 'decrypt', 'rewrap', 'principal new', 'token create'],
-      ...['status', 'peers', 'log', 'sim'],
+      ...['status', 'peers', 'log', 'randomness', 'sim'],
     ]) {
       assert.ok(paths.includes(path), path)
     }

@@ -37,6 +37,26 @@ describe('five daemons at work', function () {
     }
   })
 
+  it('the network’s own randomness ranks the validators, and every daemon’s word on it is proven', async () => {
+    const { publicKey, owner, holders } = await net.client('node-1').key('beacon')
+    assert.equal(owner, '')
+    assert.equal(holders.length, 5)
+    await eventually('an epoch whose randomness is the key’s', async () => {
+      const said = await net.client('node-1').randomness()
+      return said.source === 'key' && said.commitments![0] === publicKey
+    })
+    const { epoch } = await net.client('node-1').randomness()
+    await eventually('all have opened it', async () => {
+      const all = await Promise.all(net.state.nodes.map(({ name }) => net.client(name).status()))
+      return all.every(status => status.epoch >= epoch)
+    })
+    const witnesses = net.state.nodes.flatMap(({ api }) => ['--witness', api])
+    const run = net.ostraka('node-2', 'randomness', String(epoch), '--verify', '--json', ...witnesses)
+    assert.equal(run.status, 0, `${run.stdout}${run.stderr}`)
+    const { checks } = JSON.parse(String(run.stdout)) as { checks: unknown[] }
+    assert.ok(checks.length >= 6)
+  })
+
   it('openssl verifies a signature that the command line wrote', function () {
     if (!isInstalled('openssl', 'version')) {
       console.log('      SKIPPED: openssl is not installed')

@@ -46,7 +46,7 @@ export function registerKeys(program: Command): void {
       const keys = await withClient(options, client => client.keys())
       print({ keys }, options.json, () =>
         tableLines(
-          ['NAME', 'KIND', 'VERSION', 'SHARES', 'STATE', 'PUBLIC KEY'],
+          ['NAME', 'KIND', 'VERSION', 'SHARES', 'STATE', 'PUBLIC KEY', 'OWNER'],
           keys.map(each => [
             each.name,
             each.kind,
@@ -54,6 +54,7 @@ export function registerKeys(program: Command): void {
             `${each.threshold}-of-${each.shares}`,
             each.state,
             each.recipient ?? each.publicKey,
+            each.owner === '' ? 'the network' : `${each.owner.slice(0, 8)}…`,
           ]),
         ),
       )
@@ -167,7 +168,7 @@ export function keyLines(key: KeyJson): readonly string[] {
     ...(key.recipient === undefined ? [] : [`recipient   ${key.recipient}`]),
     `threshold   ${key.threshold} of ${key.shares}`,
     `holders     ${key.holders.map(({ slot, peerId }) => `${slot}:${shortPeer(peerId)}`).join('  ')}`,
-    `owner       ${key.owner}`,
+    `owner       ${key.owner === '' ? 'the network itself' : key.owner}`,
     `policy      revision ${key.policy.revision}, ${key.policy.rules.length} rules`,
   ]
 }
