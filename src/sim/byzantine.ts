@@ -58,6 +58,9 @@ export class Byzantine {
     }
     if (misdeed === 'false-complaint')
       return frame.kind === 'message' ? this.#withhold(host, frame) : frame.bytes
+    // of a true part and a false one whichever came first would count
+    if (misdeed === 'bad-randomness')
+      return frame.kind === 'message' ? this.#spoilRandomness(host, frame) : frame.bytes
     if (randomUnit(this.#records.network.context.rng) >= LIE_RATE) return frame.bytes
     if (misdeed === 'bad-partial')
       return frame.kind === 'answer' ? this.#spoilPartial(host, frame) : frame.bytes
@@ -67,9 +70,6 @@ export class Byzantine {
     const message = contentOf<PeerMessage>(frame)
     if (misdeed === 'equivocation' && message.type === 'vote') return this.#equivocate(host, frame, message)
     if (misdeed === 'bad-dealing' && message.type === 'transactions') return this.#spoilDeals(host, message)
-    if (misdeed === 'bad-randomness' && message.type === 'transactions') {
-      return this.#spoilRandomness(host, message)
-    }
     return frame.bytes
   }
 
@@ -128,7 +128,9 @@ export class Byzantine {
   }
 
   /** Says something else of an epoch's randomness than its share makes. */
-  #spoilRandomness(host: SimHost, message: TransactionsMessage): Uint8Array {
+  #spoilRandomness(host: SimHost, frame: Frame): Uint8Array {
+    const message = contentOf<PeerMessage>(frame)
+    if (message.type !== 'transactions') return frame.bytes
     const transactions = message.transactions.map(transaction => {
       const { value, signer } = transaction
       if (value.type !== 'randomness' || !equalBytes(signer, host.identity.publicKey)) return transaction
