@@ -19,7 +19,7 @@ import {
   openState,
   seedOf,
 } from './ledger.ts'
-import { arrive, join, leave, removeMember } from './membership.ts'
+import { arrive, forgetInvites, join, leave, removeMember } from './membership.ts'
 import type { MerkleMap } from './merkle-map.ts'
 import {
   CHAIN_PATH,
@@ -108,7 +108,7 @@ export function applyBlock(state: LedgerState, block: Block, reducer: Reducer): 
       if (error !== undefined) faults.push(error)
     }
   }
-  runHooks(reducer.atBlock)
+  runHooks([forgetInvites, ...reducer.atBlock])
   const results = block.transactions.map(signed => runTransaction(ledger, signed, context, reducer))
   runHooks(reducer.atEnd ?? [])
   const records = settleValidators(state, ledger.records)

@@ -1,11 +1,18 @@
 import { equalBytes, OstrakaError, type PeerId, peerIdOf, publicKeyOf, toHex } from '../base/index.ts'
 import { ristretto255, verifySigned } from '../crypto/index.ts'
 import type { Arrive, Invite, Join, Leave, Removal, RemovalAct, RemoveMember, Signed } from '../wire/index.ts'
-import type { TransactionHandler } from './apply.ts'
+import type { BlockHook, TransactionHandler } from './apply.ts'
 import type { ActRule } from './approvals.ts'
 import type { Ledger, LedgerReader } from './ledger.ts'
 import { isOperator, requireOperators } from './operators.ts'
-import { type InviteRecord, invitePath, MEMBER_PREFIX, type MemberRecord, memberPath } from './records.ts'
+import {
+  INVITE_PREFIX,
+  type InviteRecord,
+  invitePath,
+  MEMBER_PREFIX,
+  type MemberRecord,
+  memberPath,
+} from './records.ts'
 
 /** What a newcomer weighs until the others have found it trustworthy, out of 1. */
 const NEWCOMER_WEIGHT = 0.5
@@ -35,6 +42,7 @@ export const join: TransactionHandler<Join> = (ledger, { invite, member, address
   ristretto255.decode(member.sealingKey)
   const { height } = at
   ledger.put(invitePath(nonce), { peerId, height } satisfies InviteRecord)
+  ledger.wakeAt(invite.value.expiresMs, invitePath(nonce))
   ledger.put(memberPath(peerId), {
     ...member,
     state: 'joining',
@@ -57,6 +65,11 @@ function checkInvite(ledger: Ledger, invite: Signed<Invite>, timeMs: number): vo
   if (used !== undefined) {
     throw new OstrakaError('replayed', 'the invite has been used', { invite: toHex(nonce), by: used.peerId })
   }
+}
+
+/** A used invite is remembered until it expires: from then on its time refuses it. */
+export const forgetInvites: BlockHook = (ledger, { due }) => {
+  for (const { subject } of due) if (subject.startsWith(INVITE_PREFIX)) ledger.delete(subject)
 }
 
 /**

@@ -7,13 +7,14 @@ import type { Act, Approval, Member } from '../wire/index.ts'
  *   validators                    ValidatorsRecord
  *   member/<peerId>               MemberRecord
  *   creator/<public key hex>      CreatorRecord
- *   invite/<nonce hex>            InviteRecord
+ *   invite/<nonce hex>            InviteRecord, until the invite expires
  *   proposal/<id hex>             ProposalRecord
  *   deadline/<time>/<subject>     DeadlineRecord
  */
 export const CHAIN_PATH = 'chain'
 export const VALIDATORS_PATH = 'validators'
 export const MEMBER_PREFIX = 'member/'
+export const INVITE_PREFIX = 'invite/'
 export const DEADLINE_PREFIX = 'deadline/'
 export const PROPOSAL_PREFIX = 'proposal/'
 
@@ -26,7 +27,7 @@ export function creatorPath(principal: Uint8Array): string {
 }
 
 export function invitePath(nonce: Uint8Array): string {
-  return `invite/${toHex(nonce)}`
+  return `${INVITE_PREFIX}${toHex(nonce)}`
 }
 
 export function proposalPath(id: Uint8Array): string {

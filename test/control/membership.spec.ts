@@ -9,6 +9,7 @@ import {
   memberPath,
   networkIdOf,
 } from '../../src/control/index.ts'
+import { invitePath } from '../../src/control/records.ts'
 import {
   cryptoReady,
   generateSealingKey,
@@ -114,6 +115,20 @@ describe('joining', () => {
   it('refuses an invite at its expiry, in block time', () => {
     decided(initialState(genesis), joinOf(inviteOf('a')))
     refuses(initialState(genesis), joinOf(inviteOf('a')), 'expired', EXPIRES_MS)
+  })
+
+  it('forgets a used invite once its time refuses it, and not before', () => {
+    const invite = inviteOf('a')
+    const path = invitePath(invite.value.nonce)
+    const admitted = decided(initialState(genesis), joinOf(invite))
+    const before = run(admitted, [], EXPIRES_MS - 1).state
+    assert.notEqual(before.records.get(path), undefined)
+    assert.equal(before.wakeAtMs, EXPIRES_MS)
+    refuses(before, joinOf(invite, keyNamed('another')), 'expired', EXPIRES_MS)
+    const after = run(before, [], EXPIRES_MS).state
+    assert.equal(after.records.get(path), undefined)
+    assert.equal(after.wakeAtMs, null)
+    refuses(after, joinOf(invite, keyNamed('another')), 'expired')
   })
 
   it('refuses an invite that no operator signed, or of another network', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { utf8 } from '../../src/base/index.ts'
+import { fromBase64, utf8 } from '../../src/base/index.ts'
 import { type TestnetNode, testnetAdd } from '../../src/cli/testnet/index.ts'
 import { verifyWithPlatform } from '../../testnet/verification.ts'
 import { eventually, Testnet } from './testnet.ts'
@@ -115,6 +115,34 @@ describe('members that come and go, as real processes', function () {
     await eventually('node-1 refuses it', async () => (await refusals()) > before)
     assert.equal((await membersSeenBy('node-1')).get(gone.peerId), 'removed')
     assert.equal((await net.client('node-2').health()).status, 'unavailable')
+  })
+
+  it('a node leaves by its own word: its shares move, and what it still runs says so', async () => {
+    const { generation } = await net.client('node-1').key('steady')
+    const left = command(
+      ...['node', 'leave', '--dir', sixth.dir, '--api', net.node('node-1').api],
+      ...['--passphrase-file', net.state.passphraseFile, '--json'],
+    )
+    assert.equal(left.status, 0, left.stderr)
+    assert.equal(JSON.parse(left.stdout).member.state, 'removed')
+    await eventually('the key is whole without it', async () => {
+      const key = await net.client('node-1').key('steady')
+      assert.equal(key.publicKey, publicKey)
+      return key.generation > generation && !key.holders.some(({ peerId }) => peerId === sixth.peerId)
+    })
+    const { signatures } = await net.client('node-3').sign('steady', [utf8('without it')])
+    assert.ok(verifyWithPlatform(fromBase64(publicKey), utf8('without it'), signatures[0]!))
+    await eventually('it hears of it', async () => {
+      const { reasons } = await net.client(sixth.name).health()
+      return reasons.includes('this node has been removed from the network')
+    })
+    // for good: no invite brings this identity back
+    invite()
+    const again = command(
+      ...['node', 'join', '--invite', net.file('invite'), '--dir', sixth.dir],
+      ...['--passphrase-file', net.state.passphraseFile],
+    )
+    assert.match(again.stderr, /^conflict:/)
   })
 
   it('an operator’s word is needed; the same word twice is one', () => {
