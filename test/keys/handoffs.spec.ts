@@ -152,6 +152,43 @@ describe('handoffs', () => {
     }
   })
 
+  it('after the move t-1 old and t-1 new shares together do not give the secret, nor any of them', () => {
+    const network = made(10, 'move')
+    const before = network.version('k')!
+    const old = sharesOf(network, before)
+    const holders = before.slots.map(slot => slot.peerId)
+    const others = network.nodes.map(node => node.peerId).filter(peerId => !holders.includes(peerId))
+    change(network, 'reshare', { holders: others, threshold: 3, shares: 5 })
+    const after = network.version('k')!
+    const fresh = sharesOf(network, after)
+    assert.deepEqual([old.size, fresh.size, after.threshold], [5, 5, 3])
+    assertGives(network, [...fresh].slice(0, 3))
+    const { bytes } = groupByName('ristretto255').multiplyBase(interpolate(network, [...old].slice(0, 3)))
+    assert.deepEqual(bytes, after.commitments[0], 'the old shares were of the same secret')
+    // whoever has taken two old and two new shares: every choice of them, on either polynomial
+    const slots = [1, 2, 3, 4, 5]
+    let tried = 0
+    for (const [a, b, c, d] of slots.flatMap(one =>
+      slots.flatMap(two => slots.flatMap(three => slots.map(four => [one, two, three, four] as const))),
+    )) {
+      if (new Set([a, b, c, d]).size < 4 || a > b || c > d) continue
+      const stolen = [a, b].map(slot => [slot, old.get(slot)!] as const)
+      const taken = [c, d].map(slot => [slot, fresh.get(slot)!] as const)
+      for (const set of [
+        [...stolen, ...taken],
+        [...stolen, taken[0]!],
+        [stolen[0]!, ...taken],
+        stolen,
+        taken,
+      ]) {
+        const secret = interpolate(network, set)
+        assert.notDeepEqual(groupByName('ristretto255').multiplyBase(secret).bytes, after.commitments[0])
+        tried++
+      }
+    }
+    assert.equal(tried, 5 * 30)
+  })
+
   it('a dealer that changes the constant term is named, and the refresh goes on without it', () => {
     const network = made(5, 'constant')
     const cheat = network.version('k')!.slots[0]!.peerId
@@ -331,5 +368,5 @@ describe('handoffs', () => {
     change(network, 'refresh')
     assert.equal(network.version('k')!.generation, generation + 1)
     assertGives(network, [...sharesOf(network, network.version('k')!)].slice(0, 3))
-  }).timeout(60_000)
+  }).timeout(60_000 + CYCLES * 1_000)
 })

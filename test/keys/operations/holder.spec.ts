@@ -84,6 +84,27 @@ describe('a holder', () => {
     }
   })
 
+  it('helps no more with shares that have moved to another node, whichever it is asked for', () => {
+    for (const kind of ['ed25519', 'ristretto255'] as const) {
+      const { network, key, node, gateway } = setUp(kind)
+      const packages = kind === 'ed25519' ? { packages: packagesFor(network, key, gateway, 1) } : {}
+      const { slots } = key.version
+      const moved = slots.map(held => (held.peerId === node.peerId ? { ...held, peerId: gateway } : held))
+      key.version = { ...key.version, generation: 1, slots: moved }
+      const request = network.request(key, [utf8('x')])
+      refuses('unknown_version', () => ask(network, node, gateway, callFor(request, packages)))
+      refuses('malformed', () =>
+        ask(network, node, gateway, callFor(request, { ...packages, generation: 1 })),
+      )
+      const nonces = { type: 'nonces', keyId: key.key.keyId, version: 1, generation: 0, count: 1 } as const
+      if (kind === 'ed25519') {
+        refuses('unknown_version', () =>
+          answerNonces(node.holder, gateway, nonces, network.nowMs, network.rng),
+        )
+      }
+    }
+  })
+
   it('never signs two messages with one nonce', () => {
     const { network, key, node, gateway } = setUp()
     const packages = packagesFor(network, key, gateway, 1)
