@@ -2,7 +2,13 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Client, connect } from '../src/api/index.ts'
-import { readState, stopNodes, type TestnetNode, testnetUp } from '../src/cli/testnet/index.ts'
+import {
+  readState,
+  stopNodes,
+  type TestnetNode,
+  testnetUp,
+  type UpOptions,
+} from '../src/cli/testnet/index.ts'
 import { cpuMsOf } from './processes.ts'
 
 /** A testnet of real processes and a client for each. */
@@ -13,14 +19,20 @@ export interface Daemons {
   cpuMs(): number
 }
 
-/** Starts five daemons in a temporary directory, on free ports, and ends them when `use` has ended, however it ends. */
-export async function withDaemons(use: (daemons: Daemons) => Promise<void>): Promise<void> {
+/**
+ * Starts daemons, five unless told otherwise, in a temporary directory, on free ports, and ends them when `use` has
+ * ended, however it ends.
+ */
+export async function withDaemons(
+  use: (daemons: Daemons) => Promise<void>,
+  options: Pick<UpOptions, 'nodes' | 'epochMs'> = {},
+): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'ostraka-bench-'))
   const abandon = (): void => killAll(dir)
   // an interrupted benchmark has no time for a graceful stop
   process.once('exit', abandon)
   try {
-    const state = await testnetUp({ dir, nodes: 5, regions: 3, apiPort: 0 })
+    const state = await testnetUp({ nodes: 5, ...options, dir, regions: 3, apiPort: 0 })
     const { nodes } = state
     const clients = nodes.map(({ api, tokenFile }) =>
       connect({ api, token: readFileSync(tokenFile, 'utf8').trim() }),

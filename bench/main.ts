@@ -6,6 +6,7 @@ import { blocks } from './blocks.ts'
 import { dealing } from './dealing.ts'
 import { derivation } from './derivation.ts'
 import { endToEnd } from './end-to-end.ts'
+import { idle } from './idle.ts'
 import { keyCreation } from './key-creation.ts'
 import { partials } from './partials.ts'
 import { type Figure, figureLine, isMet, type Part } from './report.ts'
@@ -21,6 +22,7 @@ const PARTS: readonly Part[] = [
   keyCreation,
   blocks,
   atRest,
+  idle,
   vivaldi,
 ]
 const DEFAULT_SECONDS = 5

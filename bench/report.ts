@@ -5,7 +5,7 @@ export type Target = { readonly atLeast: number } | { readonly atMost: number }
 export interface Figure {
   readonly name: string
   readonly value: number
-  /** `µs`, `ms`, `s`, `per s`, `MB`, or `x` for a ratio. */
+  /** `µs`, `ms`, `s`, `per s`, `MB`, `KiB/s`, `%`, or `x` for a ratio. */
   readonly unit: string
   readonly target?: Target
 }

@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
 import { exampleText } from '../connection.ts'
-import { integerFrom } from '../options.ts'
+import { integerFrom, numberFrom } from '../options.ts'
 import { print, shortPeer, tableLines } from '../output.ts'
 import { MAX_REGIONS } from '../testnet/places.ts'
 import {
   DEFAULT_DIR,
+  DEFAULT_EPOCH_MS,
   FIRST_API_PORT,
   findState,
   nodeJson,
@@ -17,6 +18,7 @@ interface UpCommandOptions {
   readonly regions: number
   readonly operators: number
   readonly dir: string
+  readonly epochSeconds: number
   readonly apiPort: number
   readonly detach?: boolean
   readonly fresh?: boolean
@@ -42,6 +44,7 @@ export function registerTestnet(program: Command): void {
     .option('--nodes <n>', 'how many', integerFrom(1, MAX_NODES), 5)
     .option('--regions <n>', 'in how many regions they pretend to stand', integerFrom(1, MAX_REGIONS), 3)
     .option('--operators <n>', 'how many there are; a majority decides', integerFrom(1, 32), 1)
+    .option('--epoch-seconds <n>', 'length of an epoch', numberFrom(0.1, 86_400), DEFAULT_EPOCH_MS / 1000)
     .option(
       '--api-port <n>',
       'the first HTTP port; 0 takes any free ones',
@@ -116,11 +119,12 @@ function inDirectory(command: Command, examples: readonly string[]): Command {
 async function up(options: UpCommandOptions): Promise<void> {
   const { readState, stopNodes, testnetUp } = await import('../testnet/index.ts')
   const { dir, nodes, regions, operators, apiPort } = options
+  const epochMs = Math.round(options.epochSeconds * 1000)
   const isDetached = options.detach ?? false
   // from here on a signal stops what has been started, also half way
   const signal = isDetached ? undefined : nextSignal()
   const starting = testnetUp({
-    ...{ dir, nodes, regions, operators, apiPort, isDetached },
+    ...{ dir, nodes, regions, operators, epochMs, apiPort, isDetached },
     isFresh: options.fresh ?? false,
   })
   try {

@@ -5,6 +5,7 @@ import { layOut } from './layout.ts'
 import { startNodes, stopNodes, waitUntilReady } from './processes.ts'
 import {
   DEFAULT_DIR,
+  DEFAULT_EPOCH_MS,
   FIRST_API_PORT,
   findState,
   isAlive,
@@ -24,6 +25,7 @@ export interface UpOptions {
   readonly regions?: number
   /** How many operators there are; one unless told. */
   readonly operators?: number
+  readonly epochMs?: number
   /** False: the nodes end when this process does. */
   readonly isDetached?: boolean
   /** The first HTTP port; 0 takes free ones anywhere. */
@@ -33,12 +35,12 @@ export interface UpOptions {
 }
 
 /**
- * Starts a testnet and waits until every node serves. One of the same size that stopped in this directory goes on
+ * Starts a testnet and waits until every node serves. One of the same size and epochs that stopped in this directory goes on
  * where it was. Errors: `conflict` when one runs here, `not_ready`.
  */
 export async function testnetUp(options: UpOptions = {}): Promise<TestnetState> {
-  const { nodes = 5, regions = 3, operators = 1, isDetached = false, isFresh = false } = options
-  const { apiPort = FIRST_API_PORT } = options
+  const { nodes = 5, regions = 3, operators = 1, epochMs = DEFAULT_EPOCH_MS } = options
+  const { isDetached = false, isFresh = false, apiPort = FIRST_API_PORT } = options
   // daemons and their control commands may have other working directories
   const dir = resolve(options.dir ?? DEFAULT_DIR)
   const old = findState(dir)
@@ -49,9 +51,10 @@ export async function testnetUp(options: UpOptions = {}): Promise<TestnetState> 
     old !== undefined &&
     foundersOf(old) === nodes &&
     old.regions === regions &&
+    old.epochMs === epochMs &&
     (old.operators?.length ?? 1) === operators
   const canResume = !isFresh && isSame && old.wasReady
-  const laidOut = canResume ? old : await layOut({ dir, nodes, regions, operators, apiPort })
+  const laidOut = canResume ? old : await layOut({ dir, nodes, regions, operators, epochMs, apiPort })
   const names = laidOut.nodes.map(node => node.name)
   const started = startNodes(laidOut, names, { isAttached: !isDetached })
   try {

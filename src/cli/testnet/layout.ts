@@ -12,11 +12,10 @@ import { placeOf } from './places.ts'
 import { type TestnetNode, type TestnetState, writeState } from './state.ts'
 
 /**
- * Testnets use 3 s epochs. The waits suit processes that share one machine's few and busy cores: a
+ * Testnets use 3 s epochs unless told otherwise. The waits suit processes that share one machine's few and busy cores: a
  * healthy ceremony ends as soon as all have acknowledged, so only one with a dead holder waits for its deadlines.
  */
-const TIMING: Timing = {
-  epochMs: 3000,
+const WAITS: Omit<Timing, 'epochMs'> = {
   proposeMs: 600,
   voteMs: 300,
   roundDeltaMs: 300,
@@ -39,6 +38,7 @@ export interface LayoutOptions {
   readonly operators: number
   /** The first HTTP port; 0 takes free ones anywhere. */
   readonly apiPort: number
+  readonly epochMs: number
 }
 
 /**
@@ -46,7 +46,7 @@ export interface LayoutOptions {
  * `testnet`, so that a key made through one node can be used through another. Errors: `conflict`.
  */
 export async function layOut(options: LayoutOptions): Promise<TestnetState> {
-  const { dir, nodes: count, regions } = options
+  const { dir, nodes: count, regions, epochMs } = options
   clear(dir)
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const rng = new SystemRng()
@@ -67,7 +67,7 @@ export async function layOut(options: LayoutOptions): Promise<TestnetState> {
     approvals: majorityOf(publicKeys.length),
     members,
     creators: [principal.publicKey],
-    timing: TIMING,
+    timing: { epochMs, ...WAITS },
   }
   const nodes = await addressed(options, names, members)
   for (const node of nodes) await furnish(node, nodes, genesis, passphraseFile, join(dir, 'testnet.key'), rng)
@@ -80,6 +80,7 @@ export async function layOut(options: LayoutOptions): Promise<TestnetState> {
     principal: join(dir, 'testnet.key'),
     passphraseFile,
     regions,
+    epochMs,
     wasReady: false,
     nodes,
   }

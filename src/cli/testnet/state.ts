@@ -5,6 +5,9 @@ import { OstrakaError } from '../../base/index.ts'
 /** The testnet that client commands fall back on. */
 export const DEFAULT_DIR = '.testnet'
 
+/** Short, so that what happens once an epoch can be watched. */
+export const DEFAULT_EPOCH_MS = 3000
+
 /** The first node's HTTP interface, where it is free. */
 export const FIRST_API_PORT = 7801
 
@@ -32,6 +35,7 @@ export interface TestnetState {
   readonly principal: string
   readonly passphraseFile: string
   readonly regions: number
+  readonly epochMs: number
   /** False until the network has once been ready: what is left of a failed start is not worth resuming. */
   readonly wasReady: boolean
   readonly nodes: readonly TestnetNode[]
