@@ -51,9 +51,12 @@ export interface Transport {
 /** The result of looking at a gossiped message before it is forwarded. */
 export type GossipVerdict = 'accept' | 'ignore' | 'reject'
 
-/** Flooded messages by topic. */
+/** Flooded messages by topic. They must say by themselves whose they are: a message comes from whoever passes it on. */
 export interface Gossip {
-  /** `judge` runs before a message is forwarded; what it accepts it must also consume. */
+  /**
+   * `judge` runs before a message is forwarded; what it accepts it must also consume. `from` is the neighbour that it
+   * came from, which need not be its author.
+   */
   subscribe(topic: string, judge: (from: PeerId, message: Uint8Array) => GossipVerdict): void
   publish(topic: string, message: Uint8Array): void
 }

@@ -11,11 +11,19 @@ export const MAX_IN_FLIGHT = 1024
 export const MAX_QUEUED_BYTES: number = 4 * 1024 * 1024
 // A connected peer that does not agree on a stream in this time counts as out of reach.
 const OPEN_TIMEOUT_MS = 5000
+/**
+ * A peer that was asked and has said nothing for so long is gone, though nobody has closed the connection: a cable is cut
+ * or a machine frozen. Nodes ping each other more often than that; a stalled event loop on a busy host is not mistaken
+ * for one.
+ */
+const SILENCE_MS = 10_000
 
 /** What the asking side needs of the host. */
 export interface AskingPorts {
   readonly peerId: PeerId
   readonly openStream: (timeoutMs: number) => Promise<Stream>
+  /** The peer does not answer any more, at all. */
+  readonly fellSilent: (reason: string) => void
   readonly counters: Counters
 }
 
@@ -33,6 +41,8 @@ export class Asking {
   #stream: Stream | undefined
   #isOpening = false
   #lastId = 0
+  /** Since when the peer owes an answer without having sent anything; undefined while it owes none. */
+  #silentSinceMs: number | undefined
 
   constructor(ports: AskingPorts) {
     this.#ports = ports
@@ -60,6 +70,7 @@ export class Asking {
     const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
     const timer = setTimeout(() => this.#expire(id, deadlineMs), deadlineMs)
     this.#pending.set(id, { resolve, reject, timer })
+    this.#silentSinceMs ??= performance.now()
     this.#push({ kind: 'request', id, payload })
     return promise
   }
@@ -112,6 +123,7 @@ export class Asking {
 
   async #settleAll(source: AsyncIterable<readonly Frame[]>): Promise<void> {
     for await (const frames of source) {
+      this.#silentSinceMs = undefined
       for (const frame of frames) this.#settle(frame)
     }
   }
@@ -130,10 +142,14 @@ export class Asking {
     this.#ports.counters.add('rpc_request_deadline')
     const details = { peerId: this.#ports.peerId, deadlineMs }
     this.#take(id)?.reject(new OstrakaError('deadline_exceeded', 'the peer did not answer in time', details))
+    if (performance.now() - (this.#silentSinceMs ?? performance.now()) < SILENCE_MS) return
+    this.#silentSinceMs = undefined
+    this.#ports.fellSilent(`no answer of any kind for ${SILENCE_MS / 1000} s`)
   }
 
   #lose(reason: string): void {
     this.#stream = undefined
+    this.#silentSinceMs = undefined
     const messages = this.#outbox.detach().filter(frame => frame.kind === 'message')
     this.#ports.counters.add('rpc_message_dropped', messages.length)
     const details = { peerId: this.#ports.peerId, reason }

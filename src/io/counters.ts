@@ -4,6 +4,7 @@ export const COUNTER_NAMES = [
   'dial_failed',
   'peer_connected',
   'peer_disconnected',
+  'peer_fell_silent',
   'rpc_message_dropped',
   'rpc_request_overloaded',
   'rpc_request_deadline',

@@ -27,9 +27,6 @@ const INBOUND_PER_SECOND_AND_ADDRESS = 256
 const PENDING_INBOUND = 64
 // Below the 4 MiB at which libp2p resets a paused stream: a paused peer's window must fit in the read buffer.
 const STREAM_WINDOW_BYTES = 2 * 1024 * 1024
-// A cut cable is noticed after at most two of these; a stalled event loop on a busy host is not mistaken for one.
-const LIVENESS_PING_MS = 5000
-const LIVENESS_TIMEOUT_MS = 10_000
 // One stranger that keeps knocking is logged once a minute, and counted each time.
 const STRANGER_LOG_MS = 60_000
 const STRANGERS_REMEMBERED = 1000
@@ -125,6 +122,13 @@ export class Host {
       }
     }
     this.#dialler.review()
+  }
+
+  /** Closes the connection to a peer that no longer answers; it is dialled again. */
+  hangUp(peerId: PeerId, reason: string): void {
+    for (const connection of this.libp2p.getConnections(peerIdFromString(peerId))) {
+      connection.abort(new OstrakaError('unreachable', reason, { peerId }))
+    }
   }
 
   isMember(peerId: PeerId): boolean {
@@ -235,10 +239,8 @@ export async function createHost(options: HostOptions): Promise<Host> {
       maxIncomingPendingConnections: PENDING_INBOUND,
       reconnectRetries: 0, // the dialler's work
     },
-    connectionMonitor: {
-      pingInterval: LIVENESS_PING_MS,
-      pingTimeout: { minTimeout: LIVENESS_TIMEOUT_MS, maxTimeout: LIVENESS_TIMEOUT_MS },
-    },
+    // the node asks its peers all the time: the transport notices who has fallen silent without pings of its own
+    connectionMonitor: { enabled: false },
     services: { identify: identify(), ping: ping({ maxInboundStreams: 8 }), ...options.services },
   })
   return new Host(libp2p as Libp2p, options)

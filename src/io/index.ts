@@ -115,7 +115,7 @@ export async function startIo(options: IoOptions): Promise<Io> {
 
 async function startNetwork(options: IoOptions, disk: Disk, counters: Counters): Promise<Io> {
   const rng = new SystemRng()
-  const { networkId, logger, isMember } = options
+  const { networkId, logger } = options
   const judge = options.judgeRecord
   const host = await createHost({
     ...options,
@@ -128,7 +128,7 @@ async function startNetwork(options: IoOptions, disk: Disk, counters: Counters):
     },
   })
   const { gossip: service, dht } = host.libp2p.services as unknown as { gossip: GossipSub; dht: SingleKadDHT }
-  const gossip = new GossipsubGossip({ service, networkId, isMember, counters, logger })
+  const gossip = new GossipsubGossip({ service, networkId, counters, logger })
   const isSettled = (): boolean =>
     dht.routingTable.size >= Math.min(host.connectedPeers().length, SETTLED_TABLE_SIZE)
   const records = new DhtRecords({ dht, own: disk.own, isSettled, counters, logger })

@@ -20,6 +20,7 @@ export type RpcHost = Pick<
   | 'onPeer'
   | 'whenConnected'
   | 'openStream'
+  | 'hangUp'
   | 'handleStreams'
   | 'unhandleStreams'
 >
@@ -107,7 +108,11 @@ export class RpcTransport implements Transport {
       const { host, counters } = this.#options
       const openStream = (timeoutMs: number): Promise<Stream> =>
         host.openStream(peerId, this.#protocol, timeoutMs)
-      asking = new Asking({ peerId, openStream, counters })
+      const fellSilent = (reason: string): void => {
+        counters.add('peer_fell_silent')
+        host.hangUp(peerId, reason)
+      }
+      asking = new Asking({ peerId, openStream, fellSilent, counters })
       this.#asking.set(peerId, asking)
     }
     return asking

@@ -14,7 +14,7 @@ function idOf(topic: string, message: Uint8Array): string {
   return createHash('sha256').update(topic).update(message).digest('base64')
 }
 
-/** gossipsub keeps meshes of six or so; a forwarder passes a rumour to this many neighbours, its author to all. */
+/** An author pushes a rumour to all neighbours; whoever has it tells so many, who ask for what they lack: here at once. */
 const FANOUT = 3
 
 /** Rumours spread from neighbour to neighbour over the simulated wires. */
@@ -35,7 +35,7 @@ export class GossipMesh {
   spread(rumour: Rumour, message: Uint8Array, from: PeerId): void {
     for (const to of this.#neighbours(rumour, from)) {
       this.#network.carry({ from, to, kind: 'gossip', bytes: message }, bytes => {
-        this.#ends.get(to)?.hear(rumour, bytes)
+        this.#ends.get(to)?.hear(from, rumour, bytes)
       })
     }
   }
@@ -73,12 +73,12 @@ export class SimGossip implements Gossip {
     this.#mesh.spread({ author: this.#peerId, topic }, message, this.#peerId)
   }
 
-  hear(rumour: Rumour, message: Uint8Array): void {
+  hear(from: PeerId, rumour: Rumour, message: Uint8Array): void {
     const judge = this.#judges.get(rumour.topic)
     const id = idOf(rumour.topic, message)
     if (this.#isDead || this.#seen.has(id) || judge === undefined) return
     this.#seen.add(id)
-    if (judge(rumour.author, message) === 'accept') this.#mesh.spread(rumour, message, this.#peerId)
+    if (judge(from, message) === 'accept') this.#mesh.spread(rumour, message, this.#peerId)
   }
 
   /** The process is gone. */

@@ -1,7 +1,17 @@
 import { OstrakaError } from '../base/index.ts'
 import { hash32, publicKey32, type Signed, signedCodec, timeMs } from './common.ts'
 import { type Location, locationSchema } from './genesis.ts'
-import { type Codec, integer, list, optional, real, type Schema, struct, textUpTo } from './schema.ts'
+import {
+  type Codec,
+  canonicalBytes,
+  integer,
+  list,
+  optional,
+  real,
+  type Schema,
+  struct,
+  textUpTo,
+} from './schema.ts'
 
 /** A node's load, for whoever chooses holders. */
 export interface Load {
@@ -93,3 +103,25 @@ export const beaconCodec: Codec<Signed<Beacon>> = signedCodec(
     coordinate,
   }),
 )
+
+const skeleton: Signed<Beacon> = {
+  value: {
+    sequence: 1_800_000_000_000_000,
+    timeMs: 1_800_000_000_000,
+    location: { region: 'eu-west', latitude: 0.5, longitude: 0.5 },
+    sealingKey: new Uint8Array(32),
+    software: 'ostraka/0.1.0',
+    measurements: [new Uint8Array(32)],
+    height: 70_000,
+    load: { cpu: 0.001, memoryBytes: 180_000_000, operations: 0, linkMbps: 1000, trafficMbps: 0.001 },
+    coordinate: { positionUs: [256, 256, 256], heightUs: 256, errorPermille: 256 },
+  },
+  signer: new Uint8Array(32),
+  signature: new Uint8Array(64),
+}
+
+/**
+ * A beacon's canonical bytes with nothing particular in them: the dictionary by which gossip travels small
+ * (`io/deflation.ts`). Both ends need the same one, so it is part of the protocol, and its bytes are a snapshot.
+ */
+export const beaconSkeleton: Uint8Array = canonicalBytes(skeleton)

@@ -8,7 +8,13 @@ import { peerIdAt, startNetwork } from './network.ts'
 const line = (a: number, b: number): boolean => Math.abs(a - b) === 1
 
 gossipContract('gossipsub', async count => {
-  const network = await startNetwork(count, { isLinked: line })
+  // the DHT would connect them all before long, were they not strangers
+  const isNeighbour = (index: number) => (peerId: string) =>
+    [index - 1, index + 1].some(other => other >= 0 && peerIdAt(other) === peerId)
+  const network = await startNetwork(count, {
+    isLinked: line,
+    overrides: index => ({ isMember: isNeighbour(index) }),
+  })
   const neighbours = (index: number) => network.nodes.filter((_, other) => line(index, other)).length
   return {
     ...realTime,
@@ -40,32 +46,6 @@ describe('gossipsub', () => {
       () => bob?.gossip.publish('block', new Uint8Array(MAX_GOSSIP_BYTES + 1)),
       (error: unknown) => error instanceof OstrakaError && error.code === 'too_large',
     )
-    await network.close()
-  })
-
-  it('rejects an author that this node does not count as a member, before any judge', async () => {
-    const network = await startNetwork(3, {
-      isLinked: line,
-      // the last node knows the middle one, but not the first
-      overrides: index => {
-        if (index !== 2) return {}
-        return { isMember: peerId => peerId === peerIdAt(1) }
-      },
-    })
-    const heard: string[] = []
-    for (const [index, node] of network.nodes.entries()) {
-      node.gossip.subscribe('beacon', from => {
-        if (index === 2) heard.push(from)
-        return 'accept'
-      })
-    }
-    const counts = [1, 2, 1]
-    await realTime.until(() =>
-      network.nodes.every(({ gossip }, index) => gossip.subscriberCount('beacon') === counts[index]),
-    )
-    network.nodes[0]?.gossip.publish('beacon', new Uint8Array([1]))
-    await realTime.until(() => network.nodes[2]?.counters.get('gossip_rejected') === 1)
-    assert.deepEqual(heard, [])
     await network.close()
   })
 })

@@ -4,6 +4,7 @@ import {
   type Beacon,
   type Block,
   beaconCodec,
+  beaconSkeleton,
   type Certificate,
   type CertifiedBlock,
   type Codec,
@@ -408,6 +409,7 @@ export const SAMPLED: Readonly<Record<string, Sampled>> = {
   beacon: sampled(beaconCodec, [
     ['beacon', signed(beacon)],
     ['measured', signed<Beacon>({ ...beacon, measurements: [hash(69), hash(70)] })],
+    ['skeleton', beaconCodec.decode(beaconSkeleton)],
   ]),
   header: sampled(headerCodec, [['header', header]]),
   certificate: sampled(certificateCodec, [['certificate', certificate]]),

@@ -37,11 +37,11 @@ export function gossipContract(name: string, makeWorld: (count: number) => Promi
     })
     afterEach(() => world.close())
 
-    it('reaches peers that are not connected to the author, and names the author', async () => {
+    it('reaches peers that are not connected to the author, and names the neighbour that passed it on', async () => {
       await subscribe()
       world.peers[0]?.gossip.publish(TOPIC, bytesOf('hello'))
       await world.until(() => heard[2]?.length === 1)
-      assert.deepEqual(heard[2], [{ from: world.peers[0]?.peerId, text: 'hello' }])
+      assert.deepEqual(heard[2], [{ from: world.peers[1]?.peerId, text: 'hello' }])
     })
 
     it('does not return a message to its author', async () => {
