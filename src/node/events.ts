@@ -23,7 +23,7 @@ export type NodeEvent =
   | { readonly type: 'peer'; readonly peerId: PeerId; readonly isConnected: boolean }
   /** A certified block that gossip brought and `judgeBlock` accepted. */
   | { readonly type: 'gossiped'; readonly from: PeerId; readonly bytes: Uint8Array }
-  /** Time for a beacon and a round of pings. */
+  /** Time for a beacon and for pings. */
   | { readonly type: 'beat'; readonly load: MeasuredLoad }
   /** From clients; each ends in one `resolve` with its token. */
   | { readonly type: 'operate'; readonly token: Token; readonly request: Signed<OperationRequest> }

@@ -49,6 +49,15 @@ export function observeBeat(state: NodeState, nowMs: number): Transaction[] {
   return report === undefined ? transactions : [...transactions, report]
 }
 
+/** Each peer has its turn once in so many beats: pings both ways are a good part of what an idle network sends. */
+const PING_TURNS = 3
+
+/** Who is pinged at this beat. */
+export function peersToPing(state: NodeState): PeerId[] {
+  const turn = state.pingTurn++ % PING_TURNS
+  return [...state.connected].filter((_, index) => index % PING_TURNS === turn)
+}
+
 /** A ping has come back: this node's coordinate moves. The median of the recent ones keeps single outliers out. */
 export function observeRoundTrip(state: NodeState, from: PeerId, rng: Rng): void {
   const heard = state.beacons.heard.get(from)

@@ -101,7 +101,7 @@ export interface NodeOptions {
   readonly software: string
   /** How this node attests what runs on it; absent, not at all. */
   readonly attestationMethod?: Attestor['method']
-  /** How often a beacon is published and peers are pinged; 5 s where epochs are not shorter. */
+  /** How often a beacon is published and some peers are pinged; 5 s where epochs are not shorter. */
   readonly beaconIntervalMs: number
   /** An operator's word: after its database was lost, vote again although a forgotten vote may convict it. */
   readonly acceptsVoteRisk?: boolean
@@ -133,6 +133,8 @@ export interface NodeState {
   /** Clients' operations under way, for the audit log. */
   readonly operations: Map<Token, Signed<OperationRequest>>
   readonly connected: Set<PeerId>
+  /** Whose turn it is to be pinged: it grows with every beat. */
+  pingTurn: number
   /** Operations answered as holder since the last beacon. */
   served: number
   /** For which epoch, and with which share set, this node has last said its parts of the network's randomness. */
@@ -243,6 +245,7 @@ export function recoverNode(
     attesting: createAttesting(options.attestationMethod),
     operations: new Map(),
     connected: new Set(),
+    pingTurn: 0,
     served: 0,
     drawn: '',
     submissions: 0,

@@ -38,7 +38,7 @@ import { type CheckpointStep, onLedger, onWritten, Scribe } from './auditing.ts'
 import { drawWhenDue } from './drawing.ts'
 import type { NodeEffect, NodeEvent, ResolveEffect } from './events.ts'
 import { answerAsHolder, tellOfExport, tellOperators } from './exceptional.ts'
-import { observeBeat, observeRoundTrip } from './observing.ts'
+import { observeBeat, observeRoundTrip, peersToPing } from './observing.ts'
 import { planToPublish } from './planning.ts'
 import { beaconBody, type NodeState, reading } from './state.ts'
 
@@ -425,7 +425,7 @@ class Turn {
     }
     const plan = planToPublish(state)
     if (plan !== undefined) this.outward.push({ type: 'publish', topic: 'plans', bytes: plan })
-    for (const to of state.connected) {
+    for (const to of peersToPing(state)) {
       const token = `ping/${this.#nowMs}/${to}`
       this.outward.push({
         type: 'request',

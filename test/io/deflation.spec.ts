@@ -18,7 +18,7 @@ function someBeacon(): Uint8Array {
       location: { region: 'ap-south', latitude: 19.076, longitude: 72.8777 },
       sealingKey: rng.bytes(32),
       height: 123_456,
-      load: { cpu: 0.173, memoryBytes: 183_456_768, operations: 17 },
+      load: { cpu: 0.173, memoryBytes: 183_456_768, operations: 17, linkMbps: 10_000, trafficMbps: 1.234 },
       coordinate: { positionUs: [-1234, 56_789, 4], heightUs: 210, errorPermille: 123 },
     },
     signer: rng.bytes(32),
