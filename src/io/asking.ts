@@ -11,12 +11,6 @@ export const MAX_IN_FLIGHT = 1024
 export const MAX_QUEUED_BYTES: number = 4 * 1024 * 1024
 // A connected peer that does not agree on a stream in this time counts as out of reach.
 const OPEN_TIMEOUT_MS = 5000
-/**
- * A peer that was asked and has said nothing for so long is gone, though nobody has closed the connection: a cable is cut
- * or a machine frozen. Nodes ping each other more often than that; a stalled event loop on a busy host is not mistaken
- * for one.
- */
-const SILENCE_MS = 10_000
 
 /** What the asking side needs of the host. */
 export interface AskingPorts {
@@ -24,6 +18,8 @@ export interface AskingPorts {
   readonly openStream: (timeoutMs: number) => Promise<Stream>
   /** The peer does not answer any more, at all. */
   readonly fellSilent: (reason: string) => void
+  /** How long it may owe answers and send none. */
+  readonly silenceMs: number
   readonly counters: Counters
 }
 
@@ -142,9 +138,10 @@ export class Asking {
     this.#ports.counters.add('rpc_request_deadline')
     const details = { peerId: this.#ports.peerId, deadlineMs }
     this.#take(id)?.reject(new OstrakaError('deadline_exceeded', 'the peer did not answer in time', details))
-    if (performance.now() - (this.#silentSinceMs ?? performance.now()) < SILENCE_MS) return
+    const { silenceMs, fellSilent } = this.#ports
+    if (performance.now() - (this.#silentSinceMs ?? performance.now()) < silenceMs) return
     this.#silentSinceMs = undefined
-    this.#ports.fellSilent(`no answer of any kind for ${SILENCE_MS / 1000} s`)
+    fellSilent(`no answer of any kind for ${silenceMs} ms`)
   }
 
   #lose(reason: string): void {

@@ -13,7 +13,7 @@ import { OstrakaError, type PeerId, type Rng, type Secret } from '../base/index.
 import type { Counters } from './counters.ts'
 import { Dialler } from './dialler.ts'
 import type { Logger } from './logger.ts'
-import { inWholeFrames } from './whole-frames.ts'
+import { sparing } from './muxing.ts'
 
 export type Security = 'tls' | 'noise'
 
@@ -231,7 +231,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     addresses: { listen: [...options.listen], announce: [...(options.announce ?? [])] },
     transports: [tcp()],
     connectionEncrypters: order.map(name => encrypters[name]),
-    streamMuxers: [inWholeFrames(yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } }))],
+    streamMuxers: [sparing(yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } }))],
     connectionGater: gater(options),
     connectionManager: {
       dialTimeout: DIAL_TIMEOUT_MS,

@@ -9,6 +9,12 @@ import type { Logger } from './logger.ts'
 
 /** How long a request waits for a peer that is just being dialled; callers hedge to other holders meanwhile. */
 const CONNECT_PATIENCE_MS = 250
+/**
+ * A peer that was asked and has said nothing for so long is gone, though nobody has closed the connection: a cable is cut
+ * or a machine frozen. Nodes ping each other more often than that; a stalled event loop on a busy host is not mistaken
+ * for one.
+ */
+const SILENCE_MS = 10_000
 
 /** What the transport needs of the host. */
 export type RpcHost = Pick<
@@ -112,7 +118,7 @@ export class RpcTransport implements Transport {
         counters.add('peer_fell_silent')
         host.hangUp(peerId, reason)
       }
-      asking = new Asking({ peerId, openStream, fellSilent, counters })
+      asking = new Asking({ peerId, openStream, fellSilent, silenceMs: SILENCE_MS, counters })
       this.#asking.set(peerId, asking)
     }
     return asking
