@@ -28,7 +28,8 @@ async function run({ figure, remark }: Bench): Promise<void> {
         traffic.map(each => each[direction] / 1024 / seconds)
       const both = (name: string, unit: string, sample: readonly number[], atMost: number): void => {
         figure({ name: `${name}, median`, value: median(sample), unit, target: { atMost } })
-        figure({ name: `${name}, highest`, value: Math.max(...sample), unit, target: { atMost } })
+        // whoever leads an epoch sends its block to all, so the highest is not idle
+        figure({ name: `${name}, highest`, value: Math.max(...sample), unit })
       }
       both('CPU of a daemon, share of one core', '%', cpuPercent, 1)
       both('traffic into a daemon', 'KiB/s', rate('inBytes'), 2)
