@@ -1,10 +1,17 @@
 import type { Client, RandomnessJson } from '../api/index.ts'
-import { equalBytes, fromBase64, isOstrakaError, OstrakaError, toOstrakaError } from '../base/index.ts'
+import {
+  equalBytes,
+  fromBase64,
+  isOstrakaError,
+  OstrakaError,
+  toBase64,
+  toOstrakaError,
+} from '../base/index.ts'
 import { cryptoReady, fallbackRandomness, ristretto255, verifyRandomness } from '../crypto/index.ts'
 import { NETWORK_KEY } from '../keys/index.ts'
 
 /** What is asked of a daemon. */
-type Daemon = Pick<Client, 'api' | 'key' | 'log' | 'randomness'>
+type Daemon = Pick<Client, 'api' | 'key' | 'log' | 'provenKey' | 'randomness'>
 
 /** One thing that was looked at; `problem` when it is not as it should be. */
 export interface RandomnessCheck {
@@ -13,16 +20,22 @@ export interface RandomnessCheck {
 }
 
 /**
- * Checks a daemon's word on an epoch's randomness: the proofs and the value here, the rest against what the daemon says
- * elsewhere, and everything against what the `witnesses` say.
+ * Checks a daemon's word on an epoch's randomness: the proofs and the value here; the public key against the certified
+ * state when the client `isProving`, else against what the daemon says elsewhere; everything against what the `witnesses` say.
+ * Whatever the other commitments are, proven partials that add up to that key's give its one value.
  */
 export async function checkRandomness(
   client: Daemon,
   said: RandomnessJson,
-  witnesses: readonly Daemon[],
+  witnesses: readonly Pick<Daemon, 'api' | 'randomness'>[],
+  isProving: boolean,
 ): Promise<RandomnessCheck[]> {
   await cryptoReady
   const checks = [await attempt(titleOf(said), () => checkSource(client, said))]
+  if (said.source === 'key') {
+    const by = isProving ? ', which the network certifies' : ', as this daemon says'
+    checks.push(await attempt(`the key is the network’s own${by}`, () => checkKey(client, said, isProving)))
+  }
   if (said.inUse.epoch === said.epoch) {
     checks.push(
       await attempt('the validators are ranked by this value', () => {
@@ -56,13 +69,13 @@ async function attempt(what: string, check: () => Promise<void> | void): Promise
   }
 }
 
-function checkSource(client: Daemon, said: RandomnessJson): Promise<void> {
-  if (said.source === 'key') return checkProofs(client, said)
+function checkSource(client: Daemon, said: RandomnessJson): Promise<void> | void {
+  if (said.source === 'key') return checkProofs(said)
   return said.source === 'fallback' ? checkFallback(client, said) : checkCertificate(client, said)
 }
 
-async function checkProofs(client: Daemon, said: RandomnessJson): Promise<void> {
-  const { epoch, version, commitments = [], partials = [] } = said
+function checkProofs(said: RandomnessJson): void {
+  const { epoch, commitments = [], partials = [] } = said
   const value = verifyRandomness(
     epoch,
     commitments.map(text => ristretto255.decode(fromBase64(text))),
@@ -73,13 +86,15 @@ async function checkProofs(client: Daemon, said: RandomnessJson): Promise<void> 
     })),
   )
   if (!equalBytes(value, fromBase64(said.value))) fail('the partials give another value')
-  const key = await client.key(NETWORK_KEY)
-  const known = key.versions.find(each => each.version === version)
-  if (known === undefined) fail(`the network’s key has no version ${version}`)
-  if (known.publicKey !== commitments[0]) fail('the partials are of another public key')
-  if (commitments.length <= key.holders.length / 2 && known.generation === said.generation) {
-    fail('a minority of the holders could have made it')
-  }
+}
+
+async function checkKey(client: Daemon, said: RandomnessJson, isProving: boolean): Promise<void> {
+  const { version = 0, commitments = [] } = said
+  const publicKey = isProving
+    ? toBase64((await client.provenKey(NETWORK_KEY, { version })).publicKey)
+    : (await client.key(NETWORK_KEY)).versions.find(each => each.version === version)?.publicKey
+  if (publicKey === undefined) fail(`the network’s key has no version ${version}`)
+  if (publicKey !== commitments[0]) fail('the partials are of another public key')
 }
 
 async function checkFallback(client: Daemon, { epoch, value, previous }: RandomnessJson): Promise<void> {
@@ -96,7 +111,7 @@ async function checkCertificate(client: Daemon, { height, value }: RandomnessJso
   if (block?.header.certificateHash !== value) fail('it is not')
 }
 
-async function compare(witness: Daemon, said: RandomnessJson): Promise<void> {
+async function compare(witness: Pick<Daemon, 'api' | 'randomness'>, said: RandomnessJson): Promise<void> {
   const theirs = await witness.randomness(said.epoch)
   if (theirs.value !== said.value || theirs.source !== said.source) fail('it says something else')
   if (JSON.stringify(theirs.commitments) !== JSON.stringify(said.commitments)) {

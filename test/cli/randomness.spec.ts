@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import type { BlockJson, KeyJson, RandomnessJson } from '../../src/api/index.ts'
-import { OstrakaError, SeededRng, toBase64, utf8 } from '../../src/base/index.ts'
+import type { BlockJson, KeyJson, ProvenKey, RandomnessJson } from '../../src/api/index.ts'
+import { fromBase64, OstrakaError, SeededRng, toBase64, utf8 } from '../../src/base/index.ts'
 import { checkRandomness } from '../../src/cli/randomness-verify.ts'
 import {
   combineDraws,
@@ -40,12 +40,21 @@ const beacon = {
   holders: [1, 2, 3, 4, 5].map(slot => ({ slot, peerId: `peer ${slot}` })),
 } as unknown as KeyJson
 
+const PROVEN = {
+  ...{ name: 'beacon', kind: 'ristretto255', version: 1, generation: 0, threshold: 3, commitments: [] },
+  verified: { networkId: '', height: 41, time: '' },
+}
+
 /** A daemon that has `said` of its epoch, and knows nothing of others. */
 function daemon(said: RandomnessJson, key: KeyJson = beacon, certificateHash = '') {
   const block = { block: { header: { certificateHash } } } as unknown as BlockJson
   return {
     api: 'http://daemon',
     key: async () => key,
+    provenKey: async (): Promise<ProvenKey> => ({
+      ...PROVEN,
+      publicKey: fromBase64(key.versions[0]!.publicKey),
+    }),
     log: async () => ({ height: 41, blocks: [block] }),
     randomness: async (epoch?: number) => {
       if (epoch === said.epoch) return said
@@ -58,9 +67,10 @@ async function problemsOf(
   said: RandomnessJson,
   at = daemon(said),
   witness?: RandomnessJson,
+  isProving = false,
 ): Promise<string[]> {
   const witnesses = witness === undefined ? [] : [daemon(witness)]
-  const checks = await checkRandomness(at, said, witnesses)
+  const checks = await checkRandomness(at, said, witnesses, isProving)
   return checks.flatMap(({ problem }) => problem ?? [])
 }
 
@@ -93,11 +103,15 @@ describe('what a daemon says of the randomness', () => {
     }
   })
 
-  it('is wrong when it is of another key, or one that a minority could use', async () => {
+  it('is wrong when it is of another key, by the daemon’s own word or by the certified state', async () => {
     const foreign = { ...beacon, versions: [{ ...beacon.versions[0]!, publicKey: commitments[1]! }] }
-    assert.match((await problemsOf(said, daemon(said, foreign))).join(), /another public key/)
-    const many = { ...beacon, holders: [...beacon.holders, ...beacon.holders] }
-    assert.match((await problemsOf(said, daemon(said, many))).join(), /minority/)
+    for (const isProving of [false, true]) {
+      assert.deepEqual(await problemsOf(said, daemon(said), undefined, isProving), [])
+      const problems = await problemsOf(said, daemon(said, foreign), undefined, isProving)
+      assert.match(problems.join(), /another public key/)
+    }
+    const unproven = { ...daemon(said), provenKey: () => Promise.reject(new OstrakaError('unproven', 'no')) }
+    assert.match((await problemsOf(said, unproven, undefined, true)).join(), /unproven/)
   })
 
   it('is wrong when a witness says otherwise, or nothing', async () => {

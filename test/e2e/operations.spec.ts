@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { schnorr } from '@noble/curves/secp256k1.js'
 import { signOperation } from '../../src/api/signing.ts'
 import { Secret, toBase64, toHex, utf8 } from '../../src/base/index.ts'
@@ -51,10 +52,13 @@ describe('five daemons at work', function () {
       return all.every(status => status.epoch >= epoch)
     })
     const witnesses = net.state.nodes.flatMap(({ api }) => ['--witness', api])
-    const run = net.ostraka('node-2', 'randomness', String(epoch), '--verify', '--json', ...witnesses)
+    const genesis = ['--genesis', join(net.node('node-2').dir, 'genesis.json')]
+    const args = ['randomness', String(epoch), '--verify', '--json', ...genesis, ...witnesses]
+    const run = net.ostraka('node-2', ...args)
     assert.equal(run.status, 0, `${run.stdout}${run.stderr}`)
     const { checks } = JSON.parse(String(run.stdout)) as { checks: unknown[] }
-    assert.ok(checks.length >= 6)
+    assert.ok(checks.length >= 7)
+    assert.match(String(run.stdout), /which the network certifies/)
   })
 
   it('openssl verifies a signature that the command line wrote', function () {

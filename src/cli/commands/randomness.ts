@@ -1,19 +1,19 @@
 import type { Command } from 'commander'
-import { connect, type RandomnessJson } from '../../api/index.ts'
-import { type ClientOptions, clientCommand, connectTo } from '../connection.ts'
+import { type Client, connect, type RandomnessJson } from '../../api/index.ts'
+import { type VerifyingOptions, verifyingCommand, withClient, withVerifyingClient } from '../connection.ts'
 import { collect, integerFrom } from '../options.ts'
 import { print } from '../output.ts'
 import type { RandomnessCheck } from '../randomness-verify.ts'
 
-interface RandomnessOptions extends ClientOptions {
+interface RandomnessOptions extends VerifyingOptions {
   readonly verify?: boolean
   readonly witness?: readonly string[]
 }
 
 export function registerRandomness(program: Command): void {
-  clientCommand(program, 'randomness [epoch]', [
+  verifyingCommand(program, 'randomness [epoch]', [
     'ostraka randomness',
-    'ostraka randomness 42 --verify --witness http://10.0.0.3:7801',
+    'ostraka randomness 42 --verify --genesis genesis.json --witness http://10.0.0.3:7801',
     'ostraka randomness --json | jq -r .value',
   ])
     .description(
@@ -21,26 +21,33 @@ export function registerRandomness(program: Command): void {
     )
     .option('--verify', 'check the proofs and the value here, and that the validators are ranked by it')
     .option('--witness <url>', 'with --verify: a daemon that must say the same; repeatable', collect)
-    .action(show)
+    .action((epoch: string | undefined, options: RandomnessOptions) =>
+      options.verify === true
+        ? withVerifyingClient(options, (client, isProving) => verify(client, isProving, epoch, options))
+        : withClient(options, async client => print(await read(client, epoch), options.json, linesOf)),
+    )
 }
 
-async function show(epoch: string | undefined, options: RandomnessOptions): Promise<void> {
-  const client = connectTo(options)
+function read(client: Client, epoch: string | undefined): Promise<RandomnessJson> {
+  return client.randomness(epoch === undefined ? 0 : integerFrom(1, Number.MAX_SAFE_INTEGER)(epoch))
+}
+
+async function verify(
+  client: Client,
+  isProving: boolean,
+  epoch: string | undefined,
+  options: RandomnessOptions,
+): Promise<void> {
+  const said = await read(client, epoch)
   // a token is its own daemon's, and what is asked here takes none
   const witnesses = (options.witness ?? []).map(api => connect({ api }))
   try {
-    const number = epoch === undefined ? 0 : integerFrom(1, Number.MAX_SAFE_INTEGER)(epoch)
-    const said = await client.randomness(number)
-    if (options.verify !== true) {
-      print(said, options.json, linesOf)
-      return
-    }
     const { checkRandomness } = await import('../randomness-verify.ts')
-    const checks = await checkRandomness(client, said, witnesses)
+    const checks = await checkRandomness(client, said, witnesses, isProving)
     print({ ...said, checks }, options.json, () => [...linesOf(said), '', ...checks.map(checkLine)])
     if (checks.some(check => check.problem !== undefined)) process.exitCode = 1
   } finally {
-    for (const each of [client, ...witnesses]) each.close()
+    for (const witness of witnesses) witness.close()
   }
 }
 
