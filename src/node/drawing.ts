@@ -35,8 +35,8 @@ export function drawWhenDue(state: NodeState, nowMs: number, rng: Rng): DrawStep
   if (state.drawn === name || nowMs >= opensMs + epochMs) return undefined
   const dueMs = opensMs - Math.min(LEAD_MS, epochMs * LEAD_SHARE)
   if (nowMs < dueMs) return { type: 'timer', id: DRAW_TIMER, atMs: dueMs }
-  // a node whose audit log is hurt uses no secret, though what is said here stands in the control log anyway
-  if (auditing.log.damage !== undefined) return undefined
+  // without its audit log a node uses no secret, though what is said here stands in the control log anyway
+  if ((auditing.log.damage ?? auditing.log.unwritten) !== undefined) return undefined
   const transaction = draw({ peerId, shares: ceremonies.shares, ledger: reader }, epoch, version, rng)
   if (transaction === undefined) return undefined
   state.drawn = name
@@ -50,6 +50,11 @@ export function randomnessView(state: NodeState, epoch: number): RandomnessView 
   if (found === undefined) return undefined
   const { chain } = state.ledger
   return { ...sourceOf(found), inUse: { epoch: chain.epoch, seed: chain.seed } }
+}
+
+/** 1 while the validators are ranked by a fallback, for the metrics. */
+export function fallsBack(state: NodeState): number {
+  return settledRandomness(reading(state.ledger)).at(-1)?.source === 'fallback' ? 1 : 0
 }
 
 function sourceOf(record: SettledRecord): Omit<RandomnessView, 'inUse'> {

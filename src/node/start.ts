@@ -21,7 +21,7 @@ import { approvalsView } from './approvals.ts'
 import { attestationView } from './attesting.ts'
 import { openAuditLog, readAuditPage } from './audit-store.ts'
 import { settleGeneration } from './auditing.ts'
-import { randomnessView } from './drawing.ts'
+import { fallsBack, randomnessView } from './drawing.ts'
 import { Driver, type Logger, type Ports } from './driver.ts'
 import { trustView } from './observing.ts'
 import type { KeyView, NodePort } from './port.ts'
@@ -208,6 +208,7 @@ function portOf(driver: Driver, ports: Ports): NodePort {
       ),
       ...gatewayCounters(driver.state.gateway),
       missing_shares: missingShares(driver.state),
+      randomness_fallback: fallsBack(driver.state),
     }),
   }
 }
