@@ -4,7 +4,7 @@ import { OstrakaError, type PeerId, peerIdOf, type Secret } from '../base/index.
 import { createLogger, type Io, type Logger, type LogLevel, startIo, Webhook } from '../io/index.ts'
 import { type RunningNode, startNode } from '../node/index.ts'
 import type { Genesis } from '../wire/index.ts'
-import { type AttestOptions, attestorOf } from './attestation.ts'
+import { type AttestOptions, attestorOf } from './attestor.ts'
 import { claim } from './claim.ts'
 import { networkIdText, readGenesis } from './genesis-file.ts'
 import { measureLoad } from './load.ts'

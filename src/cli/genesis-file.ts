@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { fromBase64, OstrakaError, toBase64, toHex } from '../base/index.ts'
+import { fromBase64, fromHex, OstrakaError, toBase64, toHex } from '../base/index.ts'
 import { networkIdOf } from '../control/index.ts'
 import {
+  type AttestationPolicy,
   type Genesis,
   genesisCodec,
   type Location,
@@ -19,6 +20,13 @@ interface GenesisFile {
   readonly members: readonly MemberFile[]
   readonly creators: readonly string[]
   readonly timing: Timing
+  readonly attestation?: AttestationPolicyFile
+}
+
+/** Hashes in hexadecimal, as the commands print them. */
+type AttestationPolicyFile = Omit<AttestationPolicy, 'measurements' | 'attestationKeys'> & {
+  readonly measurements: readonly string[]
+  readonly attestationKeys: readonly string[]
 }
 
 /** What `node init` writes for whoever makes the genesis: all of it public. */
@@ -49,12 +57,13 @@ export function networkIdText(genesis: Genesis): string {
 }
 
 export function writeGenesis(path: string, genesis: Genesis): void {
-  const { operators, members, creators, ...rest } = checked(genesis)
+  const { operators, members, creators, attestation, ...rest } = checked(genesis)
   const file: GenesisFile = {
     ...rest,
     operators: operators.map(toBase64),
     creators: creators.map(toBase64),
     members: members.map(memberFile),
+    ...(attestation === undefined ? {} : { attestation: policyFile(attestation) }),
   }
   writeFileSync(path, `${JSON.stringify(file, null, 2)}\n`)
 }
@@ -62,9 +71,11 @@ export function writeGenesis(path: string, genesis: Genesis): void {
 /** Errors: `not_found`, `malformed`. */
 export function readGenesis(path: string): Genesis {
   const file = readJson(path) as GenesisFile
+  const { attestation, ...rest } = file
   return refusing(path, () =>
     checked({
-      ...file,
+      ...rest,
+      ...(attestation === undefined ? {} : { attestation: policyOf(attestation) }),
       operators: file.operators.map(fromBase64),
       creators: file.creators.map(fromBase64),
       members: file.members.map(memberOf),
@@ -80,6 +91,16 @@ export function writeMember(path: string, member: Member): void {
 export function readMember(path: string): Member {
   const file = readJson(path) as MemberFile
   return refusing(path, () => memberSchema.check(memberOf(file), 'member'))
+}
+
+function policyFile(policy: AttestationPolicy): AttestationPolicyFile {
+  const { measurements, attestationKeys } = policy
+  return { ...policy, measurements: measurements.map(toHex), attestationKeys: attestationKeys.map(toHex) }
+}
+
+function policyOf(file: AttestationPolicyFile): AttestationPolicy {
+  const { measurements, attestationKeys } = file
+  return { ...file, measurements: measurements.map(fromHex), attestationKeys: attestationKeys.map(fromHex) }
 }
 
 function memberFile(member: Member): MemberFile {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
+import { networkIdText, readGenesis } from '../../src/cli/genesis-file.ts'
 import { createProgram } from '../../src/cli/program.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
@@ -46,6 +47,28 @@ describe('command line', function () {
     ]) {
       assert.ok(paths.includes(path), path)
     }
+  })
+
+  it('a genesis file carries the attestation policy, there and back', () => {
+    const accepted = 'a5'.repeat(32)
+    assert.equal(run('principal', 'new', '--out', 'attesting.json').status, 0)
+    assert.equal(run('node', 'init', '--dir', 'attesting').status, 0)
+    const args = ['--name', 'attesting', '--operator', 'attesting.json', '--member', 'attesting/member.json']
+    const required = ['--require-attestation', 'tpm2', '--accept', accepted, '--max-age', '7']
+    const made = run('network', 'create', ...args, ...required, '--out', 'attesting-genesis.json', '--json')
+    assert.equal(made.status, 0, made.stderr)
+    const genesis = readGenesis(join(dir, 'attesting-genesis.json'))
+    assert.equal(networkIdText(genesis), JSON.parse(made.stdout).networkId)
+    const measurements = [new Uint8Array(32).fill(0xa5)]
+    assert.deepEqual(genesis.attestation, {
+      method: 'tpm2',
+      maxAgeEpochs: 7,
+      measurements,
+      attestationKeys: [],
+    })
+    assert.equal(run('network', 'create', ...args, '--out', 'plain.json').status, 0)
+    assert.equal(readGenesis(join(dir, 'plain.json')).attestation, undefined)
+    assert.match(run('network', 'create', ...args, ...required, '--accept', 'a5').stderr, /^malformed:/)
   })
 
   it('explains every command with an example, and prints JSON when asked', () => {

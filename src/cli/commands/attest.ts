@@ -110,7 +110,7 @@ async function measure(options: MeasureOptions): Promise<void> {
 async function keyOf(dir: string, tcti: string | undefined): Promise<string> {
   const { toHex } = await import('../../base/index.ts')
   const { attestationKeyId } = await import('../../trust/index.ts')
-  const { tpmOf } = await import('../attestation.ts')
+  const { tpmOf } = await import('../attestor.ts')
   return toHex(attestationKeyId(await tpmOf(dir, tcti === undefined ? {} : { tcti }).attestationKey()))
 }
 

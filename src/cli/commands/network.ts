@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { ATTESTATION_METHODS, type AttestationMethod } from '../../wire/index.ts'
 import { exampleText } from '../connection.ts'
 import { collect, integerFrom, numberFrom } from '../options.ts'
 import { note, print } from '../output.ts'
@@ -12,6 +13,9 @@ interface CreateOptions {
   readonly creator?: readonly string[]
   readonly approvals?: number
   readonly epochSeconds: number
+  readonly requireAttestation: AttestationMethod
+  readonly accept?: readonly string[]
+  readonly maxAge: number
   readonly out: string
   readonly passphraseFile?: string
   readonly json?: boolean
@@ -42,6 +46,13 @@ export function registerNetwork(program: Command): void {
         .argParser(numberFrom(0.1, 86_400))
         .default(30),
     )
+    .addOption(
+      new Option('--require-attestation <method>', 'what members must attest to be given shares')
+        .choices([...ATTESTATION_METHODS])
+        .default('none' satisfies AttestationMethod),
+    )
+    .option('--accept <hash...>', 'accepted measurements: see ostraka attest measure', collectAll)
+    .option('--max-age <epochs>', 'how many epochs an attestation counts', integerFrom(1, 2 ** 31), 40)
     .option('--out <file>', 'where it goes, besides the directories of founding nodes', 'genesis.json')
     .option('--passphrase-file <file>', `for a node that is made: ${PASSPHRASE}`)
     .option('--json', 'print JSON')
@@ -58,6 +69,15 @@ export function registerNetwork(program: Command): void {
 
 function collectAll(text: string, previous?: readonly string[]): readonly string[] {
   return collect(text, previous ?? [])
+}
+
+/** Absent where nothing is asked for: the document of such a network says nothing of attestation. */
+async function policyFrom({ requireAttestation: method, accept = [], maxAge }: CreateOptions) {
+  const { hashOf } = await import('../attestation.ts')
+  if (method === 'none') return {}
+  return {
+    attestation: { method, maxAgeEpochs: maxAge, measurements: accept.map(hashOf), attestationKeys: [] },
+  }
 }
 
 async function createNetwork(options: CreateOptions): Promise<void> {
@@ -77,7 +97,8 @@ async function createNetwork(options: CreateOptions): Promise<void> {
   const timing = { ...DEFAULT_TIMING, epochMs: Math.round(options.epochSeconds * 1000) }
   const { name, out } = options
   const { members, dirs, made } = founders
-  const genesis = { name, createdMs: Date.now(), operators, approvals, members, creators, timing }
+  const policy = await policyFrom(options)
+  const genesis = { name, createdMs: Date.now(), operators, approvals, members, creators, timing, ...policy }
   writeFounding(out, founders, genesis)
   const networkId = networkIdText(genesis)
   print({ networkId, members: members.length, out, dirs, made }, options.json, () => [networkId])
