@@ -12,6 +12,11 @@ export interface Mutant {
 const CONTROL = ['test/control/*.spec.ts']
 const SIMULATION = ['test/sim/durability.spec.ts', 'test/sim/simulation.spec.ts']
 const OPERATIONS = ['test/keys/operations/*.spec.ts']
+const ATTESTATION = [
+  'test/trust/attesting.spec.ts',
+  'test/trust/tpm-quotes.spec.ts',
+  'test/keys/attested-slots.spec.ts',
+]
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -252,5 +257,69 @@ export const MUTANTS: readonly Mutant[] = [
     find: '  queueIfLacking(ledger, version)',
     replace: '',
     specs: ['test/keys/handoffs.spec.ts'],
+  },
+  {
+    name: 'attestation: slots go to members that are not accepted',
+    file: 'src/keys/handlers.ts',
+    find: 'eligibleMembers(ledger).filter(({ peerId }) => isAttested(ledger, peerId))',
+    replace: 'eligibleMembers(ledger).filter(({ peerId }) => isAttested(ledger, peerId) || true)',
+    specs: ATTESTATION,
+  },
+  {
+    name: 'attestation: a policy that shuts out most members moves their slots',
+    file: 'src/keys/repairs.ts',
+    find: '  return accepted >= quorumOf(eligible)\n',
+    replace: '  return accepted >= 0 * quorumOf(eligible)\n',
+    specs: ATTESTATION,
+  },
+  {
+    name: 'attestation: a slot that nobody has room for is dropped',
+    file: 'src/keys/repairs.ts',
+    find: 'const moved = kept.map(held => {',
+    replace:
+      'const moved = kept.filter(held => accepted.some(each => each.peerId === held.peerId)).map(held => {',
+    specs: ATTESTATION,
+  },
+  {
+    name: 'attestation: a statement may be handed in again',
+    file: 'src/trust/attesting.ts',
+    find: 'recorded.epoch >= epoch',
+    replace: 'recorded.epoch > epoch',
+    specs: ATTESTATION,
+  },
+  {
+    name: 'attestation: any TPM’s key follows the pinned one',
+    file: 'src/trust/attesting.ts',
+    find: '    if (!isListed(policy.attestationKeys, attestationKey))\n',
+    replace: '    if (policy.maxAgeEpochs === 0)\n',
+    specs: ATTESTATION,
+  },
+  {
+    name: 'attestation: an old attestation counts for ever',
+    file: 'src/control/attestation.ts',
+    find: "  if (epoch - record.epoch > maxAgeEpochs) return 'stale'\n",
+    replace: '',
+    specs: ATTESTATION,
+  },
+  {
+    name: 'TPM quote: any challenge’s answer does',
+    file: 'src/trust/attestation.ts',
+    find: "  if (!equalBytes(quote.extraData, challenge)) unproven('nonce', 'the quote answers another challenge')\n",
+    replace: '',
+    specs: ATTESTATION,
+  },
+  {
+    name: 'TPM quote: nobody need have signed it',
+    file: 'src/trust/attestation.ts',
+    find: '  if (!verifyTpmSignature(',
+    replace: '  if (false && !verifyTpmSignature(',
+    specs: ATTESTATION,
+  },
+  {
+    name: 'TPM quote: a key that signs anything will do',
+    file: 'src/trust/tpm-structures.ts',
+    find: '  checkAttributes(reader.uint(4))\n',
+    replace: '  reader.uint(4)\n',
+    specs: ATTESTATION,
   },
 ]

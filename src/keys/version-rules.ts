@@ -1,5 +1,11 @@
 import { equalBytes, OstrakaError } from '../base/index.ts'
-import { type Ledger, type LedgerReader, type MemberRecord, memberPath } from '../control/index.ts'
+import {
+  isAttested,
+  type Ledger,
+  type LedgerReader,
+  type MemberRecord,
+  memberPath,
+} from '../control/index.ts'
 import {
   type Element,
   type Group,
@@ -123,12 +129,12 @@ export function certifySoon(ledger: Ledger): void {
   ledger.wakeAt(ledger.timeMs + 1, 'certify')
 }
 
-/** A member that was put out while the ceremony ran has a slot in its result: nobody looks for that version again. */
+/** A member that fell from favour while the ceremony ran has a slot in its result: nobody looks for that version again. */
 function queueIfLacking(ledger: Ledger, { keyId, version, slots }: VersionRecord): void {
   const repairs = ledger.get<RepairRecord>(paths.repairs)
   const isWhole = slots.every(({ peerId }) => {
     const member = ledger.get<MemberRecord>(memberPath(peerId))
-    return member !== undefined && isEligible(ledger, member)
+    return member !== undefined && isEligible(ledger, member) && isAttested(ledger, peerId)
   })
   if (isWhole || repairs === undefined) return
   const others = repairs.queue.filter(entry => entry.version !== version || !equalBytes(entry.keyId, keyId))

@@ -13,6 +13,7 @@ const WEATHER = [
   'disk-loss',
   'clock-jump',
   'record-missing',
+  'tampered-program',
 ] as const
 
 export type FaultKind = (typeof WEATHER)[number] | Misdeed

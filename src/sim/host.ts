@@ -9,7 +9,9 @@ import {
   type RunningNode,
   startNode,
 } from '../node/index.ts'
+import type { Attestor } from '../trust/index.ts'
 import { type Genesis, sealedDealingCodec } from '../wire/index.ts'
+import { RELEASE } from './checks/attestation.ts'
 import type { GossipMesh, SimGossip } from './gossip.ts'
 import type { SimNetwork } from './network.ts'
 import type { RecordMesh, SimRecordStore } from './records.ts'
@@ -53,6 +55,8 @@ export class SimHost {
   hasLostDisk = false
   /** What its keystore, which outlives its disk, says of the database. */
   #mark: DatabaseMark | undefined
+  /** What this host attests, where the network asks for it. */
+  program: Uint8Array = RELEASE
   readonly #context: HostContext
   readonly #storageKey: Uint8Array
   #process: Process | undefined
@@ -108,7 +112,7 @@ export class SimHost {
         storageKey: new Secret(new Uint8Array(this.#storageKey)),
         software: 'ostraka-sim',
         beaconIntervalMs,
-        ports: { ...process, rng },
+        ports: { ...process, rng, ...(genesis.attestation && { attestor: this.#attestor() }) },
         logger: this.#logger(),
         measureLoad: () => ({ cpu: 0, memoryBytes: 0, linkMbps: 0, trafficMbps: 0 }),
       })
@@ -145,6 +149,15 @@ export class SimHost {
     return new Map(
       this.disk.keys(prefix).map(path => [path, vault.unlock(path, this.disk.read(path)!).expose()] as const),
     )
+  }
+
+  #attestor(): Attestor {
+    const { program } = this
+    return {
+      method: 'measured',
+      measure: () => Promise.resolve(program),
+      attest: () => Promise.resolve({ type: 'measured', program }),
+    }
   }
 
   #logger(): Logger {

@@ -21,12 +21,17 @@ export interface Plan {
   readonly byzantine: ReadonlyMap<number, Misdeed>
   /** A host that stays away until the storm is over; what happened meanwhile must reach it afterwards. */
   readonly absent: number | undefined
+  /** A host that runs another program than the network asks for: it takes part, and is given no slots. */
+  readonly tampered: number | undefined
 }
 
 /** One seed in so many runs the real groups, which cost a hundred times the toy. Trials in a tenth, with one of them. */
 const REAL_EVERY = 8
 const REAL_TRIAL_EVERY = 10
 const REAL_KINDS = ['ed25519', 'secp256k1', 'ristretto255', 'x25519'] as const
+
+/** How many of the seeds that spare a host ask for attestation. */
+const TAMPERED_RATE = 0.3
 
 /** The most faulty validators that n can bear. */
 export function mostFaulty(nodes: number): number {
@@ -75,7 +80,14 @@ export function drawPlan(seed: number, nodes: number, spanMs: number): Plan {
     absent: isAway ? absent : undefined,
     // one that has forgotten its votes counts among the faulty
     diskLossAtMs: isSpare && !isAway ? maybe(0.3, () => between(0.1, 0.9) * spanMs) : undefined,
+    tampered: byzantine.size === 0 && absent === undefined ? drawTampered(seed, nodes) : undefined,
   }
+}
+
+/** From a stream of its own, so that the seeds keep the weather that they had. */
+function drawTampered(seed: number, nodes: number): number | undefined {
+  const rng = new SeededRng(`plan/${seed}/tampered`)
+  return mostFaulty(nodes) > 0 && randomUnit(rng) < TAMPERED_RATE ? randomBelow(rng, nodes) : undefined
 }
 
 /** One trial in so many has weather at all: what is slow to come to light must not be hidden by what is broken. */
@@ -99,5 +111,5 @@ export function drawTrial(seed: number, nodes: number, spanMs: number, misdeed: 
   const byzantine = new Map([[randomBelow(rng, nodes), misdeed]])
   const kind = REAL_KINDS[randomBelow(rng, REAL_KINDS.length)]!
   const kinds: Plan['kinds'] = [seed % REAL_TRIAL_EVERY === 0 ? kind : 'toy']
-  return { ...drawn, ...weather, kinds, byzantine, absent: undefined }
+  return { ...drawn, ...weather, kinds, byzantine, absent: undefined, tampered: undefined }
 }

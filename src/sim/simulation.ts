@@ -7,6 +7,7 @@ import { Byzantine } from './byzantine.ts'
 import { Calls } from './calls.ts'
 import { AcknowledgementCheck, type Machine } from './checks/acknowledgements.ts'
 import { AgreementCheck } from './checks/agreement.ts'
+import { AttestationCheck, RELEASE_ONLY, TAMPERED } from './checks/attestation.ts'
 import { Findings } from './checks/findings.ts'
 import { NonceCheck } from './checks/nonces.ts'
 import { RandomnessCheck } from './checks/randomness.ts'
@@ -64,6 +65,8 @@ export interface SimulationReport {
 const START_MS = 1_800_000_000_000
 /** Mean pause between two deeds of the clients. */
 const DEED_PAUSE_MS = 200
+/** Attestations answer an epoch's challenge, which its first block brings. */
+const ATTESTED_MS = 60_000
 const MAX_IN_FLIGHT = 12
 const EPOCH_MS = 5000
 /** As daemons beacon by default; trials need a report each epoch, as networks with short epochs have them. */
@@ -102,6 +105,7 @@ class Simulation {
   readonly #clients: Clients
   readonly #deeds: readonly Deeds[]
   readonly #trial: Trial | undefined
+  readonly #attestation: AttestationCheck | undefined
   readonly #convictions = new Map<string, string>()
   #isDone = false
 
@@ -130,7 +134,11 @@ class Simulation {
     const [owner, guest, stranger] = ['owner', 'guest', 'stranger'].map(
       name => new SigningKey(new Secret(this.#rng.fork(name).bytes(32))),
     ) as [SigningKey, SigningKey, SigningKey]
-    this.#genesis = makeGenesis(seed, this.#hosts, owner)
+    const tampered = this.#plan.tampered === undefined ? undefined : this.#hosts[this.#plan.tampered]!
+    if (tampered !== undefined) tampered.program = TAMPERED
+    this.#attestation = tampered && new AttestationCheck(this.#findings, this.#faults, tampered.peerId)
+    const genesis = makeGenesis(seed, this.#hosts, owner)
+    this.#genesis = tampered === undefined ? genesis : { ...genesis, attestation: RELEASE_ONLY }
     const networkId = networkIdOf(this.#genesis)
     const liars = [...this.#plan.byzantine].map(([index, misdeed]) => [this.#hosts[index]!, misdeed] as const)
     this.#byzantine = new Byzantine(liars, networkId, this.#records)
@@ -230,6 +238,7 @@ class Simulation {
     const absent = this.#plan.absent === undefined ? undefined : this.#hosts[this.#plan.absent]
     for (const host of this.#hosts) if (host !== absent) void host.start(this.#genesis)
     await this.#calls.sleep(1000)
+    await this.#attested()
     // something to use while the storm rages
     for (const kind of this.#plan.kinds) await this.#clients.create(kind, this.#anyHost())
     await this.#trial?.prepare(this.#plan.kinds[0]!)
@@ -256,6 +265,19 @@ class Simulation {
     await new Ending({ time, rng, findings, ...parts, honest: this.#honest(), kinds: this.#plan.kinds }).run()
     await this.#inspect()
     this.#trial?.inspect()
+  }
+
+  /** Where attestation is asked for, no key can be made before the hosts have attested. */
+  async #attested(): Promise<void> {
+    const check = this.#attestation
+    if (check === undefined) return
+    const limitMs = this.#time.nowMs + ATTESTED_MS
+    while (this.#time.nowMs < limitMs) {
+      const { port } = this.#hosts[0]!
+      if (port !== undefined && check.isSettled(port)) return
+      await this.#calls.sleep(250)
+    }
+    this.#findings.add('every host is told from the tampered one', `not after ${ATTESTED_MS} ms`)
   }
 
   /** Storms have their liars from the start; in a trial they wait until there is something to lie about. */
@@ -337,6 +359,7 @@ class Simulation {
         port.onBlock(certified => {
           this.#agreement.see(host.peerId, certified)
           this.#randomness.see(host.peerId, port.randomness(0))
+          this.#attestation?.see(port)
           const { height, validators } = port.status()
           if (height !== certified.block.header.height) return
           this.#agreement.follow(host.peerId, height, validators)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { type PeerId, toHex, utf8 } from '../../src/base/index.ts'
 import { attestationPolicy } from '../../src/control/index.ts'
 import { cryptoReady, sha256, signValue } from '../../src/crypto/index.ts'
+import type { CeremonyRecord } from '../../src/keys/index.ts'
 import { attestationNonces } from '../../src/trust/index.ts'
 import { CeremonyNetwork } from './ceremony-network.ts'
 
@@ -28,9 +29,13 @@ function emptyBlock(net: CeremonyNetwork): void {
 }
 
 /** Every node attests: the good program, but for those that are named. */
-function attest(net: CeremonyNetwork, bad: readonly PeerId[] = []): void {
+function attest(
+  net: CeremonyNetwork,
+  bad: readonly PeerId[] = [],
+  waitMs: number = net.ledger.genesis.timing.epochMs,
+): void {
   // a challenge is answered once, so each round has its own epoch
-  net.nowMs += net.ledger.genesis.timing.epochMs
+  net.nowMs += waitMs
   emptyBlock(net)
   const { nonce } = attestationNonces(net.reader())[0]!
   for (const { world, peerId } of net.nodes) {
@@ -40,7 +45,7 @@ function attest(net: CeremonyNetwork, bad: readonly PeerId[] = []): void {
   }
   net.run(net.nowMs)
   emptyBlock(net)
-  net.run(net.nowMs + 30_000)
+  net.run(net.nowMs + waitMs)
 }
 
 const holders = (net: CeremonyNetwork, name: string): PeerId[] =>
@@ -125,6 +130,28 @@ describe('slots and attestation', () => {
     emptyBlock(net)
     net.run()
     assert.deepEqual(net.version('k'), before)
+  })
+
+  it('a slot that a member was given while it was still accepted moves as soon as the key is made', () => {
+    const net = new CeremonyNetwork(6, 'attested meanwhile')
+    net.create('k')
+    // one holder is silent, so that the ceremony is open until its deadline
+    let silent: PeerId | undefined
+    net.tamper = (effect, node) => {
+      if (effect.type !== 'submit' || effect.transaction.type !== 'acknowledge') return [effect]
+      silent ??= node.peerId
+      return silent === node.peerId ? [] : [effect]
+    }
+    net.run(net.nowMs)
+    assert.equal(net.version('k'), undefined)
+    const [open] = net.ledger.records.entries<CeremonyRecord>('ceremony/')
+    const bad = open!.value.slots.find(({ peerId }) => peerId !== silent)!.peerId
+    requireProgram(net)
+    attest(net, [bad], 0)
+    assert.equal(net.version('k'), undefined)
+    net.run()
+    assert.ok(net.version('k')!.generation > 0)
+    assert.ok(!holders(net, 'k').includes(bad))
   })
 
   it('a slot that no accepted member has room for stays where it is', () => {

@@ -16,6 +16,7 @@ const PLAN: Plan = {
   syncMs: 40,
   byzantine: new Map(),
   absent: undefined,
+  tampered: undefined,
 }
 
 describe('what a node has said', function () {

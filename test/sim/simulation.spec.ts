@@ -19,6 +19,7 @@ const CALM_PLAN: Plan = {
   syncMs: 4,
   byzantine: new Map(),
   absent: undefined,
+  tampered: undefined,
 }
 
 async function passes(
@@ -85,6 +86,13 @@ describe('a simulated network', function () {
   it('makes keys while a dealer is away, who has its shares of them afterwards', async () => {
     const { seen } = await passes({ absent: 1 }, { seed: 9 })
     ok(seen.keys >= 2)
+  })
+
+  it('gives a host with another program no slot, through crashes of the others, and all agree on it', async () => {
+    const { faults, seen } = await passes({ tampered: 3, crashEveryMs: 3000 }, { seed: 12 })
+    equal(faults['tampered-program'], 1)
+    ok(faults.crash > 0)
+    ok(seen.keys > 1)
   })
 
   it('keeps all that it has acknowledged through a power cut of the whole site', async () => {
