@@ -30,10 +30,11 @@ export type { Security } from './host.ts'
 export {
   changeKeystore,
   createKeystore,
+  decodeContent,
+  encodeContent,
+  KEYSTORE,
   type KeystoreContent,
-  LOWEST_COST,
   openKeystore,
-  type ScryptCost,
   saveKeystore,
 } from './keystore.ts'
 export { createLogger, type Logger, type LoggerOptions, type LogLevel, silentLogger } from './logger.ts'
@@ -45,6 +46,13 @@ export {
   measureProgram,
   thisInstallation,
 } from './program.ts'
+export {
+  costOf,
+  LOWEST_COST,
+  readSealedFile,
+  type ScryptCost,
+  writeSealedFile,
+} from './sealed-file.ts'
 export { measurePlatform, Tpm2Attestor } from './tpm2.ts'
 export { Webhook } from './webhook.ts'
 export { SystemClock, SystemRng }
@@ -169,6 +177,13 @@ function assemble({ host, transport, gossip, records, store, rng, counters }: Pa
 export async function openStore(directory: string): Promise<Store> {
   if (!existsSync(join(directory, 'db')))
     throw new OstrakaError('not_found', `${directory} holds no node's data`)
+  return (await openDisk(directory, new Counters())).store
+}
+
+/** The store of a node's directory that has none yet. Errors: `conflict`, `storage_full`. */
+export async function createStore(directory: string): Promise<Store> {
+  if (existsSync(join(directory, 'db')))
+    throw new OstrakaError('conflict', `${directory} holds a node's data already`)
   return (await openDisk(directory, new Counters())).store
 }
 

@@ -5,13 +5,13 @@ import {
   signedCheckpointCodec,
   verifyCheckpoint,
 } from '../audit/index.ts'
-import { equalBytes, type PeerId, publicKeyOf, Secret, type Store } from '../base/index.ts'
-import { LOG_PREFIXES, networkIdOf, recoverLog, viewLog } from '../control/index.ts'
-import { cryptoReady, SigningKey } from '../crypto/index.ts'
+import { equalBytes, type PeerId, publicKeyOf, type Store } from '../base/index.ts'
+import { networkIdOf } from '../control/index.ts'
 import { type AuditRecord, auditLosses, keyPaths } from '../keys/index.ts'
 import type { ForkedAudit, Genesis } from '../wire/index.ts'
 import { inspectStore, storedGeneration } from './audit-store.ts'
-import { type Entries, REDUCER, reading } from './state.ts'
+import { readStoredLog } from './position.ts'
+import { reading } from './state.ts'
 
 /** A checkpoint of a node's log, and who told of it. */
 export interface Witnessed {
@@ -31,12 +31,7 @@ async function recordedCheckpoint(
   genesis: Genesis,
   peerId: PeerId,
 ): Promise<OwnWord> {
-  await cryptoReady
-  const entries: Entries[number][] = []
-  for (const prefix of LOG_PREFIXES) entries.push(...(await store.scan(prefix)))
-  // reading the log takes no part in it: a key that is nobody's will do
-  const key = new SigningKey(new Secret(new Uint8Array(32)))
-  const { state } = viewLog(recoverLog({ genesis, key, reducer: REDUCER }, entries), 0)
+  const { state } = await readStoredLog(store, genesis)
   const record = state.records.get<AuditRecord>(keyPaths.audit(peerId))
   return { generation: auditLosses(reading(state), peerId).length, record }
 }

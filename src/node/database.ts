@@ -1,5 +1,5 @@
 import { equalBytes, isOstrakaError, OstrakaError, type Rng, type Store, type Write } from '../base/index.ts'
-import { forgetWrite } from '../control/index.ts'
+import { type Anchor, forgetWrite } from '../control/index.ts'
 import { type Codec, codec, fixedBytes, integer, struct } from '../wire/index.ts'
 
 /** Which database a keystore ran with last, and its how-manieth start that was. Both keep a copy. */
@@ -66,6 +66,17 @@ async function nextRun(store: Pick<Store, 'write'>, stored: DatabaseMark): Promi
     if (!isOstrakaError(error, 'storage_full')) throw error
     return stored
   }
+}
+
+/** Fills the empty database of a node that comes back from a backup: it has forgotten all since. */
+export async function restoreDatabase(
+  store: Pick<Store, 'write'>,
+  anchor: Anchor | null,
+  rng: Rng,
+): Promise<DatabaseMark> {
+  const mark = newMark(rng, 1)
+  await store.write([markWrite(mark), forgetWrite(anchor)], { sync: true })
+  return mark
 }
 
 function newMark(rng: Rng, epoch: number): DatabaseMark {

@@ -1,7 +1,7 @@
 export type { ExportResult, OperationResult, PartialProof } from '../keys/index.ts'
 export { claimedHeads, forksOf, inspectDirectory, type Witnessed } from './audit-offline.ts'
 export type { AuditPage } from './audit-store.ts'
-export { type Claim, claimDatabase, type DatabaseMark } from './database.ts'
+export { type Claim, claimDatabase, type DatabaseMark, restoreDatabase } from './database.ts'
 export type { Logger, Ports } from './driver.ts'
 export type {
   ActView,
@@ -23,5 +23,6 @@ export type {
   StatusView,
   TrustView,
 } from './port.ts'
+export { requireOthers, storedPosition } from './position.ts'
 export type { ProofSubject } from './proving.ts'
 export { type NodeAddress, type RunningNode, type StartOptions, startNode } from './start.ts'

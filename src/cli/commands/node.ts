@@ -117,6 +117,7 @@ export function registerNode(program: Command): void {
     )
     .action(runNode)
   registerJoining(node)
+  registerBackups(node)
 }
 
 function registerJoining(node: Command): void {
