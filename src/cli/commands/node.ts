@@ -6,6 +6,7 @@ import { collect, hostAndPort, httpUrl, numberFrom } from '../options.ts'
 import { note, print, printJson, printLine } from '../output.ts'
 import { PASSPHRASE, passphraseSources } from '../passphrases.ts'
 import { attestOptions } from './attest.ts'
+import { registerBackups } from './backups.ts'
 
 interface InitOptions {
   readonly dir: string
