@@ -322,4 +322,18 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '  reader.uint(4)\n',
     specs: ATTESTATION,
   },
+  {
+    name: 'evidence: what a refresh has replaced is judged no more',
+    file: 'src/keys/replaced.ts',
+    find: '  if (replaced?.generation !== generation) return undefined\n',
+    replace: '  if (generation >= 0) return undefined\n',
+    specs: ['test/keys/stale-evidence.spec.ts'],
+  },
+  {
+    name: 'evidence: fines last for life',
+    file: 'src/trust/reducer.ts',
+    find: 'fines.filter(fine => timeMs - fine.timeMs < FINE_MS).length',
+    replace: 'fines.length',
+    specs: ['test/trust/evidence.spec.ts'],
+  },
 ]
