@@ -27,11 +27,23 @@ const MAX_BACKOFF_MS = 500
 
 export type Retries = Map<ErrorCode, number>
 
+/** One daemon asked in vain: what tells afterwards why an operation took so long. */
+export interface Miss {
+  readonly name: string
+  readonly ms: number
+  readonly code: ErrorCode
+  /** What the daemon told beside the code, such as the holders' refusals. */
+  readonly details: string
+}
+
+const LONGEST_DETAILS = 300
+
 /** A client of the whole network: asks a random daemon, and another one when that fails for the moment. */
 export class Asking {
   readonly #network: SoakNetwork
   readonly #rng: Rng
   readonly #retries: Retries
+  readonly misses: Miss[] = []
 
   /** `retries` counts, by the code that was the reason. */
   constructor(network: SoakNetwork, rng: Rng, retries: Retries) {
@@ -61,10 +73,13 @@ export class Asking {
     let last: string | undefined
     for (let backoffMs = FIRST_BACKOFF_MS; ; backoffMs = Math.min(MAX_BACKOFF_MS, backoffMs * 2)) {
       const name = this.#another(last)
+      const askedMs = performance.now()
       try {
         return await call(this.#network.gateway(name)[way])
       } catch (thrown) {
         const error = toOstrakaError(thrown)
+        const details = JSON.stringify(error.details).slice(0, LONGEST_DETAILS)
+        this.misses.push({ name, ms: performance.now() - askedMs, code: error.code, details })
         if (!TRANSIENT.has(error.code) || performance.now() >= endMs) throw error
         this.#retries.set(error.code, (this.#retries.get(error.code) ?? 0) + 1)
         // another daemon is asked at once, unless the daemons are well and the network is not

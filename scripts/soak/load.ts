@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ErrorCode, type Rng, randomBelow, SeededRng, toOstrakaError } from '../../src/base/index.ts'
 import type { KeyKind } from '../../src/wire/index.ts'
-import { Asking, type Retries } from './asking.ts'
+import { Asking, type Miss, type Retries } from './asking.ts'
 import { create, refresh, setPolicy } from './changes.ts'
 import { type AcknowledgedKey, deriveAgain, type UseName, use, useOf, WrongOutput } from './keyring.ts'
 import type { SoakNetwork } from './network.ts'
@@ -24,6 +24,9 @@ const CHANGE_EVERY_MS = 5000
 const KINDS: readonly KeyKind[] = ['ed25519', 'secp256k1', 'ristretto255', 'x25519']
 const USUAL = { threshold: 3, shares: 5 }
 const MAX_KEPT_FAULTS = 20
+/** An operation that took so long has its story told; half of the bound, so that a near miss shows too. */
+const SLOW_MS = 5000
+const MAX_KEPT_STORIES = 40
 
 export interface Done {
   readonly what: UseName | ChangeName
@@ -45,11 +48,14 @@ export class Load {
   readonly retries: Retries = new Map()
   /** The first few failures and wrong outputs, in words. */
   readonly faults: string[] = []
+  /** Of operations that were slow or failed: whom they asked, and what each of those said. */
+  readonly stories: string[] = []
   readonly #network: SoakNetwork
   readonly #options: LoadOptions
   readonly #rng: SeededRng
   readonly #pending = new Set<Promise<void>>()
   #begun = 0
+  #startMs = performance.now()
 
   constructor(network: SoakNetwork, options: LoadOptions) {
     this.#network = network
@@ -74,6 +80,7 @@ export class Load {
   async run(): Promise<void> {
     const { rateHz, durationMs } = this.#options
     const startMs = performance.now()
+    this.#startMs = startMs
     const count = Math.floor((durationMs / 1000) * rateHz)
     const changeEvery = Math.max(1, Math.round((CHANGE_EVERY_MS / 1000) * rateHz))
     for (let i = 0; i < count; i++) {
@@ -138,11 +145,15 @@ export class Load {
   #begin(what: Done['what'], name: string, run: (asking: Asking, rng: Rng) => Promise<void>): void {
     const rng = this.#rng.fork(String(this.#begun++))
     const startMs = performance.now()
+    const asking = new Asking(this.#network, rng, this.retries)
     const end = (failure?: Done['failure']): void => {
       const ms = performance.now() - startMs
+      if (failure !== undefined || ms >= SLOW_MS) {
+        this.#tell(`${what} ${name}: ${failure ?? 'done'}`, startMs, ms, asking.misses)
+      }
       this.done.push({ what, ms, ...(failure === undefined ? {} : { failure }) })
     }
-    const pending = run(new Asking(this.#network, rng, this.retries), rng)
+    const pending = run(asking, rng)
       .then(
         () => end(),
         error => {
@@ -152,6 +163,17 @@ export class Load {
       )
       .finally(() => this.#pending.delete(pending))
     this.#pending.add(pending)
+  }
+
+  #tell(what: string, startMs: number, ms: number, misses: readonly Miss[]): void {
+    if (this.stories.length >= MAX_KEPT_STORIES) return
+    const seconds = (value: number): string => `${(value / 1000).toFixed(1)} s`
+    const asked = misses.map(miss => `${miss.name} ${miss.code} after ${seconds(miss.ms)} ${miss.details}`)
+    const sum = misses.reduce((total, miss) => total + miss.ms, 0)
+    asked.push(`the rest ${seconds(ms - sum)}`)
+    this.stories.push(
+      `at ${seconds(startMs - this.#startMs)}, ${what} in ${seconds(ms)}: ${asked.join('; ')}`,
+    )
   }
 
   #fault(what: string, error: unknown): void {

@@ -1,22 +1,30 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { median } from '../../bench/measure.ts'
 import { cpuMsOf } from '../../bench/processes.ts'
 import type { SoakNetwork } from './network.ts'
 
 const SAMPLE_EVERY_MS = 1000
 const MIB = 1024 * 1024
+/** Old enough to have caught up and to have had its share of work; a daemon is killed about once a minute. */
+const LIKE_AGE_MS = { least: 20_000, most: 35_000 }
+/** /proc/net/tcp: an established connection. */
+const ESTABLISHED = '01'
 
 export interface Sample {
   readonly atMs: number
   readonly name: string
   readonly pid: number
+  /** Without the connections of HTTP clients: those are as many as the clients open, and keep. */
   readonly files: number
+  readonly clientConnections: number
   readonly memoryMib: number
   /** Since the process began. */
   readonly cpuMs: number
 }
 
-/** How one figure of one process went. */
+type Figure = 'files' | 'memoryMib'
+
+/** How one figure went: of one process in time, or of the processes of one age from the first to the last. */
 export interface Growth {
   readonly before: number
   readonly after: number
@@ -48,9 +56,10 @@ export class ProcessWatch {
 
   #sample(): void {
     const atMs = performance.now() - this.#startMs
+    const connections = establishedConnections()
     for (const name of this.#network.names) {
-      const { pid } = this.#network.node(name)
-      const usage = usageOf(pid)
+      const { pid, api } = this.#network.node(name)
+      const usage = usageOf(pid, connections.get(Number(new URL(api).port)) ?? new Set())
       if (usage !== undefined) this.samples.push({ atMs, name, pid, ...usage })
       else if (process.platform === 'linux' && !this.#isDisturbed(name) && !this.ended.includes(name)) {
         this.ended.push(name)
@@ -59,15 +68,46 @@ export class ProcessWatch {
   }
 }
 
-function usageOf(pid: number): Pick<Sample, 'files' | 'memoryMib' | 'cpuMs'> | undefined {
+/** The inodes of this machine's established TCP connections over IPv4, by local port. */
+function establishedConnections(): ReadonlyMap<number, ReadonlySet<string>> {
+  const connections = new Map<number, Set<string>>()
+  let table = ''
+  try {
+    table = readFileSync('/proc/net/tcp', 'utf8')
+  } catch {
+    return connections
+  }
+  for (const line of table.split('\n').slice(1)) {
+    const [, local = '', , state, , , , , , inode = ''] = line.trim().split(/\s+/)
+    if (state !== ESTABLISHED) continue
+    const port = Number.parseInt(local.split(':')[1] ?? '', 16)
+    connections.set(port, (connections.get(port) ?? new Set()).add(inode))
+  }
+  return connections
+}
+
+type Usage = Pick<Sample, 'files' | 'clientConnections' | 'memoryMib' | 'cpuMs'>
+
+function usageOf(pid: number, clients: ReadonlySet<string>): Usage | undefined {
   try {
     const pages = Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1])
     if (pages === 0) return undefined
-    const files = readdirSync(`/proc/${pid}/fd`).length
+    const open = readdirSync(`/proc/${pid}/fd`).map(fd => targetOf(`/proc/${pid}/fd/${fd}`))
+    const clientConnections = open.filter(target => clients.has(target.slice('socket:['.length, -1))).length
     // Linux pages of 4 KiB, as on every platform that Ostraka's binaries are made for
-    return { files, memoryMib: (pages * 4096) / MIB, cpuMs: cpuMsOf(pid) }
+    const memoryMib = (pages * 4096) / MIB
+    return { files: open.length - clientConnections, clientConnections, memoryMib, cpuMs: cpuMsOf(pid) }
   } catch {
     return undefined
+  }
+}
+
+/** What a descriptor stands for; empty when it was closed since it was listed. */
+function targetOf(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return ''
   }
 }
 
@@ -78,8 +118,11 @@ export function coresOf(samples: readonly Sample[]): number {
   return cpuMs / (samples.at(-1)?.atMs ?? 1)
 }
 
-/** The quarter of the run after a warm-up of a quarter, against the last quarter; medians, so that a peak is none. */
-export function growthOf(samples: readonly Sample[], figure: 'files' | 'memoryMib'): Growth | undefined {
+/**
+ * Of the one process that lives all the time: the quarter of the run after a warm-up of a quarter, against the last
+ * quarter; medians, so that a peak is none.
+ */
+export function growthOf(samples: readonly Sample[], figure: Figure): Growth | undefined {
   const lastMs = samples.at(-1)?.atMs ?? 0
   const part = (from: number, to: number): number[] =>
     samples.filter(({ atMs }) => atMs >= from * lastMs && atMs <= to * lastMs).map(sample => sample[figure])
@@ -87,6 +130,27 @@ export function growthOf(samples: readonly Sample[], figure: 'files' | 'memoryMi
   const [before, after] = [part(0.25, 0.5), part(0.75, 1)]
   if (before.length === 0 || after.length === 0) return undefined
   const slope = slopeOf(warm.map(sample => [sample.atMs / 60_000, sample[figure]]))
+  return { before: median(before), after: median(after), slopePerMinute: slope }
+}
+
+/**
+ * Of all processes that reached the age of 20 to 35 s: those that began in the first half of the run against those
+ * of the second. Processes of one age have done alike; what grows from one to the next is what lies on disk.
+ */
+export function growthAtLikeAge(samples: readonly Sample[], figure: Figure): Growth | undefined {
+  const halfMs = (samples.at(-1)?.atMs ?? 0) / 2
+  const lives = [...Map.groupBy(samples, ({ pid }) => pid).values()].flatMap(own => {
+    const bornMs = own[0]!.atMs
+    const alike = own.filter(
+      ({ atMs }) => atMs - bornMs >= LIKE_AGE_MS.least && atMs - bornMs <= LIKE_AGE_MS.most,
+    )
+    return alike.length === 0 ? [] : [{ bornMs, value: median(alike.map(sample => sample[figure])) }]
+  })
+  const values = (isEarly: boolean): number[] =>
+    lives.filter(({ bornMs }) => bornMs < halfMs === isEarly).map(({ value }) => value)
+  const [before, after] = [values(true), values(false)]
+  if (before.length === 0 || after.length === 0) return undefined
+  const slope = slopeOf(lives.map(({ bornMs, value }) => [bornMs / 60_000, value]))
   return { before: median(before), after: median(after), slopePerMinute: slope }
 }
 

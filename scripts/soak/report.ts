@@ -94,7 +94,10 @@ export function print(figures: SoakFigures, bounds: readonly Bound[]): void {
     ['back after a kill', `${ms(mean)} ms on average, ${ms(slowest)} ms at most`],
     ['keys', String(figures.keys)],
     ['heights', [...ending.heights.values()].join(' ')],
-    ['most files, MiB', `${figures.mostFiles}, ${figures.mostMemoryMib.toFixed(0)} in one daemon`],
+    [
+      'most files, MiB',
+      `${figures.mostFiles} (and ${figures.mostClientConnections} clients), ${figures.mostMemoryMib.toFixed(0)} in one daemon`,
+    ],
     [
       'machine',
       `load ${machineLoad.map(value => value.toFixed(1)).join(' to ')} (1 min average); the daemons used ${figures.cores.toFixed(2)} cores`,
@@ -103,6 +106,7 @@ export function print(figures: SoakFigures, bounds: readonly Bound[]): void {
   ]
   console.log('')
   for (const [title, text] of lines) console.log(`${title.padEnd(18)} ${text}`)
+  if (figures.stories.length > 0) console.log(`\nslow or failed:\n  ${figures.stories.join('\n  ')}`)
   if (figures.faults.length > 0) console.log(`\nfirst failures:\n  ${figures.faults.join('\n  ')}`)
   console.log('')
   for (const { title, found, hasHeld } of bounds) {

@@ -5,7 +5,7 @@ import { type DisturbanceFigures, Disturbances } from './disturbances.ts'
 import { type Ending, inspectEnding } from './ending.ts'
 import { type Done, Load } from './load.ts'
 import { SoakNetwork } from './network.ts'
-import { coresOf, type Growth, growthOf, ProcessWatch } from './processes.ts'
+import { coresOf, type Growth, growthAtLikeAge, growthOf, ProcessWatch } from './processes.ts'
 
 /** The bound for one operation. */
 export const DONE_WITHIN_MS = 10_000
@@ -46,12 +46,18 @@ export interface SoakFigures {
   /** The witness's, whose process lived all the time; undefined without /proc. */
   readonly files: Growth | undefined
   readonly memoryMib: Growth | undefined
+  /** Of the restarted daemons at one age; undefined also when the run was too short. */
+  readonly filesAtLikeAge: Growth | undefined
+  readonly memoryMibAtLikeAge: Growth | undefined
   /** The most that any daemon had. */
   readonly mostFiles: number
+  readonly mostClientConnections: number
   readonly mostMemoryMib: number
   /** Cores in use on average by all daemons together. */
   readonly cores: number
   readonly faults: readonly string[]
+  /** Of operations that took more than 5 s, or failed. */
+  readonly stories: readonly string[]
   /** Of the machine, at the beginning and at the end: 1-minute averages. */
   readonly machineLoad: readonly [number, number]
 }
@@ -108,6 +114,7 @@ function figuresOf(
 ): SoakFigures {
   const names = [...new Set(load.done.map(({ what }) => what))].sort()
   const witness = watch.samples.filter(({ name }) => name === disturbances.witness)
+  const restarted = watch.samples.filter(({ name }) => name !== disturbances.witness)
   const inTime = load.done.filter(one => one.failure === undefined && one.ms <= DONE_WITHIN_MS)
   return {
     options: { durationMs, nodes, rateHz, seed },
@@ -130,10 +137,14 @@ function figuresOf(
     endedByThemselves: watch.ended,
     files: growthOf(witness, 'files'),
     memoryMib: growthOf(witness, 'memoryMib'),
+    filesAtLikeAge: growthAtLikeAge(restarted, 'files'),
+    memoryMibAtLikeAge: growthAtLikeAge(restarted, 'memoryMib'),
     mostFiles: most(watch.samples.map(({ files }) => files)),
+    mostClientConnections: most(watch.samples.map(({ clientConnections }) => clientConnections)),
     mostMemoryMib: most(watch.samples.map(({ memoryMib }) => memoryMib)),
     cores: coresOf(watch.samples),
     faults: load.faults,
+    stories: load.stories,
     machineLoad,
   }
 }

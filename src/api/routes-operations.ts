@@ -80,9 +80,10 @@ function routeOf(shape: OperationShape): Route {
       'unknown_version',
       'version_destroyed',
       'insufficient_shares',
+      'overloaded',
     ],
     async handle(context, call) {
-      const result = await context.port.operate(requestOf(context, call, shape))
+      const result = await context.port.operate(requestOf(context, call, shape), call.signal)
       return { status: 200, body: answerOf(shape, result) }
     },
   }

@@ -160,14 +160,17 @@ export class Driver {
     }
   }
 
-  /** Sends an event that ends in a `resolve`, and waits for it. */
-  async ask<T>(make: (token: Token) => NodeEvent): Promise<T> {
+  /** Sends an event that ends in a `resolve`, and waits for it; tells the node when `signal` says that nobody does. */
+  async ask<T>(make: (token: Token) => NodeEvent, signal?: AbortSignal): Promise<T> {
     if (this.#isStopped) throw new OstrakaError('not_ready', 'the node is stopping')
     const token: Token = `client/${++this.#requests}`
+    const abandon = (): void => this.dispatch({ type: 'abandoned', token })
     const outcome = await new Promise<Outcome<unknown>>(resolve => {
       this.#waiting.set(token, resolve)
       this.dispatch(make(token))
+      signal?.addEventListener('abort', abandon, { once: true })
     })
+    signal?.removeEventListener('abort', abandon)
     if (!outcome.ok) throw outcome.error
     return outcome.value as T
   }
@@ -394,6 +397,7 @@ function isOperation(event: NodeEvent): boolean {
   switch (event.type) {
     case 'operate':
     case 'export':
+    case 'abandoned':
       return true
     case 'requested':
       return DATA_PLANE_REQUESTS.has(event.request.type)

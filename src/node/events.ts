@@ -27,6 +27,8 @@ export type NodeEvent =
   | { readonly type: 'beat'; readonly load: MeasuredLoad }
   /** From clients; each ends in one `resolve` with its token. */
   | { readonly type: 'operate'; readonly token: Token; readonly request: Signed<OperationRequest> }
+  /** The client of this `operate` no longer waits. */
+  | { readonly type: 'abandoned'; readonly token: Token }
   | {
       readonly type: 'submit'
       readonly token: Token

@@ -65,8 +65,11 @@ export interface NodePort {
   importPlan(name: string): Promise<ImportPlan>
   /** Stores a sealed dealing's record where its holders will look for it. */
   putRecord(record: Uint8Array): Promise<void>
-  /** Runs one operation on shares: policy, holders, partials, combination, verification. */
-  operate(request: Signed<OperationRequest>): Promise<OperationResult>
+  /**
+   * Runs one operation on shares: policy, holders, partials, combination, verification. When `signal` aborts, nobody
+   * waits any more: the operation is given up and its place is free. Errors: also `overloaded { limit, retryAfterMs }`.
+   */
+  operate(request: Signed<OperationRequest>, signal?: AbortSignal): Promise<OperationResult>
   /** The principals that operators or the genesis have let create keys, and those they no longer do. */
   creators(): readonly CreatorView[]
   /** What was put before the operators, and what became of it. */

@@ -197,7 +197,7 @@ function portOf(driver: Driver, ports: Ports): NodePort {
       return plan
     },
     putRecord: record => driver.ask(token => ({ type: 'offer', token, record })),
-    operate: request => operate(driver, clock, request),
+    operate: (request, signal) => operate(driver, clock, request, signal),
     creators: () => creatorViews(driver.state),
     approvals: () => approvalsView(driver.state),
     onNotice: listener => driver.onNotice(listener),
@@ -221,16 +221,17 @@ async function operate(
   driver: Driver,
   clock: Clock,
   request: Signed<OperationRequest>,
+  signal: AbortSignal | undefined,
 ): Promise<OperationResult> {
   let first: unknown
   for (let waits = 0; ; waits++) {
     try {
-      return await driver.ask<OperationResult>(token => ({ type: 'operate', token, request }))
+      return await driver.ask<OperationResult>(token => ({ type: 'operate', token, request }), signal)
     } catch (error) {
       // a request that got as far as the holders has used its nonce: what they said of it stands
       if (isOstrakaError(error, 'replayed') && first !== undefined) throw first
       const isLag = isOstrakaError(error, 'unknown_version')
-      if (!isLag || waits === LAG_WAITS) throw error
+      if (!isLag || waits === LAG_WAITS || signal?.aborted) throw error
       first = error
       await nextBlock(driver, clock)
     }

@@ -101,6 +101,9 @@ class Turn {
       case 'gossiped':
         this.#log(event)
         return
+      case 'abandoned':
+        this.#gateway(event)
+        return
       case 'operate':
         this.#operate(event)
         return

@@ -10,8 +10,10 @@ import type {
   TimerEffect,
   Token,
 } from '../../wire/index.ts'
+import type { Admission } from './admission.ts'
 import type { Candidate } from './choosing.ts'
 import type { CommitmentPools } from './commitments.ts'
+import type { HedgeBudget } from './hedging.ts'
 import { MAX_ATTEMPTS, type RequestLimits } from './limits.ts'
 import type { MaterialCache, VersionMaterial } from './material.ts'
 import type { OperationResult } from './result.ts'
@@ -22,6 +24,8 @@ import type { GatewayWorld } from './world.ts'
 /** What the gateway is told. Answers and timers whose token or id starts with `operation/` are its own. */
 export type GatewayEvent =
   | { readonly type: 'operate'; readonly token: Token; readonly request: Signed<OperationRequest> }
+  /** The client of this token no longer waits. */
+  | { readonly type: 'abandoned'; readonly token: Token }
   /** Has nonce commitments fetched ahead for this signing key, so that its next signature is one round trip. */
   | { readonly type: 'warm'; readonly key: string }
   | { readonly type: 'peer'; readonly peerId: PeerId; readonly isConnected: boolean }
@@ -40,6 +44,8 @@ export type GatewayEffect = RequestEffect | TimerEffect | SubmitEffect | NoteEff
 export interface GatewayState {
   readonly world: GatewayWorld
   readonly limits: RequestLimits
+  readonly admission: Admission
+  readonly hedges: HedgeBudget
   readonly materials: MaterialCache
   readonly standings: Standings
   readonly commitments: CommitmentPools
@@ -92,7 +98,7 @@ export function ask(
   const { run, to, material, slots, coming, size } = call
   const token = `${run?.id ?? 'operation/ahead'}/${gateway.nextNumber++}`
   const hedgeAtMs = nowMs + gateway.standings.hedgeAfterMs(to) + size * ALLOWANCE_MS
-  const sent: Call = { ...call, token, sentMs: nowMs, hedgeAtMs, isLate: false }
+  const sent: Call = { ...call, token, sentMs: nowMs, hedgeAtMs, isSlow: false, isLate: false }
   gateway.calls.set(token, sent)
   gateway.standings.asked(to)
   for (const slot of slots) gateway.commitments.expect(material.name, slot, coming)
@@ -156,7 +162,10 @@ export function slotCount(holders: Iterable<{ readonly slots: readonly number[] 
 /** Ends a run with its outcome. Answers that are still under way only fill the stocks. */
 export function finish(desk: Desk, run: Run, outcome: Outcome<OperationResult>): void {
   run.isDone = true
-  desk.gateway.runs.delete(run.id)
+  const { runs, admission } = desk.gateway
+  runs.delete(run.id)
+  const allowanceMs = run.checked.request.inputs.length * ALLOWANCE_MS
+  admission.ended(desk.nowMs - run.startedMs, allowanceMs, runs.size)
   if (run.timerAtMs !== null) desk.effects.push({ type: 'timer', id: run.id, atMs: null })
   run.timerAtMs = null
   count(desk, outcome.ok ? 'operations' : `operation_failures/${outcome.error.code}`)

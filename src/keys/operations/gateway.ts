@@ -1,5 +1,6 @@
 import { OstrakaError, type PeerId, toOstrakaError } from '../../base/index.ts'
-import type { Machine, PeerAnswer } from '../../wire/index.ts'
+import type { Machine, PeerAnswer, Token } from '../../wire/index.ts'
+import { Admission } from './admission.ts'
 import { stockAnswer, stockUp } from './ahead.ts'
 import { CommitmentPools } from './commitments.ts'
 import {
@@ -13,6 +14,7 @@ import {
   settle,
 } from './desk.ts'
 import { advanceEvaluation, onEvaluated } from './evaluating.ts'
+import { HedgeBudget } from './hedging.ts'
 import { RequestLimits } from './limits.ts'
 import { MaterialCache } from './material.ts'
 import { excludeFor, fail, isPeerFault } from './refusals.ts'
@@ -25,8 +27,8 @@ import type { GatewayWorld } from './world.ts'
 /** A client hears of its operation within this time, whatever the holders do. */
 const OPERATION_DEADLINE_MS = 4_000
 
-/** Operations under way at once; each is short, so that more only means that something is stuck. */
-const MAX_RUNS = 4096
+/** A slow holder that could not be replaced for want of budget is looked at again after this. */
+const HEDGE_AGAIN_MS = 100
 
 /** A gateway serves one signed request once. */
 const MAX_USES = 1
@@ -38,6 +40,8 @@ export function createGateway(world: GatewayWorld): GatewayState {
   return {
     world,
     limits: new RequestLimits(MAX_USES),
+    admission: new Admission(),
+    hedges: new HedgeBudget(),
     materials: new MaterialCache(),
     standings: new Standings(world.peerId),
     commitments: new CommitmentPools(),
@@ -54,7 +58,7 @@ export function createGateway(world: GatewayWorld): GatewayState {
  * a holder is slower than its usual, and an end at the threshold. No result leaves it unverified. Holders on this very
  * node are asked by `request` effects to itself. Errors, in the outcomes: those of `checkRequest` and
  * `RequestLimits.admit`, from here or as enough holders name them; `insufficient_shares` with
- * `{ needed, answered, refusals }` in slots; `overloaded`.
+ * `{ needed, answered, refusals }` in slots; `overloaded { limit, retryAfterMs }`; `deadline_exceeded` when abandoned.
  */
 export const stepGateway: Machine<GatewayState, GatewayEvent, GatewayEffect> = (state, event, nowMs) => {
   const desk: Desk = { gateway: state, nowMs, effects: [] }
@@ -70,6 +74,9 @@ export const stepGateway: Machine<GatewayState, GatewayEvent, GatewayEffect> = (
       break
     case 'timer':
       onTimer(desk, event.id)
+      break
+    case 'abandoned':
+      onAbandoned(desk, event.token)
       break
     case 'answered':
       onAnswered(desk, event)
@@ -88,9 +95,7 @@ function operate(desk: Desk, { token, request }: Operate): void {
   const { world } = gateway
   let checked: CheckedRequest
   try {
-    if (gateway.runs.size >= MAX_RUNS) {
-      throw new OstrakaError('overloaded', 'too many operations are under way', { limit: MAX_RUNS })
-    }
+    gateway.admission.admit(gateway.runs.size)
     checked = checkRequest(world, world.networkId, request, nowMs)
     gateway.limits.admit(checked, nowMs)
   } catch (thrown) {
@@ -103,6 +108,7 @@ function operate(desk: Desk, { token, request }: Operate): void {
     id: `operation/${gateway.nextNumber++}`,
     token,
     signed: request,
+    startedMs: nowMs,
     deadlineMs: nowMs + OPERATION_DEADLINE_MS,
     checked,
     material: gateway.materials.of(checked.key.kind, checked.version),
@@ -117,6 +123,7 @@ function operate(desk: Desk, { token, request }: Operate): void {
     isDone: false,
   }
   gateway.runs.set(run.id, run)
+  gateway.hedges.earn(run.material.record.threshold)
   const { operation, inputs } = request.value
   if (operation === 'sign') gateway.commitments.demand(run.material.name, inputs.length, nowMs)
   advance(desk, run)
@@ -149,11 +156,27 @@ function onTimer(desk: Desk, id: string): void {
   run.timerAtMs = null
   for (const call of run.calls) {
     if (call.isLate || call.hedgeAtMs > desk.nowMs) continue
-    call.isLate = true
-    count(desk, 'operation_late_holders')
-    desk.gateway.standings.slow(call.to, desk.nowMs - call.sentMs, desk.nowMs)
+    if (!call.isSlow) {
+      call.isSlow = true
+      count(desk, 'operation_late_holders')
+      desk.gateway.standings.slow(call.to, desk.nowMs - call.sentMs, desk.nowMs)
+    }
+    // another signer means another set of signers, all of whom sign anew
+    const partials = run.work.type === 'sign' ? run.material.record.threshold : call.slots.length
+    if (desk.gateway.hedges.spend(partials, desk.nowMs)) call.isLate = true
+    else {
+      call.hedgeAtMs = desk.nowMs + HEDGE_AGAIN_MS
+      count(desk, 'operation_hedges_spared')
+    }
   }
   advance(desk, run)
+}
+
+/** Nobody waits for the result any more: its place is for others. Answers under way only fill the stocks. */
+function onAbandoned(desk: Desk, token: Token): void {
+  const run = [...desk.gateway.runs.values()].find(each => each.token === token)
+  if (run === undefined) return
+  finish(desk, run, { ok: false, error: new OstrakaError('deadline_exceeded', 'the client went away') })
 }
 
 function onAnswered(desk: Desk, { token, answer }: Answered): void {

@@ -20,6 +20,7 @@ export interface Run {
   /** The client's. */
   readonly token: Token
   readonly signed: Signed<OperationRequest>
+  readonly startedMs: number
   readonly deadlineMs: number
   checked: CheckedRequest
   material: VersionMaterial
@@ -61,10 +62,13 @@ export interface Call {
   /** Multiplications at the holder, roughly: what the answer's time must be seen against. */
   readonly size: number
   readonly sentMs: number
-  /** When the holder is slower than its usual. */
-  readonly hedgeAtMs: number
+  /** When the holder is slower than its usual; after that, when it is next thought of replacing it. */
+  hedgeAtMs: number
   readonly request: PartialRequest | undefined
   readonly attempt: Attempt | undefined
+  /** Slower than its usual. */
+  isSlow: boolean
+  /** And no longer counted on. */
   isLate: boolean
 }
 
