@@ -96,7 +96,7 @@ export async function withNetwork(
 async function settled(nodes: readonly RunningNode[]): Promise<void> {
   const deadline = Date.now() + SETTLE_DEADLINE_MS
   while (true) {
-    const reasons = nodes.flatMap(({ port }) => port.complaints())
+    const reasons = nodes.flatMap(({ port }) => [...port.complaints(), ...port.shortcomings()])
     const heights = new Set(nodes.map(({ port }) => port.status().height))
     if (reasons.length === 0 && heights.size === 1) return
     if (Date.now() > deadline) {

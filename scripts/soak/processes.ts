@@ -9,6 +9,8 @@ const MIB = 1024 * 1024
 const LIKE_AGE_MS = { least: 20_000, most: 35_000 }
 /** /proc/net/tcp: an established connection. */
 const ESTABLISHED = '01'
+/** A median of fewer lives says little of the next. */
+const LEAST_LIVES = 4
 
 export interface Sample {
   readonly atMs: number
@@ -119,15 +121,15 @@ export function coresOf(samples: readonly Sample[]): number {
 }
 
 /**
- * Of the one process that lives all the time: the quarter of the run after a warm-up of a quarter, against the last
- * quarter; medians, so that a peak is none.
+ * Of the one process that lives all the time: the first third of what follows the warm-up against the last third;
+ * medians, so that a peak is none.
  */
-export function growthOf(samples: readonly Sample[], figure: Figure): Growth | undefined {
-  const lastMs = samples.at(-1)?.atMs ?? 0
-  const part = (from: number, to: number): number[] =>
-    samples.filter(({ atMs }) => atMs >= from * lastMs && atMs <= to * lastMs).map(sample => sample[figure])
-  const warm = samples.filter(({ atMs }) => atMs >= lastMs / 4)
-  const [before, after] = [part(0.25, 0.5), part(0.75, 1)]
+export function growthOf(samples: readonly Sample[], figure: Figure, warmUpMs: number): Growth | undefined {
+  const warm = samples.filter(({ atMs }) => atMs >= warmUpMs)
+  const third = ((samples.at(-1)?.atMs ?? 0) - warmUpMs) / 3
+  const endMs = warmUpMs + 3 * third
+  const before = warm.filter(({ atMs }) => atMs <= warmUpMs + third).map(sample => sample[figure])
+  const after = warm.filter(({ atMs }) => atMs >= endMs - third).map(sample => sample[figure])
   if (before.length === 0 || after.length === 0) return undefined
   const slope = slopeOf(warm.map(sample => [sample.atMs / 60_000, sample[figure]]))
   return { before: median(before), after: median(after), slopePerMinute: slope }
@@ -149,7 +151,7 @@ export function growthAtLikeAge(samples: readonly Sample[], figure: Figure): Gro
   const values = (isEarly: boolean): number[] =>
     lives.filter(({ bornMs }) => bornMs < halfMs === isEarly).map(({ value }) => value)
   const [before, after] = [values(true), values(false)]
-  if (before.length === 0 || after.length === 0) return undefined
+  if (before.length < LEAST_LIVES || after.length < LEAST_LIVES) return undefined
   const slope = slopeOf(lives.map(({ bornMs, value }) => [bornMs / 60_000, value]))
   return { before: median(before), after: median(after), slopePerMinute: slope }
 }

@@ -9,6 +9,10 @@ import { coresOf, type Growth, growthAtLikeAge, growthOf, ProcessWatch } from '.
 
 /** The issue's bound for one operation. */
 export const DONE_WITHIN_MS = 10_000
+/** By then every peer is connected, and LevelDB has its tables. */
+const FILES_WARM_UP_MS = 60_000
+/** Before, V8 still compiles and optimises, and lets its heap grow to what the load makes it want. */
+export const MEMORY_WARM_UP_MS: number = 3 * 60_000
 const PROGRESS_EVERY_MS = 10_000
 
 export interface SoakOptions {
@@ -135,8 +139,8 @@ function figuresOf(
     uselessKeys,
     ending,
     endedByThemselves: watch.ended,
-    files: growthOf(witness, 'files'),
-    memoryMib: growthOf(witness, 'memoryMib'),
+    files: growthOf(witness, 'files', Math.min(FILES_WARM_UP_MS, durationMs / 4)),
+    memoryMib: growthOf(witness, 'memoryMib', MEMORY_WARM_UP_MS),
     filesAtLikeAge: growthAtLikeAge(restarted, 'files'),
     memoryMibAtLikeAge: growthAtLikeAge(restarted, 'memoryMib'),
     mostFiles: most(watch.samples.map(({ files }) => files)),

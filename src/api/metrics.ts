@@ -70,5 +70,7 @@ function nodeGauges(port: NodePort, registry: Registry): void {
   gauge('ostraka_pending_approvals', 'Exceptional acts that wait for operators or for their use', () => {
     return port.status().approvals.length
   })
-  gauge('ostraka_ready', '1 when this node can serve', () => (port.complaints().length === 0 ? 1 : 0))
+  gauge('ostraka_ready', '1 when this node can serve operations', () =>
+    port.complaints().length === 0 ? 1 : 0,
+  )
 }

@@ -14,18 +14,20 @@ const health: Route = {
   method: 'GET',
   path: '/health',
   id: 'health',
-  summary: 'Whether this node can serve, and if not, why.',
+  summary: 'Whether this node can serve operations on keys, and what it cannot do.',
+  description:
+    '`ok`: everything. `degraded`: operations, but no control changes, as without a quorum. `unavailable`: neither.',
   answers: {
-    200: { description: 'It can.', schema: healthAnswer },
+    200: { description: 'It can; `degraded` when it cannot take control changes.', schema: healthAnswer },
     503: { description: 'It cannot.', schema: healthAnswer },
   },
   errors: [],
   handle({ port }) {
-    const reasons = [...port.complaints()]
+    const complaints = port.complaints()
+    const reasons = [...complaints, ...port.shortcomings()]
     const notices = port.status().approvals.map(noticeOf)
-    return reasons.length === 0
-      ? { status: 200, body: { status: 'ok', reasons, notices } }
-      : { status: 503, body: { status: 'unavailable', reasons, notices } }
+    if (complaints.length > 0) return { status: 503, body: { status: 'unavailable', reasons, notices } }
+    return { status: 200, body: { status: reasons.length === 0 ? 'ok' : 'degraded', reasons, notices } }
   },
 }
 

@@ -163,6 +163,7 @@ export class Driver {
   /** Sends an event that ends in a `resolve`, and waits for it; tells the node when `signal` says that nobody does. */
   async ask<T>(make: (token: Token) => NodeEvent, signal?: AbortSignal): Promise<T> {
     if (this.#isStopped) throw new OstrakaError('not_ready', 'the node is stopping')
+    if (signal?.aborted) throw new OstrakaError('deadline_exceeded', 'the client went away')
     const token: Token = `client/${++this.#requests}`
     const abandon = (): void => this.dispatch({ type: 'abandoned', token })
     const outcome = await new Promise<Outcome<unknown>>(resolve => {

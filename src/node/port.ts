@@ -24,8 +24,10 @@ export interface NodePort {
   readonly networkId: Uint8Array
   readonly peerId: PeerId
   status(): StatusView
-  /** Why this node cannot serve; empty when it can. */
+  /** Why this node cannot serve operations; empty when it can. */
   complaints(): readonly string[]
+  /** Why it cannot take control changes all the same; empty when nothing is known against it. */
+  shortcomings(): readonly string[]
   peers(): readonly PeerView[]
   /** Every member there is or was. */
   members(): readonly MembershipView[]

@@ -49,6 +49,7 @@ import {
   membershipViews,
   missingShares,
   peerViews,
+  shortcomingsOf,
   statusView,
 } from './views.ts'
 
@@ -152,6 +153,7 @@ function portOf(driver: Driver, ports: Ports): NodePort {
       const reasons = complaintsOf(driver.state, clock.nowMs())
       return driver.diskFault === undefined ? reasons : [...reasons, `disk: ${driver.diskFault.code}`]
     },
+    shortcomings: () => shortcomingsOf(driver.state, clock.nowMs()),
     peers: () => peerViews(driver.state, clock.nowMs()),
     members: () => membershipViews(driver.state),
     genesis: driver.state.options.genesis,

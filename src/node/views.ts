@@ -32,7 +32,7 @@ import type {
   PeerView,
   StatusView,
 } from './port.ts'
-import { memberOf, type NodeState, reading } from './state.ts'
+import { memberOf, type NodeState, reading, standingMembers } from './state.ts'
 
 function members(state: NodeState): MemberRecord[] {
   return reading(state.ledger)
@@ -226,24 +226,34 @@ export function missingShares(state: NodeState): number {
 const EPOCHS_WITHOUT_BLOCK = 4
 const GRACE_MS = 10_000
 
-/** Why this node cannot serve; empty when it can. */
-export function complaintsOf(state: NodeState, nowMs: number): string[] {
-  const log = viewLog(state.log, nowMs)
+/** Why this node cannot take control changes, although it may serve operations; empty when it can. */
+export function shortcomingsOf(state: NodeState, nowMs: number): string[] {
+  const { answering, needed, recovery, forgottenHeight } = viewLog(state.log, nowMs)
   const reasons: string[] = []
-  if (log.isSyncing) reasons.push('catching up with the control log')
-  if (log.recovery === 'catching-up') {
-    reasons.push('its database was lost: catching up before it votes or uses shares')
-  } else if (log.recovery === 'abstaining') {
-    reasons.push(`its database was lost: it does not vote before height ${log.forgottenHeight + 1}`)
+  if (recovery === 'abstaining') {
+    reasons.push(`its database was lost: it does not vote before height ${forgottenHeight + 1}`)
   }
-  if (log.answering < log.needed) {
-    reasons.push(`no quorum: ${log.answering} of ${log.needed} validators needed are heard of`)
+  if (answering < needed) {
+    reasons.push(`no_quorum: ${answering} of ${needed} validators needed are heard of`)
   }
   const { chain, genesis } = state.ledger
   const stillMs = nowMs - chain.timeMs
   if (stillMs > genesis.timing.epochMs * EPOCHS_WITHOUT_BLOCK + GRACE_MS) {
     reasons.push(`the control log has stood still for ${Math.round(stillMs / 1000)} s`)
   }
+  return reasons
+}
+
+/** Why this node cannot serve operations; empty when it can. */
+export function complaintsOf(state: NodeState, nowMs: number): string[] {
+  const reasons: string[] = []
+  const { isSyncing, recovery } = viewLog(state.log, nowMs)
+  if (isSyncing) reasons.push('catching up with the control log')
+  if (recovery === 'catching-up') {
+    reasons.push('its database was lost: catching up before it votes or uses shares')
+  }
+  const others = standingMembers(state).filter(({ peerId }) => peerId !== state.peerId)
+  if (others.length > 0 && state.connected.size === 0) reasons.push('no other member is connected')
   const standing = memberOf(state, state.peerId)?.state
   if (standing === undefined) reasons.push('this node is not a member of the network')
   else if (standing === 'joining') reasons.push('this node has been admitted and is joining')

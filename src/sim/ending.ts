@@ -64,15 +64,13 @@ export class Ending {
     const { time, findings, calls, clients, honest } = this.#context
     const limitMs = time.nowMs + CONVERGE_MS
     for (const host of honest) {
-      const complains = (of: string): boolean =>
-        host.port?.complaints().some(reason => reason.startsWith(of)) ?? true
+      const reasons = (): readonly string[] | undefined =>
+        host.port && [...host.port.complaints(), ...host.port.shortcomings()]
+      const complains = (of: string): boolean => reasons()?.some(reason => reason.startsWith(of)) ?? true
       let isReset = false
       while (complains(LOST) || complains(UNUSED)) {
         if (time.nowMs > limitMs) {
-          findings.add(
-            'a node that lost its disk serves again',
-            host.port?.complaints().join() ?? 'it is down',
-          )
+          findings.add('a node that lost its disk serves again', reasons()?.join() ?? 'it is down')
           return
         }
         if (!isReset && !complains(LOST)) isReset = await clients.resetAudit(host, host)

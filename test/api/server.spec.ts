@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { createPublicKey, verify } from 'node:crypto'
 import { createConnection } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { connect } from '../../src/api/index.ts'
 import { signOperation } from '../../src/api/signing.ts'
-import { toBase64, utf8 } from '../../src/base/index.ts'
+import { OstrakaError, toBase64, utf8 } from '../../src/base/index.ts'
 import { SystemRng } from '../../src/io/index.ts'
 import { signedOperationCodec } from '../../src/wire/index.ts'
 import { type ApiFixture, problemOf, startFixture } from './fixture.ts'
@@ -177,15 +178,37 @@ describe('HTTP server', () => {
     await assert.rejects(api.client.setPolicy('shared', 0, []), { code: 'conflict' })
   })
 
+  it('serves without a quorum, and says what it cannot do', async () => {
+    api.node.shortcoming = 'no_quorum: 2 of 3'
+    try {
+      const response = await fetch(`${api.url}/health`)
+      assert.equal(response.status, 200)
+      assert.deepEqual(await api.client.health(), {
+        status: 'degraded',
+        reasons: ['no_quorum: 2 of 3'],
+        notices: [],
+      })
+      assert.match(await api.client.metrics(), /^ostraka_ready 1$/m)
+    } finally {
+      api.node.shortcoming = undefined
+    }
+  })
+
   it('says when it cannot serve, and why', async () => {
-    assert.deepEqual(await api.client.health(), { status: 'ok', reasons: [] })
-    api.node.complaint = 'no quorum'
+    assert.deepEqual(await api.client.health(), { status: 'ok', reasons: [], notices: [] })
+    api.node.complaint = 'no other member is connected'
+    api.node.shortcoming = 'no_quorum: 1 of 3'
     try {
       const response = await fetch(`${api.url}/health`)
       assert.equal(response.status, 503)
-      assert.deepEqual(await api.client.health(), { status: 'unavailable', reasons: ['no quorum'] })
+      assert.deepEqual(await api.client.health(), {
+        status: 'unavailable',
+        reasons: ['no other member is connected', 'no_quorum: 1 of 3'],
+        notices: [],
+      })
     } finally {
       api.node.complaint = undefined
+      api.node.shortcoming = undefined
     }
   })
 
@@ -211,6 +234,24 @@ describe('HTTP server', () => {
     )
     assert.match(text, /ostraka_events\{event="solo"\} 1/)
     assert.match(text, /ostraka_keys \d/)
+  })
+
+  it('tells the node when a client goes away', async () => {
+    const { operate } = api.node
+    const gone = Promise.withResolvers<void>()
+    api.node.operate = async (_request, signal) => {
+      signal!.addEventListener('abort', () => gone.resolve())
+      await gone.promise
+      throw new OstrakaError('deadline_exceeded', 'the client went away')
+    }
+    try {
+      const impatient = connect({ api: api.url, token: api.token, timeoutMs: 200 })
+      await assert.rejects(impatient.sign('first', [utf8('x')]), { code: 'deadline_exceeded' })
+      await gone.promise
+      impatient.close()
+    } finally {
+      api.node.operate = operate
+    }
   })
 
   it('tells an unforeseen error to its log, and nothing of it to clients', async () => {

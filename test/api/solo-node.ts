@@ -69,6 +69,7 @@ export class SoloNode implements NodePort {
   readonly peerId: string
   readonly records: Map<string, Uint8Array> = new Map()
   complaint: string | undefined
+  shortcoming: string | undefined
   readonly #keys = new Map<string, SoloKey>()
   readonly #nonces = new Set<string>()
   readonly #blocks: CertifiedBlock[] = []
@@ -117,6 +118,10 @@ export class SoloNode implements NodePort {
 
   complaints(): readonly string[] {
     return this.complaint === undefined ? [] : [this.complaint]
+  }
+
+  shortcomings(): readonly string[] {
+    return this.shortcoming === undefined ? [] : [this.shortcoming]
   }
 
   peers(): readonly PeerView[] {
@@ -286,7 +291,7 @@ export class SoloNode implements NodePort {
     this.records.set(toHex(sha256(record)), record)
   }
 
-  async operate(signed: Signed<OperationRequest>): Promise<OperationResult> {
+  async operate(signed: Signed<OperationRequest>, _signal?: AbortSignal): Promise<OperationResult> {
     const { value: request, signer } = signed
     if (!verifySigned('operation', this.networkId, signed)) {
       throw new OstrakaError('bad_signature', 'the request is not signed by its signer')

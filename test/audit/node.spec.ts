@@ -34,6 +34,13 @@ describe('a node’s audit log', () => {
       refill: 0,
     })
 
+  it('does nothing for a client that has gone', async () => {
+    await rejects(solo.port.operate(solo.asks('seeds', 'derive'), AbortSignal.abort()), {
+      code: 'deadline_exceeded',
+    })
+    ok(!entriesIn(solo.store).some(({ action }) => action === 'partial' || action === 'operate'))
+  })
+
   it('tells of the key’s making, of its use and of refusals, and holds no input', async () => {
     const request = solo.asks('seeds', 'derive')
     await solo.port.operate(request)

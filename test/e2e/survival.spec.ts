@@ -33,6 +33,15 @@ describe('five daemons, some of them killed', function () {
     await signs('node-2', 'steady')
   })
 
+  it('and says that it serves, but takes no changes', async () => {
+    await eventually('the silence is noticed', async () => {
+      const { status, reasons } = await net.client('node-1').health()
+      return status === 'degraded' && reasons.some(reason => reason.startsWith('no_quorum'))
+    })
+    assert.equal((await fetch(`${net.node('node-1').api}/health`)).status, 200)
+    await signs('node-1', 'steady')
+  })
+
   it('with three killed the answer is insufficient_shares, with counts, within 5 s', async () => {
     await net.kill('node-3')
     const beganMs = Date.now()

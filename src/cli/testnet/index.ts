@@ -73,11 +73,13 @@ function foundersOf(state: TestnetState): number {
 }
 
 export interface NodeStatus extends TestnetNode {
-  /** `up`, `starting` (alive, but not serving) or `down`. */
+  /** `up`, `degraded` (no control changes), `starting` (alive, but not serving) or `down`. */
   readonly state: string
   readonly height: number | null
   readonly coordinator: string | null
 }
+
+const STATES: Readonly<Record<string, string>> = { ok: 'up', degraded: 'degraded' }
 
 export async function testnetStatus(dir: string): Promise<readonly NodeStatus[]> {
   return Promise.all(
@@ -86,7 +88,7 @@ export async function testnetStatus(dir: string): Promise<readonly NodeStatus[]>
       const client = connect({ api: node.api })
       try {
         const [health, { height, coordinator }] = await Promise.all([client.health(), client.status()])
-        return { ...node, state: health.status === 'ok' ? 'up' : 'starting', height, coordinator }
+        return { ...node, state: STATES[health.status] ?? 'starting', height, coordinator }
       } catch {
         return { ...node, state: 'starting', height: null, coordinator: null }
       } finally {

@@ -3,8 +3,8 @@ import { OstrakaError } from '../../base/index.ts'
 /** Operations under way at once at first: a busy gateway's round trips need a few dozen. */
 const FIRST_LIMIT = 256
 
-/** Never fewer: even where only 25 a second are done, these end within the deadline. */
-const LEAST_LIMIT = 64
+/** Never fewer: on a machine that does five a second these still end within the deadline. */
+const LEAST_LIMIT = 16
 
 /** Never more: as many requests as may await one peer's answers. */
 const MOST_LIMIT = 1024
