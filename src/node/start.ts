@@ -149,10 +149,7 @@ function portOf(driver: Driver, ports: Ports): NodePort {
     networkId: driver.state.networkId,
     peerId: driver.state.peerId,
     status: () => statusView(driver.state),
-    complaints() {
-      const reasons = complaintsOf(driver.state, clock.nowMs())
-      return driver.diskFault === undefined ? reasons : [...reasons, `disk: ${driver.diskFault.code}`]
-    },
+    complaints: () => complaintsWithDisk(driver, clock.nowMs()),
     shortcomings: () => shortcomingsOf(driver.state, clock.nowMs()),
     peers: () => peerViews(driver.state, clock.nowMs()),
     members: () => membershipViews(driver.state),
@@ -213,6 +210,11 @@ function portOf(driver: Driver, ports: Ports): NodePort {
       randomness_fallback: fallsBack(driver.state),
     }),
   }
+}
+
+function complaintsWithDisk({ state, diskFault }: Driver, nowMs: number): readonly string[] {
+  const reasons = complaintsOf(state, nowMs)
+  return diskFault === undefined ? reasons : [...reasons, `disk: ${diskFault.code}`]
 }
 
 /** A key that another node has just made active is known here a block later: that much is waited for, thrice at most. */
