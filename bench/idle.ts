@@ -2,12 +2,12 @@ import { type Daemons, withDaemons } from './daemons.ts'
 import { median } from './measure.ts'
 import { cpuMsOf } from './processes.ts'
 import type { Bench, Part } from './report.ts'
-import { type Traffic, trafficNow, trafficSince } from './traffic.ts'
+import { closedSince, type Traffic, trafficNow, trafficSince } from './traffic.ts'
 
 const NODES = 16
 const EPOCH_MS = 30_000
-/** Connections, meshes and routing tables stand by then, and V8 has compiled what runs at rest and collected the rest. */
-const SETTLE_MS = 60_000
+/** The network’s own key is made and connections and routing tables stand by then, and V8 has compiled what runs at rest and collected the rest. */
+const SETTLE_MS = 90_000
 /** Whole epochs, so that each of them has its block, its reports and its plan. */
 const MEASURED_EPOCHS = 3
 
@@ -23,7 +23,8 @@ async function run({ figure, remark }: Bench): Promise<void> {
   await withDaemons(
     async daemons => {
       await sleep(SETTLE_MS)
-      const { cpuPercent, traffic, seconds } = await measure(daemons)
+      const { cpuPercent, traffic, seconds, closed } = await measure(daemons)
+      if (closed > 0) remark(`${closed} connections closed meanwhile, and what they carried is missing`)
       const rate = (direction: keyof Traffic): number[] =>
         traffic.map(each => each[direction] / 1024 / seconds)
       const both = (name: string, unit: string, sample: readonly number[], atMost: number): void => {
@@ -44,6 +45,8 @@ interface Idled {
   readonly cpuPercent: readonly number[]
   readonly traffic: readonly Traffic[]
   readonly seconds: number
+  /** Connections that closed meanwhile. */
+  readonly closed: number
 }
 
 async function measure({ nodes }: Daemons): Promise<Idled> {
@@ -57,6 +60,7 @@ async function measure({ nodes }: Daemons): Promise<Idled> {
     cpuPercent: pids.map((pid, index) => (100 * (cpuMsOf(pid) - cpuMs[index]!)) / elapsedMs),
     traffic: trafficSince(pids, traffic),
     seconds: elapsedMs / 1000,
+    closed: closedSince(pids, traffic),
   }
 }
 

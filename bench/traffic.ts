@@ -28,14 +28,12 @@ export function trafficNow(pids: readonly number[]): Snapshot {
   return snapshot
 }
 
-/** Each process's traffic since `before`. Throws when a connection has closed since: its last bytes would be missing. */
+/** Each process's traffic since `before`. A connection that has closed since counts for nothing: its counters are gone. */
 export function trafficSince(pids: readonly number[], before: Snapshot): readonly Traffic[] {
   const now = trafficNow(pids)
   return pids.map(pid => {
     const connections = now.get(pid)!
     const earlier = before.get(pid)!
-    const lost = [...earlier.keys()].find(ends => !connections.has(ends))
-    if (lost !== undefined) throw new Error(`the connection ${lost} closed while it was measured`)
     const sum = { inBytes: 0, outBytes: 0 }
     for (const [ends, { inBytes, outBytes }] of connections) {
       sum.inBytes += inBytes - (earlier.get(ends)?.inBytes ?? 0)
@@ -43,6 +41,13 @@ export function trafficSince(pids: readonly number[], before: Snapshot): readonl
     }
     return sum
   })
+}
+
+/** How many connections were there before and are there no longer. */
+export function closedSince(pids: readonly number[], before: Snapshot): number {
+  const now = trafficNow(pids)
+  const gone = pids.map(pid => [...before.get(pid)!.keys()].filter(ends => !now.get(pid)!.has(ends)).length)
+  return gone.reduce((sum, each) => sum + each, 0)
 }
 
 /** A counter that is still zero is not printed. */

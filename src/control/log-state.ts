@@ -162,14 +162,17 @@ export function remember(log: LogState, certified: CertifiedBlock, nowMs: number
 /** A laggard whose helper falls silent for this long takes part as it is. */
 const CATCHING_UP_MS = 500
 
+/** The slowest that nodes say how far they are: twice in the longest time that is waited for a sign of life. */
+const SLOWEST_STATUS_MS = 4500
+
 /** How often nodes say how far they are: often enough to notice a silent one within an epoch, and no more. */
 export function statusMs(log: LogState): number {
-  return Math.min(3000, Math.max(250, log.options.genesis.timing.epochMs / 3))
+  return Math.min(SLOWEST_STATUS_MS, Math.max(250, log.options.genesis.timing.epochMs / 3))
 }
 
 /** A validator that was not heard of for this long does not count as answering. */
 export function heardWindowMs(log: LogState): number {
-  return 3 * statusMs(log) + 500
+  return Math.min(3 * statusMs(log), 2 * SLOWEST_STATUS_MS) + 500
 }
 
 export function answeringCount(log: LogState, nowMs: number): number {

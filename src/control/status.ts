@@ -8,7 +8,7 @@ import { shareVotes } from './witness.ts'
 
 const TIMER = 'control/status'
 /** A validator tells the members that do not vote in so many turns: each within the window of `heardWindowMs`. */
-const TURNS = 3
+const TURNS = 2
 
 /** Says how far this node is, so that laggards notice, and that it is alive. */
 export function sayStatus(run: Run): void {

@@ -6,14 +6,15 @@ import { createToken, PrincipalVault, readPrincipalSeed, writePrincipal } from '
 import { OstrakaError, type Rng, Secret, toBase64 } from '../../base/index.ts'
 import { LOWEST_COST, SystemRng } from '../../io/index.ts'
 import type { Genesis, Location, Member, Timing } from '../../wire/index.ts'
-import { majorityOf, networkIdText, writeGenesis } from '../genesis-file.ts'
+import { DEFAULT_TIMING, majorityOf, networkIdText, writeGenesis } from '../genesis-file.ts'
 import { initNode, nodeFiles, openNode } from '../node-directory.ts'
 import { placeOf } from './places.ts'
 import { type TestnetNode, type TestnetState, writeState } from './state.ts'
 
 /**
- * Testnets use 3 s epochs unless told otherwise. The waits suit processes that share one machine's few and busy cores: a
- * healthy ceremony ends as soon as all have acknowledged, so only one with a dead holder waits for its deadlines.
+ * Short epochs come with waits that suit processes which share one machine's few and busy cores: a healthy ceremony
+ * ends as soon as all have acknowledged, so only one with a dead holder waits for its deadlines. Epochs as real networks
+ * have them come with those networks' waits.
  */
 const WAITS: Omit<Timing, 'epochMs'> = {
   proposeMs: 600,
@@ -67,7 +68,7 @@ export async function layOut(options: LayoutOptions): Promise<TestnetState> {
     approvals: majorityOf(publicKeys.length),
     members,
     creators: [principal.publicKey],
-    timing: { epochMs, ...WAITS },
+    timing: { ...(epochMs < DEFAULT_TIMING.epochMs ? WAITS : DEFAULT_TIMING), epochMs },
   }
   const nodes = await addressed(options, names, members)
   for (const node of nodes) await furnish(node, nodes, genesis, passphraseFile, join(dir, 'testnet.key'), rng)
