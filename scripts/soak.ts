@@ -1,6 +1,7 @@
 /**
  * `npm run soak`: daemons under load for minutes, with one of them killed every 10 s and another stopped for 5 s in
- * between. Prints the figures; exits 1 when a bound is missed.
+ * between. Prints the figures; exits 1 when a bound is missed. `npm test` ends with a minute of it, at fewer operations a
+ * second, and judges that by what 900 operations can tell: 99 % in time instead of 99.9 %, and no slope of memory.
  */
 import { parseArgs } from 'node:util'
 import { boundsOf, print } from './soak/report.ts'

@@ -2,7 +2,7 @@ import type { Growth } from './processes.ts'
 import { DONE_WITHIN_MS, MEMORY_WARM_UP_MS, type SoakFigures } from './run.ts'
 
 const MIN_DONE_IN_TIME = 0.999
-/** Of so many operations 99.9 % leave room for a few misses; of the 600 of a minute, for not even one. */
+/** Of so many operations 99.9 % leave room for a few misses; of the 900 of a minute, for not even one. */
 const MANY_OPERATIONS = 5000
 const MIN_DONE_IN_TIME_OF_FEW = 0.99
 const MIN_COORDINATOR_SHARE = 1 / 3
