@@ -1,7 +1,15 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { authorityOf, PrincipalVault, startApi, TokenRegister } from '../api/index.ts'
 import { OstrakaError, type PeerId, peerIdOf, type Secret } from '../base/index.ts'
-import { createLogger, type Io, type Logger, type LogLevel, startIo, Webhook } from '../io/index.ts'
+import {
+  createLogger,
+  type Io,
+  type Logger,
+  type LogLevel,
+  readPreSharedKey,
+  startIo,
+  Webhook,
+} from '../io/index.ts'
 import { type RunningNode, startNode } from '../node/index.ts'
 import type { Genesis } from '../wire/index.ts'
 import { type AttestOptions, attestorOf } from './attestor.ts'
@@ -17,6 +25,8 @@ export interface DaemonOptions {
   readonly passphrase: Secret
   /** Defaults to the directory's genesis.json. */
   readonly genesisFile?: string
+  /** Defaults to the directory's swarm.key, if there is one. */
+  readonly pskFile?: string
   readonly listen: readonly string[]
   readonly api: { readonly host: string; readonly port: number }
   /** Multiaddrs with /p2p/ ids, beside those of peers.json. */
@@ -116,6 +126,13 @@ function notifying(
   return webhook
 }
 
+/** Errors: `not_found`, `malformed`. */
+function preSharedKeyOf({ dir, pskFile }: DaemonOptions): { readonly preSharedKey?: Secret } {
+  const own = nodeFiles(dir).preSharedKey
+  if (pskFile === undefined && !existsSync(own)) return {}
+  return { preSharedKey: readPreSharedKey(pskFile ?? own) }
+}
+
 async function startCore(
   options: DaemonOptions,
   genesis: Genesis,
@@ -131,6 +148,7 @@ async function startCore(
     networkId,
     directory: options.dir,
     listen: options.listen,
+    ...preSharedKeyOf(options),
     members: membership.members,
     isMember: membership.isMember,
     addresses: bootstrap,

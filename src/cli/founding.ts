@@ -1,5 +1,4 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { OstrakaError, type Secret } from '../base/index.ts'
 import type { Genesis, Member } from '../wire/index.ts'
 import { readMember, writeGenesis } from './genesis-file.ts'
@@ -64,8 +63,27 @@ export function requireNoFile(path: string): void {
 }
 
 /** Writes the genesis to `path` and into the founders' directories. Errors: `conflict` where there is one. */
-export function writeFounding(path: string, { dirs }: Founders, genesis: Genesis): void {
+export async function writeFounding(
+  path: string,
+  { dirs }: Founders,
+  genesis: Genesis,
+  pskFile?: string,
+): Promise<void> {
   requireNoFile(path)
   writeGenesis(path, genesis)
-  for (const dir of dirs) writeGenesis(join(dir, 'genesis.json'), genesis)
+  for (const dir of dirs) {
+    writeGenesis(nodeFiles(dir).genesis, genesis)
+    if (pskFile !== undefined) await giveKey(dir, pskFile)
+  }
+}
+
+/** Puts the network's pre-shared key into a node's directory. Errors: `not_found`, `malformed`, `conflict`. */
+export async function giveKey(dir: string, pskFile: string): Promise<void> {
+  const { readPreSharedKey, writePreSharedKey } = await import('../io/index.ts')
+  const path = nodeFiles(dir).preSharedKey
+  const key = readPreSharedKey(pskFile)
+  if (!existsSync(path)) return writePreSharedKey(path, key)
+  const isSame = readPreSharedKey(path).equals(key)
+  key.wipe()
+  if (!isSame) throw new OstrakaError('conflict', `${path} is another key`)
 }

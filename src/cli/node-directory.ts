@@ -21,6 +21,8 @@ export interface NodeFiles {
   readonly genesis: string
   /** A list of multiaddrs of other members, each with its /p2p/ id. */
   readonly peers: string
+  /** A libp2p private-network key, where the network has one. */
+  readonly preSharedKey: string
   readonly tokens: string
   readonly principals: string
 }
@@ -31,6 +33,7 @@ export function nodeFiles(dir: string): NodeFiles {
     member: join(dir, 'member.json'),
     genesis: join(dir, 'genesis.json'),
     peers: join(dir, 'peers.json'),
+    preSharedKey: join(dir, 'swarm.key'),
     tokens: join(dir, 'tokens.json'),
     principals: join(dir, 'principals'),
   }

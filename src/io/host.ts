@@ -14,6 +14,7 @@ import type { Counters } from './counters.ts'
 import { Dialler } from './dialler.ts'
 import type { Logger } from './logger.ts'
 import { sparing } from './muxing.ts'
+import { privateNetwork } from './private-network.ts'
 
 export type Security = 'tls' | 'noise'
 
@@ -41,6 +42,8 @@ export interface HostOptions {
   readonly listen: readonly string[]
   /** Addresses told to others instead of the ones listened on (behind NAT or in a container). */
   readonly announce?: readonly string[]
+  /** The text of a libp2p private-network key: whoever lacks it does not get as far as a handshake. */
+  readonly preSharedKey?: Secret
   /** The peers to stay connected to; read again whenever membership may have changed. */
   readonly members: () => Iterable<PeerId>
   /** Who may connect at all. */
@@ -224,6 +227,7 @@ export class Host {
 export async function createHost(options: HostOptions): Promise<Host> {
   const order = options.security ?? SECURITY_ORDER
   const encrypters = { tls: tls(), noise: noise() }
+  const { preSharedKey, rng } = options
   const libp2p = await createLibp2p({
     start: false,
     privateKey: await generateKeyPairFromSeed('Ed25519', options.seed.expose()),
@@ -233,6 +237,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     connectionEncrypters: order.map(name => encrypters[name]),
     streamMuxers: [sparing(yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } }))],
     connectionGater: gater(options),
+    ...(preSharedKey === undefined ? {} : { connectionProtector: () => privateNetwork(preSharedKey, rng) }),
     connectionManager: {
       dialTimeout: DIAL_TIMEOUT_MS,
       addressDialTimeout: ADDRESS_DIAL_TIMEOUT_MS,

@@ -39,6 +39,7 @@ export {
 } from './keystore.ts'
 export { createLogger, type Logger, type LoggerOptions, type LogLevel, silentLogger } from './logger.ts'
 export { type PassphraseSources, readPassphrase } from './passphrase.ts'
+export { createPreSharedKey, readPreSharedKey, writePreSharedKey } from './pre-shared-key.ts'
 export {
   MeasuredAttestor,
   type MeasuredFile,

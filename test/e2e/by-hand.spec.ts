@@ -24,8 +24,10 @@ describe('a network made by hand, as the operations manual says', function () {
 
   it('begins with one command after the operator’s key', async () => {
     place.done('principal', 'new', '--out', 'operator.json')
+    place.done('network', 'psk', '--out', 'swarm.key')
     const created = place.command(
       ...['network', 'create', '--name', 'acme', '--operator', 'operator.json', '--epoch-seconds', '2'],
+      ...['--psk-file', 'swarm.key'],
     )
     assert.equal(created.status, 0, created.stderr)
     assert.match(created.stderr, /ostraka node run --dir node\n/)
@@ -48,7 +50,8 @@ describe('a network made by hand, as the operations manual says', function () {
       const listen = await freeAddress()
       const invite = place.done('invite', 'create', '--api', first.api, '--operator-file', 'operator.json')
       writeFileSync(place.file('invite'), invite)
-      place.done('node', 'join', '--invite', 'invite', '--dir', name, '--announce', listen)
+      const join = ['node', 'join', '--invite', 'invite', '--dir', name, '--announce', listen]
+      place.done(...join, '--psk-file', 'swarm.key')
       await place.run(name, '--listen', listen)
     }
     const client = connect({ api: first.api })
@@ -62,6 +65,21 @@ describe('a network made by hand, as the operations manual says', function () {
     writeFileSync(place.file('message'), 'hello')
     place.done('sign', 'release', 'message', '--out', 'signature', ...owner)
     assert.equal(readFileSync(place.file('signature')).length, 64)
+  })
+
+  it('an admitted node without the pre-shared key reaches nobody', async () => {
+    const invite = place.done('invite', 'create', '--api', first.api, '--operator-file', 'operator.json')
+    place.done('node', 'join', '--invite', invite, '--dir', 'keyless', '--announce', await freeAddress())
+    const { api } = await place.run('keyless')
+    const client = connect({ api })
+    try {
+      await eventually('it has tried', async () => /dial_failed"\} [2-9]/.test(await client.metrics()))
+      const { members, height } = await client.status()
+      assert.equal(height, 0)
+      assert.ok(members.every(({ state }) => state !== 'connected'))
+    } finally {
+      client.close()
+    }
   })
 
   it('says what to do where something is missing', () => {

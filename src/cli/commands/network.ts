@@ -18,6 +18,7 @@ interface CreateOptions {
   readonly maxAge: number
   readonly out: string
   readonly passphraseFile?: string
+  readonly pskFile?: string
   readonly json?: boolean
 }
 
@@ -54,6 +55,7 @@ export function registerNetwork(program: Command): void {
     .option('--accept <hash...>', 'accepted measurements: see ostraka attest measure', collectAll)
     .option('--max-age <epochs>', 'how many epochs an attestation counts', integerFrom(1, 2 ** 31), 40)
     .option('--out <file>', 'where it goes, besides the directories of founding nodes', 'genesis.json')
+    .option('--psk-file <file>', 'give the nodes here this pre-shared key, which network psk makes')
     .option('--passphrase-file <file>', `for a node that is made: ${PASSPHRASE}`)
     .option('--json', 'print JSON')
     .addHelpText(
@@ -65,6 +67,30 @@ export function registerNetwork(program: Command): void {
       ]),
     )
     .action(createNetwork)
+  registerKey(network)
+}
+
+function registerKey(network: Command): void {
+  network
+    .command('psk')
+    .description(
+      'make a pre-shared key, in libp2p’s swarm.key format: nodes that have it do not even shake hands with who has not',
+    )
+    .requiredOption('--out <file>', 'where it goes; an existing file is not touched')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      exampleText([
+        'ostraka network psk --out swarm.key',
+        'ostraka network create --name acme --operator operator.json --psk-file swarm.key',
+        'ostraka node join --invite invite --dir /var/lib/ostraka --psk-file swarm.key     # invites do not carry it',
+      ]),
+    )
+    .action(async ({ out, json }: { readonly out: string; readonly json?: boolean }) => {
+      const { createPreSharedKey, SystemRng } = await import('../../io/index.ts')
+      createPreSharedKey(out, new SystemRng())
+      print({ out }, json, () => [out])
+    })
 }
 
 function collectAll(text: string, previous?: readonly string[]): readonly string[] {
@@ -83,7 +109,7 @@ async function policyFrom({ requireAttestation: method, accept = [], maxAge }: C
 async function createNetwork(options: CreateOptions): Promise<void> {
   const { principalNamed } = await import('../../api/index.ts')
   const { OstrakaError } = await import('../../base/index.ts')
-  const { readPassphrase } = await import('../../io/index.ts')
+  const { readPassphrase, readPreSharedKey } = await import('../../io/index.ts')
   const { findFounders, requireNoFile, writeFounding } = await import('../founding.ts')
   const { DEFAULT_TIMING, majorityOf, networkIdText } = await import('../genesis-file.ts')
   const operators = options.operator.map(principalNamed)
@@ -91,6 +117,7 @@ async function createNetwork(options: CreateOptions): Promise<void> {
   const approvals = options.approvals ?? majorityOf(operators.length)
   if (approvals > operators.length) throw new OstrakaError('malformed', 'more approvals than operators')
   requireNoFile(options.out)
+  if (options.pskFile !== undefined) readPreSharedKey(options.pskFile).wipe()
   const founders = await findFounders(options.member ?? [], options.dir ?? [], () =>
     readPassphrase(passphraseSources(options.passphraseFile, 'New passphrase for ./node: ')),
   )
@@ -99,7 +126,7 @@ async function createNetwork(options: CreateOptions): Promise<void> {
   const { members, dirs, made } = founders
   const policy = await policyFrom(options)
   const genesis = { name, createdMs: Date.now(), operators, approvals, members, creators, timing, ...policy }
-  writeFounding(out, founders, genesis)
+  await writeFounding(out, founders, genesis, options.pskFile)
   const networkId = networkIdText(genesis)
   print({ networkId, members: members.length, out, dirs, made }, options.json, () => [networkId])
   if (!options.json) note(nextSteps(options, members.length, dirs, made))

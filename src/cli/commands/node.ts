@@ -32,6 +32,7 @@ interface RunOptions {
   readonly logLevel: LogLevel
   readonly pretty?: boolean
   readonly linkMbps?: number
+  readonly pskFile?: string
   readonly json?: boolean
 }
 
@@ -41,6 +42,7 @@ interface JoinOptions extends Omit<InitOptions, 'region' | 'lat' | 'lon'> {
   readonly lat?: number
   readonly lon?: number
   readonly announce?: readonly string[]
+  readonly pskFile?: string
   readonly api?: readonly string[]
 }
 
@@ -85,6 +87,10 @@ export function registerNode(program: Command): void {
       new Option('--api <host:port>', 'where its HTTP interface listens')
         .argParser(hostAndPort)
         .default(DEFAULT_API, `${DEFAULT_API.host}:${DEFAULT_API.port}`),
+    )
+    .option(
+      '--psk-file <file>',
+      'the network’s pre-shared key; by default swarm.key in the directory, if it is there',
     )
     .option('--peer <multiaddr>', 'another member, with its /p2p/ id; repeatable, beside peers.json', collect)
     .option(
@@ -132,6 +138,7 @@ function registerJoining(node: Command): void {
     .option('--region <region>', 'where a new node stands; by default the invite’s region, or local')
     .option('--lat <degrees>', 'latitude', numberFrom(-90, 90))
     .option('--lon <degrees>', 'longitude', numberFrom(-180, 180))
+    .option('--psk-file <file>', 'the network’s pre-shared key, if it has one: it goes into the directory')
     .option('--announce <multiaddr>', 'where other nodes will reach it; repeatable', collect)
     .option('--api <url>', 'a member’s HTTP interface; repeatable; by default those in the invite', collect)
     .option('--passphrase-file <file>', PASSPHRASE)
@@ -175,6 +182,10 @@ async function joinNetwork(options: JoinOptions): Promise<void> {
   const { identity, identitySeed, storageKey } = await openNode(options.dir, passphrase)
   for (const secret of [passphrase, identitySeed, storageKey]) secret.wipe()
   prepareJoin(options.dir, token)
+  if (options.pskFile !== undefined) {
+    const { giveKey } = await import('../founding.ts')
+    await giveKey(options.dir, options.pskFile)
+  }
   const member = readMember(files.member)
   const join = joinTransaction(token, identity, member, options.announce ?? [])
   const { height } = await submitJoin(options.api ?? token.apis, join)
@@ -243,6 +254,7 @@ async function runNode(options: RunOptions): Promise<void> {
     logLevel: options.logLevel,
     isPretty: options.pretty ?? false,
     linkMbps: options.linkMbps,
+    ...(options.pskFile === undefined ? {} : { pskFile: options.pskFile }),
   })
   const { networkId, peerId, api, addresses } = daemon
   if (options.json) printJson({ networkId, peerId, api, addresses })
