@@ -167,6 +167,7 @@ class HttpClient implements Client {
     const nonce = systemRng.bytes(16)
     const value: Transaction = { type: 'propose', nonce, act, reason, expiresMs }
     const proposal = (await this.#requests.change('POST', path, body, () => value)) as ProposalJson
+    requireSameAct(proposal, { name, recipient: body.recipient })
     return { proposal, oneTimeKey }
   }
 
@@ -393,6 +394,15 @@ function sharedVersion(key: KeyJson, number: number): SharedVersion {
     throw new OstrakaError('unknown_version', 'the key has no such version', { version: wanted })
   const { version, generation, commitments } = found
   return { version, generation, commitments: commitments.map(fromBase64) }
+}
+
+/** A daemon that signs for the bearer of a token could propose to seal the shares to itself. Errors: `unproven`. */
+function requireSameAct(
+  { act }: ProposalJson,
+  asked: { readonly name: string; readonly recipient: string },
+): void {
+  if (act.type === 'export-key' && act.name === asked.name && act.recipient === asked.recipient) return
+  throw new OstrakaError('unproven', 'the daemon has proposed something else than was asked', { act })
 }
 
 function newKeyJson(key: NewKey): Record<string, unknown> {

@@ -22,7 +22,14 @@ export type Exported =
       readonly form: SecretForm
       readonly out: string
     }
-  | { readonly state: 'waiting'; readonly proposal: string; readonly needed: number; readonly given: number }
+  | {
+      readonly state: 'waiting'
+      readonly proposal: string
+      readonly needed: number
+      readonly given: number
+      /** The one-time key: what each operator must be shown. */
+      readonly recipient: string
+    }
 
 /** What must outlive this process while operators decide: lies beside the output, mode 0600, until that is written. */
 interface PendingExport {
@@ -58,8 +65,9 @@ export async function exportKey(
   const { oneTimeKey, id } = readPending(name, options.out) ?? (await propose(client, name, options))
   const proposal = await decided(client, id, options, tell)
   if (proposal.state === 'open') {
-    const { needed, approvals } = proposal
-    return { state: 'waiting', proposal: id, needed, given: approvals.length }
+    const { needed, approvals, act } = proposal
+    const recipient = act.type === 'export-key' ? act.recipient : ''
+    return { state: 'waiting', proposal: id, needed, given: approvals.length, recipient }
   }
   return collect(client, name, options.out, id, oneTimeKey)
 }

@@ -3,7 +3,7 @@ import type { Client, ProposalJson } from '../../api/index.ts'
 import { type ClientOptions, clientCommand, withClient } from '../connection.ts'
 import { OPERATOR, operatorFiles } from '../operators.ts'
 import { durationMs, integerFrom } from '../options.ts'
-import { print, printLine, tableLines } from '../output.ts'
+import { note, print, printLine, tableLines } from '../output.ts'
 
 interface ExportCommandOptions extends ClientOptions {
   readonly out: string
@@ -73,13 +73,20 @@ async function exportOne(name: string, options: ExportCommandOptions): Promise<v
   const { exportKey } = await import('../exporting.ts')
   const { out, reason, keyVersion: version, ttl: ttlMs, wait: isWaiting } = options
   const asked = { out, reason, version, ttlMs, isWaiting }
-  const tell = ({ id, needed }: ProposalJson): void => {
-    process.stderr.write(`waiting for ${needed} operators: ostraka approve sign ${id}\n`)
+  const tell = ({ id, needed, act }: ProposalJson): void => {
+    const recipient = act.type === 'export-key' ? act.recipient : ''
+    note([
+      `waiting for ${needed} operators: ostraka approve sign ${id}`,
+      `each must be shown: sealed to  ${recipient}`,
+    ])
   }
   const done = await withClient(options, client => exportKey(client, name, asked, tell))
   print(done, options.json, result =>
     result.state === 'waiting'
-      ? [`proposed: ${result.proposal} (${result.given} of ${result.needed} approvals)`]
+      ? [
+          `proposed: ${result.proposal} (${result.given} of ${result.needed} approvals)`,
+          `each operator must be shown: sealed to  ${result.recipient}`,
+        ]
       : [
           `wrote ${result.out}: a ${result.kind} secret, form ${result.form}`,
           `public key ${result.publicKey}: compare it with the one you know`,
