@@ -4,6 +4,7 @@ import { cryptoReady, generateSealingKey, SigningKey, sha256, signValue } from '
 import { SystemClock } from '../../src/io/index.ts'
 import { signOperation } from '../../src/keys/index.ts'
 import { type RunningNode, startNode } from '../../src/node/index.ts'
+import type { Attestor } from '../../src/trust/index.ts'
 import type {
   Genesis,
   KeyKind,
@@ -74,6 +75,8 @@ export class Solo {
   readonly networkId: Uint8Array
   readonly store: TestStore
   readonly notes: string[] = []
+  /** Set before the start, with beats to match. */
+  attestor: Attestor | undefined
   #node: RunningNode | undefined
   #request: ((from: string, frame: Uint8Array) => Promise<Uint8Array>) | undefined
   readonly #sealing = generateSealingKey(new SeededRng('sealing'))
@@ -83,6 +86,7 @@ export class Solo {
     store: TestStore = new TestStore(),
     createdMs: number = Date.now(),
     timing: Partial<Genesis['timing']> = {},
+    more: Partial<Genesis> = {},
   ) {
     this.store = store
     this.genesis = {
@@ -107,6 +111,7 @@ export class Solo {
         acknowledgeMs: 500,
         ...timing,
       },
+      ...more,
     }
     this.networkId = networkIdOf(this.genesis)
   }
@@ -125,7 +130,7 @@ export class Solo {
       sealingKeys: this.#sealing,
       storageKey: new Secret(new Uint8Array(32).fill(3)),
       software: 'test',
-      beaconIntervalMs: 5000,
+      beaconIntervalMs: this.attestor === undefined ? 5000 : 20,
       ports: {
         transport: {
           start: async handlers => {
@@ -142,6 +147,7 @@ export class Solo {
         store: this.store,
         clock: new SystemClock(),
         rng: new SeededRng(`process ${Date.now()}`),
+        ...(this.attestor && { attestor: this.attestor }),
       },
       logger: { debug: () => {}, info: () => {}, warn: note, error: note },
       measureLoad: () => ({ cpu: 0, memoryBytes: 0, linkMbps: 0, trafficMbps: 0 }),

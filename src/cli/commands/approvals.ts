@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { Client, ProposalJson } from '../../api/index.ts'
 import { type ClientOptions, clientCommand, withClient } from '../connection.ts'
 import { OPERATOR, operatorFiles } from '../operators.ts'
@@ -59,11 +59,10 @@ export function registerExport(key: Command): void {
     .requiredOption('--out <file>', 'where the secret goes, mode 0600; an existing file is not touched')
     .option('--reason <text>', 'what the operators are told', 'no reason was given')
     .option('--key-version <n>', 'which version; by default the active one', integerFrom(1, 2 ** 31), 0)
-    .option(
-      '--ttl <duration>',
-      'how long it may wait for operators: 15m, 1h; a day at most',
-      durationMs,
-      HOUR_MS,
+    .addOption(
+      new Option('--ttl <duration>', 'how long it may wait for operators: 15m, 1h; a day at most')
+        .argParser(durationMs)
+        .default(HOUR_MS, '1h'),
     )
     .option('--no-wait', 'only propose it; run the same command again when it is approved')
     .action(exportOne)
