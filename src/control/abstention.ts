@@ -67,9 +67,11 @@ export function readAbstention(
   }
 }
 
-/** Whether this node has voted on the next height as far as it remembers, or not at all. */
-export function mayVote({ abstention, ledger }: LogState): boolean {
-  return abstention === null || (abstention.bound !== null && ledger.chain.height >= abstention.bound)
+/** Whether this node remembers all its votes on the next height; or an operator bears the risk that it does not. */
+export function mayVote({ abstention, ledger, options }: LogState): boolean {
+  if (abstention === null) return true
+  if (abstention.bound === null) return false
+  return ledger.chain.height >= abstention.bound || options.acceptsVoteRisk === true
 }
 
 /**

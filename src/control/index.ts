@@ -63,6 +63,7 @@ export type {
   SubmitEvent,
 } from './log-types.ts'
 export { removalRule } from './membership.ts'
+export { type Mended, mendLog } from './mending.ts'
 export { type MapEntry, MerkleMap } from './merkle-map.ts'
 export { type MerkleProof, verifyAbsence, verifyInclusion } from './merkle-trie.ts'
 export { requireOperators } from './operators.ts'

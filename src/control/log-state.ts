@@ -209,10 +209,10 @@ export function viewLog(log: LogState, nowMs: number): LogView {
   }
 }
 
-function recoveryOf({ abstention, ledger }: LogState): LogView['recovery'] {
+function recoveryOf({ abstention, ledger, options }: LogState): LogView['recovery'] {
   if (abstention === null) return null
   if (abstention.bound === null) return 'catching-up'
-  return ledger.chain.height < abstention.bound ? 'abstaining' : null
+  return ledger.chain.height < abstention.bound && options.acceptsVoteRisk !== true ? 'abstaining' : null
 }
 
 function forgottenHeightOf({ abstention }: LogState): number {

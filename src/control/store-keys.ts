@@ -34,6 +34,11 @@ export function handoverKey(height: number): string {
   return HANDOVER_PREFIX + padded(height)
 }
 
+/** The height that stands in the key of a block, header or snapshot; 0 for any other key. */
+export function heightOfKey(key: string): number {
+  return Number(/^log\/(?:block|header|snapshot)\/([0-9]{12})(?:\/|$)/.exec(key)?.[1] ?? 0)
+}
+
 export function snapshotKey(height: number): string {
   return `${SNAPSHOT_PREFIX}${padded(height)}/meta`
 }

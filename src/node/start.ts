@@ -1,13 +1,6 @@
 import { originOf } from '../audit/index.ts'
 import { type Clock, isOstrakaError, OstrakaError, type PeerId, peerIdOf, type Store } from '../base/index.ts'
-import {
-  blockKey,
-  HANDOVER_PREFIX,
-  handoverKey,
-  LOG_PREFIXES,
-  networkIdOf,
-  viewLog,
-} from '../control/index.ts'
+import { blockKey, HANDOVER_PREFIX, handoverKey, networkIdOf, viewLog } from '../control/index.ts'
 import { cryptoReady } from '../crypto/index.ts'
 import { auditLosses, type ExportResult, gatewayCounters, type OperationResult } from '../keys/index.ts'
 import {
@@ -26,13 +19,13 @@ import { Driver, type Logger, type Ports } from './driver.ts'
 import { trustView } from './observing.ts'
 import type { KeyView, NodePort } from './port.ts'
 import { proofOf } from './proving.ts'
+import { readControlLog } from './reading.ts'
 import {
   type Entries,
   judgeRecord,
   memberOf,
   type NodeOptions,
   reading,
-  recoverControl,
   recoverNode,
   standingMembers,
 } from './state.ts'
@@ -83,11 +76,9 @@ const SUBMIT_DEADLINE_MS = 10_000
 export async function startNode(options: StartOptions): Promise<RunningNode> {
   await cryptoReady
   const { ports, logger } = options
-  const logEntries: Entries[number][] = []
-  for (const prefix of LOG_PREFIXES) logEntries.push(...(await ports.store.scan(prefix)))
   const keyEntries = await scanRepairing(ports.store, 'keys/', logger)
   const { identity } = options
-  const log = recoverControl(options, logEntries)
+  const log = await readControlLog(options, ports.store, logger)
   const nowMs = ports.clock.nowMs()
   const peerId = peerIdOf(identity.publicKey)
   const { state: ledger, forgottenHeight } = viewLog(log, nowMs)

@@ -5,6 +5,7 @@ import {
   expireProposals,
   type LedgerReader,
   type LedgerState,
+  type LogOptions,
   type LogState,
   type MemberRecord,
   mayCreate,
@@ -181,8 +182,11 @@ export type Entries = ReadonlyArray<{ readonly key: string; readonly value: Uint
 
 /** The control log from the store's entries under LOG_PREFIXES. Errors: `storage_corrupt`. */
 export function recoverControl(options: NodeOptions, entries: Entries): LogState {
-  const { genesis, identity, acceptsVoteRisk = false } = options
-  return recoverLog({ genesis, key: identity, reducer: REDUCER, acceptsVoteRisk }, entries)
+  return recoverLog(optionsOfLog(options), entries)
+}
+
+export function optionsOfLog({ genesis, identity, acceptsVoteRisk = false }: NodeOptions): LogOptions {
+  return { genesis, key: identity, reducer: REDUCER, acceptsVoteRisk }
 }
 
 /**

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { copyFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { utf8 } from '../../src/base/index.ts'
+import { blockKey } from '../../src/control/index.ts'
+import { openDatabase } from '../../src/io/store.ts'
 import { verifyWithPlatform } from '../../testnet/verification.ts'
 import { eventually, Testnet } from './testnet.ts'
 
@@ -16,7 +18,7 @@ describe('a daemon whose database is gone, and whose keystore is not', function 
     // so that its audit log is on record before it is lost
     await net.client(LOST).sign('steady', [utf8('before')])
     await eventually('its audit log is on record', async () => (await recordOfLost()) !== undefined)
-    await net.kill(LOST)
+    await net.killAndUnlock(LOST)
     rmSync(join(net.node(LOST).dir, 'db'), { recursive: true })
     await net.restart(LOST)
   })
@@ -78,12 +80,12 @@ describe('a daemon whose database is gone, and whose keystore is not', function 
     const file = net.file('node-2.backup')
     const running = net.ostraka(undefined, 'node', 'backup', '--dir', dir, '--out', file, ...passphrase)
     assert.match(String(running.stderr), /^conflict:/)
-    await net.kill(name)
+    await net.killAndUnlock(name)
     run('node', 'backup', '--dir', dir, '--out', file, ...passphrase)
     await net.restart(name)
     const { height } = await net.client(name).status()
     await eventually('it has voted on', async () => (await net.client(name).status()).height > height + 2)
-    await net.kill(name)
+    await net.killAndUnlock(name)
     copyFileSync(tokenFile, net.file('token'))
     rmSync(dir, { recursive: true })
     run('node', 'restore', '--in', file, '--dir', dir, ...passphrase)
@@ -98,6 +100,22 @@ describe('a daemon whose database is gone, and whose keystore is not', function 
     const message = utf8('from the backup')
     const { publicKey, signatures } = await net.client(name).sign('steady', [message])
     assert.ok(verifyWithPlatform(publicKey, message, signatures[0]!))
+  })
+
+  it('mends a damaged block of its control log from the others, and never serves it', async () => {
+    const name = 'node-5'
+    const { height } = await net.client(name).status()
+    await net.killAndUnlock(name)
+    const level = await openDatabase(join(net.node(name).dir, 'db'))
+    await level.put(`node/${blockKey(height - 1)}`, utf8('not what was written'), { sync: true })
+    await level.close()
+    await net.restart(name)
+    await eventually('it has the log', async () => (await net.client(name).status()).height > height)
+    const [mended, sound] = await Promise.all(
+      [name, 'node-1'].map(each => net.client(each).log(height - 1, { limit: 1 })),
+    )
+    assert.deepEqual(mended!.blocks[0], sound!.blocks[0])
+    await eventually('it serves', async () => (await net.client(name).health()).status === 'ok')
   })
 
   it('is convicted of nothing, and its loss stays on record', async () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type Client, connect, readPrincipal } from '../../src/api/index.ts'
+import { isOstrakaError } from '../../src/base/index.ts'
 import {
   killNodes,
   restartNodes,
@@ -16,6 +17,7 @@ import {
 } from '../../src/cli/testnet/index.ts'
 import { readState } from '../../src/cli/testnet/state.ts'
 import type { SigningKey } from '../../src/crypto/index.ts'
+import { openStore } from '../../src/io/index.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
@@ -73,6 +75,20 @@ export class Testnet {
 
   async kill(...names: string[]): Promise<void> {
     await killNodes(this.state.dir, names)
+  }
+
+  /** Kills a node and waits until its last thread has let go of the database, too. */
+  async killAndUnlock(name: string): Promise<void> {
+    await this.kill(name)
+    await eventually(`${name} lets go of its database`, async () => {
+      try {
+        await (await openStore(this.node(name).dir)).close()
+        return true
+      } catch (error) {
+        if (isOstrakaError(error, 'conflict')) return false
+        throw error
+      }
+    })
   }
 
   /** Starts nodes again and waits until they serve. */
