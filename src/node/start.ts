@@ -179,7 +179,7 @@ function portOf(driver: Driver, ports: Ports): NodePort {
     onBlock: listener => driver.onBlock(listener),
     submit: transaction =>
       driver.ask(token => ({ type: 'submit', token, transaction, deadlineMs: SUBMIT_DEADLINE_MS })),
-    ceremonyEnd: name => ceremonyEnd(driver, name),
+    ceremonyEnd: name => ceremonyEnd(driver, clock, name),
     importPlan: async name => {
       const plan = importPlanOf(driver.state, name)
       if (plan === undefined)
@@ -245,8 +245,16 @@ function nextBlock(driver: Driver, clock: Clock): Promise<void> {
   })
 }
 
-/** Waits, block by block, until the key's open ceremony has ended. */
-function ceremonyEnd(driver: Driver, name: string): Promise<KeyView> {
+/** Above what the log itself gives a ceremony, an import's dealing included: it only passes while no blocks are made. */
+const CEREMONY_GRACE_MS = 60_000
+
+/**
+ * Waits, block by block, until the key's open ceremony has ended. Errors: `ceremony_aborted`, `unknown_key`,
+ * `deadline_exceeded` when no block ends it: it may yet do so.
+ */
+function ceremonyEnd(driver: Driver, clock: Clock, name: string): Promise<KeyView> {
+  const { dealMs, acknowledgeMs } = driver.state.options.genesis.timing
+  const waitMs = dealMs + acknowledgeMs + CEREMONY_GRACE_MS
   return new Promise((resolve, reject) => {
     const look = (): boolean => {
       const view = keyViewOf(driver.state, name)
@@ -259,7 +267,14 @@ function ceremonyEnd(driver: Driver, name: string): Promise<KeyView> {
     }
     if (look()) return
     const end = driver.onBlock(() => {
-      if (look()) end()
+      if (!look()) return
+      cancel()
+      end()
+    })
+    const cancel = clock.schedule(waitMs, () => {
+      end()
+      const text = 'the key’s ceremony has not ended: too few validators make blocks'
+      reject(new OstrakaError('deadline_exceeded', text, { name, waitMs }))
     })
   })
 }

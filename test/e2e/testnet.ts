@@ -94,6 +94,16 @@ export class Testnet {
   /** Starts nodes again and waits until they serve. */
   async restart(...names: string[]): Promise<void> {
     await restartNodes(this.state.dir, names, { isAttached: true })
+    for (const name of names) {
+      const answers = (): Promise<boolean> =>
+        this.client(name)
+          .health()
+          .then(
+            () => true,
+            () => false,
+          )
+      await eventually(`${name} answers`, answers)
+    }
   }
 
   /** Kills one node and starts it again in another way: from another main file, or with further options. */

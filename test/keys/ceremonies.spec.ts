@@ -146,6 +146,19 @@ describe('ceremonies', () => {
     assert.deepEqual([...node.state.shares.values()][0]!.expose(), before)
   })
 
+  it('are dealt in by nobody who may have forgotten that it has dealt', () => {
+    const network = new CeremonyNetwork(5, 'forgotten')
+    network.forgottenHeight = Number.POSITIVE_INFINITY
+    network.create('k')
+    network.run()
+    assert.equal(network.key('k').activeVersion, 0)
+    assert.deepEqual(network.convictions(), [])
+    network.forgottenHeight = network.ledger.chain.height
+    network.create('k')
+    network.run()
+    assertWhole(network, 'k')
+  })
+
   it('name a dealer whose sealed share is bad, and make the key without it', () => {
     const network = new CeremonyNetwork(5, 'bad-share')
     const cheat = firstHolder(network)
