@@ -105,6 +105,27 @@ export const MUTANTS: readonly Mutant[] = [
     specs: ['test/crypto/dealing.spec.ts', 'test/keys/ceremonies.spec.ts'],
   },
   {
+    name: 'export: a holder believes its ledger without counting the operators’ signatures',
+    file: 'src/keys/exports/holder.ts',
+    find: 'if (!isApproved(genesis, networkId, proposal)) {',
+    replace: 'if (false) {',
+    specs: ['test/keys/exports.spec.ts'],
+  },
+  {
+    name: 'export: a holder answers when the window is over',
+    file: 'src/keys/exports/holder.ts',
+    find: 'if (Math.max(nowMs, blockTimeMs) >= untilMs) {',
+    replace: 'if (false) {',
+    specs: ['test/keys/exports.spec.ts'],
+  },
+  {
+    name: 'approvals: one operator may sign twice',
+    file: 'src/control/approvals.ts',
+    find: 'if (proposal.approvals.some(({ signer }) => equalBytes(signer, at.signer))) {',
+    replace: 'if (false) {',
+    specs: ['test/control/approvals.spec.ts'],
+  },
+  {
     name: 'replay check: a request is served again and again',
     file: 'src/keys/operations/replay-window.ts',
     find: 'if (seen.uses >= this.#maxUses) {',
