@@ -23,7 +23,8 @@ export async function inspectEnding(network: SoakNetwork, keys: readonly Acknowl
   const forks: string[] = []
   const chain = new Map<number, string>()
   for (const name of network.names) {
-    const client = network.gateway(name).lent
+    // a busy daemon that takes longer has lost nothing
+    const client = network.gateway(name).patient
     try {
       lost.push(...(await missingIn(client, keys)).map(what => `${name}: ${what}`))
       const blocks = await logOf(client)
