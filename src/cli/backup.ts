@@ -32,7 +32,7 @@ import { nodeFiles } from './node-directory.ts'
 
 /**
  * What a backup holds: who the node is, what it must know to find its network, and how far the log was. Neither shares nor
- * sealing keys nor votes: what was erased or destroyed must not come back (docs/adr/0026).
+ * sealing keys nor votes: what was erased or destroyed must not come back (docs/adr/0032).
  */
 interface BackupContent {
   readonly createdMs: number
