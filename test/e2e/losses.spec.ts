@@ -114,7 +114,9 @@ describe('a daemon whose database is gone, and whose keystore is not', function 
     const [mended, sound] = await Promise.all(
       [name, 'node-1'].map(each => net.client(each).log(height - 1, { limit: 1 })),
     )
-    assert.deepEqual(mended!.blocks[0], sound!.blocks[0])
+    // nodes may have seen different quorums of votes on it
+    const [here, there] = [mended, sound].map(log => ({ ...log!.blocks[0]!, certificate: undefined }))
+    assert.deepEqual(here, there)
     await eventually('it serves', async () => (await net.client(name).health()).status === 'ok')
   })
 
