@@ -17,7 +17,7 @@ import { ABSTENTION_KEY } from './store-keys.ts'
 
 /**
  * What a validator that has forgotten its votes knows of them. A second vote on a height would convict it, so it votes on
- * no height on which it may have voted (docs/adr/0023).
+ * no height on which it may have voted (docs/adr/0024).
  */
 export interface Abstention {
   /** All was lost, votes and dealings alike; otherwise blocks alone, or votes alone. */
