@@ -29,7 +29,7 @@ import { MEMBER_PREFIX } from './records.ts'
 import { continueSnapshot, pruningWrites, startSnapshot } from './snapshots.ts'
 import { isHandover, proveState } from './state-proofs.ts'
 import { blockKey, handoverKey, headerKey } from './store-keys.ts'
-import { resolveIncluded, resolveVoid } from './submissions.ts'
+import { resolveIncluded, resolveVoid, sendPatientAgain, sendPatientOn } from './submissions.ts'
 import { recoverHeight, walEntriesErasure, walErasure } from './wal.ts'
 import { accuseBy, witnessCertificate } from './witness.ts'
 
@@ -147,6 +147,7 @@ export function beginHeight(run: Run): void {
   log.last = log.consensus
   settleBound(run)
   log.consensus = isValidator(log) && mayVote(log) ? openHeight(run) : null
+  sendPatientAgain(run)
   if (log.consensus !== null && log.consensus.round >= 0) drive(run, { type: 'resume' })
   want(run)
   for (const { message } of early) {
@@ -170,6 +171,7 @@ function openHeight(run: Run): ConsensusState {
 export function drive(run: Run, event: ConsensusEvent): void {
   const { log, nowMs } = run
   if (log.consensus === null) return
+  const { round } = log.consensus
   let decided: CertifiedBlock | null = null
   for (const effect of stepConsensus(log.consensus, event, nowMs).effects) {
     switch (effect.type) {
@@ -198,6 +200,7 @@ export function drive(run: Run, event: ConsensusEvent): void {
     }
   }
   if (decided !== null) decide(run, decided)
+  else if (log.consensus.round > Math.max(round, 0)) sendPatientOn(run, log.consensus.round)
 }
 
 /** Commits what consensus decided here; the block's proposer also tells the members that do not vote. */

@@ -26,8 +26,8 @@ const MAX_RETRIED = 256
 const SIGNER_PART = 4
 
 /**
- * Types that wait for the block that opens the next epoch: one block takes what all nodes say once an epoch. They are
- * sent once, and one that is lost has a successor.
+ * Types that wait for the block that opens the next epoch: one block takes what all nodes say once an epoch. Only those
+ * who propose next are told of them (`submissions.ts`).
  */
 const PATIENT: ReadonlySet<Transaction['type']> = new Set(['report', 'randomness'])
 

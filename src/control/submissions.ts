@@ -1,14 +1,15 @@
 import { OstrakaError, type PeerId, toHex } from '../base/index.ts'
 import { type SignedTransaction, transactionCodec } from '../wire/index.ts'
 import { type TransactionResult, tryTransaction } from './apply.ts'
-import { quorumOf } from './certificates.ts'
+import { honestMinority, quorumOf } from './certificates.ts'
 import { transactionIdOf } from './ids.ts'
-import { coordinatorOf } from './ledger.ts'
+import { coordinatorOf, proposerOf } from './ledger.ts'
 import {
   answeringCount,
   heardWindowMs,
   isCatchingUp,
   isMember,
+  type LogState,
   type Run,
   reducerOf,
   type Submission,
@@ -61,7 +62,8 @@ export function submit(run: Run, event: SubmitEvent): void {
   }
   const untilMs = deadlineMs === null ? null : nowMs + deadlineMs
   log.submissions.set(token, { token, id, transaction, atMs: nowMs, untilMs })
-  sendToValidators(run, { type: 'transactions', transactions: [transaction] })
+  if (isPatient(transaction)) sendAhead(run, nextRounds(run), [transaction])
+  else sendToValidators(run, { type: 'transactions', transactions: [transaction] })
   scheduleSubmissions(run)
 }
 
@@ -137,6 +139,41 @@ export function expireSubmissions(run: Run): void {
 
 function answersTooFew({ log, nowMs }: Run): boolean {
   return answeringCount(log, nowMs) < quorumOf(log.ledger.validators.length)
+}
+
+/**
+ * Patient transactions go to whoever proposes next and, in case that one is silent, to the one after it: nobody else needs
+ * them before they are in the block. Whoever takes no part in the rounds does not see them fail, and tells f+1.
+ */
+function nextRounds({ log }: Run): number[] {
+  const count = log.ledger.validators.length
+  const reach = log.consensus === null ? Math.max(2, honestMinority(count)) : 2
+  const first = Math.max(0, log.consensus?.round ?? 0)
+  return Array.from({ length: Math.min(count, reach) }, (_, index) => first + index)
+}
+
+function sendAhead(run: Run, rounds: readonly number[], transactions: readonly SignedTransaction[]): void {
+  for (const batch of batches(transactions)) {
+    for (const round of rounds) {
+      send(run, proposerOf(run.log.ledger, round).peerId, { type: 'transactions', transactions: batch })
+    }
+  }
+}
+
+function waitingPatiently({ submissions }: LogState): SignedTransaction[] {
+  const patient = [...submissions.values()].filter(({ transaction }) => isPatient(transaction))
+  return [...new Map(patient.map(({ id, transaction }) => [id, transaction])).values()]
+}
+
+/** A height begins, and they were not in the block below: whoever should have put them there does not have them. */
+export function sendPatientAgain(run: Run): void {
+  if (isCatchingUp(run.log, run.nowMs)) return
+  sendAhead(run, nextRounds(run), waitingPatiently(run.log))
+}
+
+/** `round` begins, since the one before it has failed; its own proposer was told then, and now its successor is. */
+export function sendPatientOn(run: Run, round: number): void {
+  sendAhead(run, [round + 1], waitingPatiently(run.log))
 }
 
 /** Repeats what still waits: messages get lost. */

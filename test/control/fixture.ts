@@ -1,7 +1,14 @@
 import { OstrakaError, peerIdOf, Secret, SeededRng, utf8 } from '../../src/base/index.ts'
 import { type MemberRecord, memberPath, networkIdOf, type Reducer } from '../../src/control/index.ts'
 import { cryptoReady, SigningKey, sha256, signValue } from '../../src/crypto/index.ts'
-import type { CreateKey, Genesis, SignedTransaction, Timing, Transaction } from '../../src/wire/index.ts'
+import type {
+  CreateKey,
+  Genesis,
+  Report,
+  SignedTransaction,
+  Timing,
+  Transaction,
+} from '../../src/wire/index.ts'
 
 // every specification here verifies signatures
 await cryptoReady
@@ -68,7 +75,12 @@ export function signed(
   return signValue(key, 'transaction', networkIdOf(genesis), transaction)
 }
 
-/** Keys are records that can be made once; names that begin with `bad` write and then fail, with `suspend.` take a vote. */
+/** A node's report, as patient as any; the test reducer reads no more than its epoch. */
+export function report(epoch: number): Report {
+  return { type: 'report', epoch, observations: [] }
+}
+
+/** Keys are records that can be made once, and so are an epoch's reports; names that begin with `bad` write and then fail, with `suspend.` take a vote. */
 export const testReducer: Reducer = {
   transactions: {
     'create-key': (ledger, transaction, context) => {
@@ -81,6 +93,11 @@ export const testReducer: Reducer = {
         ledger.put(member, { ...ledger.get<MemberRecord>(member)!, state: 'suspended' })
       }
       if (transaction.name.startsWith('later')) ledger.wakeAt(context.timeMs + 3000, transaction.name)
+    },
+    report: (ledger, { epoch }, context) => {
+      const path = `report/${peerIdOf(context.signer)}/${epoch}`
+      if (ledger.get(path) !== undefined) throw new OstrakaError('conflict', 'reported already')
+      ledger.put(path, { height: context.height })
     },
     'report-evidence': (ledger, transaction) => {
       if (transaction.evidence.type !== 'conflicting-votes') return

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { createKey, operator, principal, signed } from './fixture.ts'
+import type { PeerId } from '../../src/base/index.ts'
+import { createKey, operator, principal, report, signed } from './fixture.ts'
 import { codeOf, Network, type SimNode } from './network.ts'
 
 function started(nodes = 4, epochMs = 60_000): { network: Network; node: SimNode } {
@@ -135,6 +136,91 @@ describe('submissions', () => {
       from === other && to.peerId === leader && message.type === 'transactions' ? [] : [message]
     network.submit(other, 't', signed(network.genesis, createKey('k')))
     network.runUntil(() => other.outcomes.has('t'), 5000, 'inclusion')
+  })
+})
+
+describe('patient transactions', () => {
+  const EPOCH_MS = 10_000
+  let network: Network
+
+  /** The nodes that propose the next block in these rounds. */
+  const proposers = (...rounds: number[]): SimNode[] => {
+    const { ranking, chain } = network.state(network.nodes[0]!)
+    return rounds.map(round => network.nodeOf(ranking[(chain.leader + round) % ranking.length]!.peerId))
+  }
+  const submitReport = (node: SimNode): void =>
+    network.submit(node, 'report', signed(network.genesis, report(0), node.key))
+  const heightOfReport = ({ outcomes }: SimNode): number | undefined => {
+    const outcome = outcomes.get('report')
+    return outcome?.type === 'included' && outcome.result.ok ? outcome.height : undefined
+  }
+  const begin = (nodes: number): void => {
+    network = new Network({ nodes, seed: 'patience', timing: { epochMs: EPOCH_MS } })
+    network.startAll()
+    network.run(EPOCH_MS / 2)
+  }
+
+  it('of everyone go to the two who propose next, and are in the block that opens the epoch', () => {
+    begin(7)
+    const expected = proposers(0, 1).map(({ peerId }) => peerId)
+    const told = new Set<PeerId>()
+    let copies = 0
+    network.meddle = (_from, to, message) => {
+      if (message.type !== 'transactions') return [message]
+      told.add(to.peerId)
+      copies++
+      return [message]
+    }
+    for (const node of network.nodes) submitReport(node)
+    network.run(EPOCH_MS / 2 - 100)
+    assert.deepEqual([...told].sort(), expected.sort())
+    assert.equal(copies, 2 * 7 - 2)
+    assert.equal(network.view(network.nodes[0]!).height, 0, 'no block of their own')
+    network.run(1000)
+    assert.deepEqual(network.nodes.map(heightOfReport), Array(7).fill(1))
+    assert.equal(copies, 2 * 7 - 2, 'nothing is said twice')
+  })
+
+  it('are in that block too when those who were told have died, which sends them on round by round', () => {
+    begin(7)
+    for (const node of network.nodes) submitReport(node)
+    network.run(100)
+    const dead = proposers(0, 1)
+    for (const node of dead) network.stop(node)
+    const alive = network.nodes.filter(node => !dead.includes(node))
+    network.runUntil(() => alive.every(({ outcomes }) => outcomes.size > 0), EPOCH_MS, 'inclusion')
+    assert.deepEqual(alive.map(heightOfReport), Array(5).fill(1))
+    assert.equal(network.view(alive[0]!).tip?.header.round, 2)
+  })
+
+  it('of a member that does not vote have been told to f+1, since it does not see rounds fail', () => {
+    begin(8)
+    const member = network.nodes[7]!
+    const suspension = signed(network.genesis, createKey(`suspend.${member.peerId}`))
+    network.submit(network.nodes[0]!, 'suspend', suspension)
+    network.run(1000)
+    assert.ok(!network.view(member).isValidator)
+    submitReport(member)
+    network.run(100)
+    const dead = proposers(0, 1)
+    for (const node of dead) network.stop(node)
+    network.runUntil(() => member.outcomes.size > 0, EPOCH_MS, 'inclusion')
+    assert.equal(heightOfReport(member), 2)
+  })
+
+  it('that the next block lacks go to those who propose the one after it', () => {
+    begin(4)
+    const told = proposers(0, 1)
+    // two, so that one of them at least does not lead next and take its own
+    const authors = proposers(2, 3)
+    let isCutOff = true
+    network.meddle = (_from, to, message) =>
+      isCutOff && message.type === 'transactions' && told.includes(to) ? [] : [message]
+    for (const author of authors) submitReport(author)
+    network.run(100)
+    isCutOff = false
+    network.runUntil(() => authors.every(({ outcomes }) => outcomes.size > 0), 2 * EPOCH_MS, 'inclusion')
+    assert.deepEqual(authors.map(heightOfReport), [2, 2])
   })
 })
 
