@@ -201,7 +201,11 @@ export const peers: JsonSchema = object({
       software: nullableOf(text),
       location: object({ region: text, latitude: amount, longitude: amount }),
       height: nullableOf(count),
-      measurements: listOf(hash),
+      measurements: {
+        ...listOf({ type: 'string', pattern: '^[0-9a-f]{16}$' }),
+        description:
+          'The first 8 bytes of what its last beacon says that it measures; `/api/v1/attestation` has the whole.',
+      },
       load: nullableOf(
         object({
           cpu: amount,

@@ -99,12 +99,7 @@ export class Driver {
   async start(measureLoad: () => MeasuredLoad): Promise<void> {
     const { transport, gossip, clock } = this.#ports
     gossip.subscribe('beacons', (_from, bytes) =>
-      hearBeacon(
-        this.#state.beacons,
-        bytes,
-        peerId => memberOf(this.#state, peerId)?.sealingKey,
-        clock.nowMs(),
-      ),
+      hearBeacon(this.#state.beacons, bytes, peerId => memberOf(this.#state, peerId), clock.nowMs()),
     )
     gossip.subscribe('plans', (_from, bytes) => judgePlan(this.#state, bytes))
     gossip.subscribe('blocks', (from, bytes) => {

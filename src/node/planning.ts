@@ -4,6 +4,7 @@ import { signValue } from '../crypto/index.ts'
 import {
   coordinateOf,
   hearPlan,
+  loadOf,
   makePlan,
   type PlannedMembers,
   type PlanState,
@@ -32,7 +33,7 @@ export function planToPublish(state: NodeState): Uint8Array | undefined {
   if (coordinatorOf(ledger).peerId !== peerId || plans.heard.get(peerId)?.epoch === epoch) return undefined
   const plan = makePlan(epoch, membersIn(ledger), member => {
     const beacon = beacons.heard.get(member)?.beacon
-    return beacon && { coordinate: coordinateOf(beacon.coordinate), load: beacon.load }
+    return beacon && { coordinate: coordinateOf(beacon.coordinate), load: loadOf(beacon.load) }
   })
   plans.heard.set(peerId, plan)
   return planCodec.encode(signValue(state.options.identity, 'plan', state.networkId, plan))

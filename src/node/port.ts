@@ -217,7 +217,7 @@ export interface PeerView extends MemberView {
   readonly location: Location
   readonly height: number | null
   readonly load: Load | null
-  /** What it says that it measures, in hexadecimal: the program, and with a TPM the platform. */
+  /** The first 8 bytes of what it measures now, in hexadecimal: of the program, and with a TPM of the platform. */
   readonly measurements: readonly string[]
   readonly beaconAgeMs: number | null
 }

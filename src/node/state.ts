@@ -63,10 +63,12 @@ import {
   atSendersRisk,
   type BeaconState,
   beaconCoordinate,
+  beaconLoad,
   type Coordinate,
   createBeacons,
   createObservations,
   createPlans,
+  memberDigest,
   type ObservationState,
   ORIGIN,
   type PlanState,
@@ -78,6 +80,7 @@ import {
   takeReport,
 } from '../trust/index.ts'
 import {
+  BEACON_DIGEST_BYTES,
   type Beacon,
   DEFAULT_REFRESH_MS,
   type Genesis,
@@ -306,25 +309,20 @@ export function standingMembers(state: NodeState): MemberRecord[] {
 }
 
 /** The body of this node's next beacon; undefined while it is no member, so that nobody would forward it. */
-export function beaconBody(
-  state: NodeState,
-  load: MeasuredLoad,
-): Omit<Beacon, 'sequence' | 'timeMs'> | undefined {
+export function beaconBody(state: NodeState, load: MeasuredLoad): Omit<Beacon, 'sequence'> | undefined {
   const self = memberOf(state, state.peerId)
   if (self === undefined || self.state === 'removed') return undefined
-  const { location, sealingKey } = self
   const { software } = state.options
   const height = state.ledger.chain.height
   const coordinate = beaconCoordinate(state.coordinate)
-  const { measurements } = state.attesting
+  const measurements = state.attesting.measurements.map(each => each.subarray(0, BEACON_DIGEST_BYTES))
   const measured = measurements.length === 0 ? {} : { measurements }
   return {
     ...measured,
-    location,
-    sealingKey,
+    member: memberDigest(self),
     software,
     height,
-    load: { ...load, operations: state.served },
+    load: beaconLoad({ ...load, operations: state.served }),
     coordinate,
   }
 }

@@ -17,7 +17,7 @@ import {
   type VersionRecord,
   vaultPaths,
 } from '../keys/index.ts'
-import { medianRoundTrip } from '../trust/index.ts'
+import { loadOf, medianRoundTrip } from '../trust/index.ts'
 import { pendingApprovals } from './approvals.ts'
 import { attestationWarnings } from './attesting.ts'
 import type {
@@ -119,7 +119,7 @@ export function peerViews(state: NodeState, nowMs: number): PeerView[] {
       location: member.location,
       software: heard?.beacon.software ?? null,
       height: heard?.beacon.height ?? null,
-      load: heard?.beacon.load ?? null,
+      load: heard === undefined ? null : loadOf(heard.beacon.load),
       measurements: heard?.beacon.measurements?.map(toHex) ?? [],
       beaconAgeMs: heard === undefined ? null : nowMs - heard.heardMs,
     }

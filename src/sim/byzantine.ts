@@ -88,7 +88,7 @@ export class Byzantine {
     if (!isOwn || !this.#isToldOtherwise(frame)) return frame.bytes
     const beacon = value as Beacon
     this.#count('conflicting-beacons')
-    const other = { ...beacon, load: { ...beacon.load, cpu: beacon.load.cpu + 1 } }
+    const other = { ...beacon, load: { ...beacon.load, operations: beacon.load.operations + 1 } }
     return beaconCodec.encode(signValue(host.identity, 'beacon', this.#networkId, other))
   }
 

@@ -6,12 +6,17 @@ import {
   type Rng,
   randomBelow,
 } from '../base/index.ts'
-import { type SigningKey, signValue, verifySigned } from '../crypto/index.ts'
+import { type SigningKey, sha256, signValue, verifySigned } from '../crypto/index.ts'
 import {
+  BEACON_DIGEST_BYTES,
   type Beacon,
+  type BeaconLoad,
   beaconCodec,
   type ConflictingBeacons,
   canonicalBytes,
+  type Load,
+  type Member,
+  SEQUENCES_PER_MS,
   type Signed,
 } from '../wire/index.ts'
 
@@ -20,12 +25,6 @@ const MAX_SKEW_MS = 60_000
 
 /** Faster than this share of the interval is noise: one per node per interval, with room for jitter on the way. */
 const MIN_SPACING = 0.5
-
-/**
- * Sequences are the clock's milliseconds times this, plus a salt of the process: a node whose clock was set back while
- * it was down does not repeat one by chance, which would be taken for a lie.
- */
-const SALTS = 1000
 
 /** Conflicts that wait to be reported; one convicts. */
 const MAX_CONFLICTS = 16
@@ -51,17 +50,62 @@ export function createBeacons(networkId: Uint8Array, intervalMs: number): Beacon
   return { networkId, intervalMs, heard: new Map(), conflicts: [], ownSequence: 0, salt: undefined }
 }
 
-/** This node's next beacon, signed. Sequences follow the clock, so that a restart never repeats one. */
+/** What stands in a beacon for what the log says of its signer. */
+export function memberDigest({ location, sealingKey }: Pick<Member, 'location' | 'sealingKey'>): Uint8Array {
+  return sha256(canonicalBytes({ location, sealingKey })).subarray(0, BEACON_DIGEST_BYTES)
+}
+
+const BYTES_PER_MIB = 2 ** 20
+
+/** A load in a beacon's units. */
+export function beaconLoad({ cpu, memoryBytes, operations, linkMbps, trafficMbps }: Load): BeaconLoad {
+  return {
+    cpuPermille: Math.round(1000 * cpu),
+    memoryMiB: Math.round(memoryBytes / BYTES_PER_MIB),
+    operations,
+    linkKbps: Math.round(1000 * linkMbps),
+    trafficKbps: Math.round(1000 * trafficMbps),
+  }
+}
+
+export function loadOf({ cpuPermille, memoryMiB, operations, linkKbps, trafficKbps }: BeaconLoad): Load {
+  return {
+    cpu: cpuPermille / 1000,
+    memoryBytes: memoryMiB * BYTES_PER_MIB,
+    operations,
+    linkMbps: linkKbps / 1000,
+    trafficMbps: trafficKbps / 1000,
+  }
+}
+
+/** When a beacon was made, by its signer's clock. */
+function timeOf({ sequence }: Beacon): number {
+  return Math.floor(sequence / SEQUENCES_PER_MS)
+}
+
+/**
+ * Sequences follow the clock, so that a restart never repeats one. Once the clock was set back by so much that nobody would
+ * take what goes on from the last one, they follow it again, with another salt, which repeats none either.
+ */
+function nextSequence(state: BeaconState, nowMs: number, rng: Rng): number {
+  state.salt ??= randomBelow(rng, SEQUENCES_PER_MS)
+  const next = state.ownSequence + SEQUENCES_PER_MS
+  const isTooFarAhead = next > (nowMs + MAX_SKEW_MS) * SEQUENCES_PER_MS
+  if (isTooFarAhead) state.salt = (state.salt + 1) % SEQUENCES_PER_MS
+  const ofClock = nowMs * SEQUENCES_PER_MS + state.salt
+  return isTooFarAhead ? ofClock : Math.max(next, ofClock)
+}
+
+/** This node's next beacon, signed. */
 export function makeBeacon(
   state: BeaconState,
   identity: SigningKey,
-  body: Omit<Beacon, 'sequence' | 'timeMs'>,
+  body: Omit<Beacon, 'sequence'>,
   nowMs: number,
   rng: Rng,
 ): Uint8Array {
-  state.salt ??= randomBelow(rng, SALTS)
-  state.ownSequence = Math.max(state.ownSequence + SALTS, nowMs * SALTS + state.salt)
-  const beacon: Beacon = { ...body, sequence: state.ownSequence, timeMs: nowMs }
+  state.ownSequence = nextSequence(state, nowMs, rng)
+  const beacon: Beacon = { ...body, sequence: state.ownSequence }
   const signed = signValue(identity, 'beacon', state.networkId, beacon)
   state.heard.set(peerIdOf(identity.publicKey), { beacon, signed, heardMs: nowMs })
   return beaconCodec.encode(signed)
@@ -70,12 +114,12 @@ export function makeBeacon(
 /**
  * Judges a beacon before it is forwarded, and keeps it when it is accepted. What cannot be honest is rejected (its
  * forwarder pays in gossipsub's score). What is merely old, repeated or too soon is ignored, and so is what does not fit
- * the members and sealing keys of this node's log, which may be a block behind or ahead of the forwarder's.
+ * what this node's log says of the member, which may be a block behind or ahead of the forwarder's.
  */
 export function hearBeacon(
   state: BeaconState,
   bytes: Uint8Array,
-  sealingKeyOf: (peerId: PeerId) => Uint8Array | undefined,
+  memberOf: (peerId: PeerId) => Pick<Member, 'location' | 'sealingKey'> | undefined,
   nowMs: number,
 ): GossipVerdict {
   let signed: Signed<Beacon>
@@ -85,9 +129,9 @@ export function hearBeacon(
     return 'reject'
   }
   const peerId = peerIdOf(signed.signer)
-  const sealingKey = sealingKeyOf(peerId)
-  if (sealingKey === undefined || !equalBytes(sealingKey, signed.value.sealingKey)) return 'ignore'
-  if (Math.abs(signed.value.timeMs - nowMs) > MAX_SKEW_MS) return 'ignore'
+  const member = memberOf(peerId)
+  if (member === undefined || !equalBytes(memberDigest(member), signed.value.member)) return 'ignore'
+  if (Math.abs(timeOf(signed.value) - nowMs) > MAX_SKEW_MS) return 'ignore'
   const last = state.heard.get(peerId)
   if (last !== undefined) {
     if (signed.value.sequence === last.beacon.sequence) return judgeRepeat(state, last.signed, signed)

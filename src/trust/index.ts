@@ -7,7 +7,16 @@ export {
 } from './attestation.ts'
 export { type AttestationNonce, attestationNonces, rollNonces, takeAttestation } from './attesting.ts'
 export type { Attestor } from './attestor.ts'
-export { type BeaconState, createBeacons, type HeardBeacon, hearBeacon, makeBeacon } from './beacons.ts'
+export {
+  type BeaconState,
+  beaconLoad,
+  createBeacons,
+  type HeardBeacon,
+  hearBeacon,
+  loadOf,
+  makeBeacon,
+  memberDigest,
+} from './beacons.ts'
 export {
   createObservations,
   makeReport,

@@ -1,13 +1,12 @@
 import { OstrakaError } from '../base/index.ts'
-import { hash32, publicKey32, type Signed, signedCodec, timeMs } from './common.ts'
-import { type Location, locationSchema } from './genesis.ts'
+import { type Signed, signedCodec } from './common.ts'
 import {
   type Codec,
   canonicalBytes,
+  fixedBytes,
   integer,
   list,
   optional,
-  real,
   type Schema,
   struct,
   textUpTo,
@@ -29,8 +28,21 @@ export interface Load {
 /** What a node measures of itself; the operations it counts. */
 export type MeasuredLoad = Omit<Load, 'operations'>
 
+/** A load as beacons carry it: in whole numbers, to be small. */
+export interface BeaconLoad {
+  /** `cpu` in thousandths of a core. */
+  readonly cpuPermille: number
+  readonly memoryMiB: number
+  readonly operations: number
+  readonly linkKbps: number
+  readonly trafficKbps: number
+}
+
 /** A terabit a second: no link is faster, and what would be is a mistake. */
-const MAX_MBPS = 1_000_000
+const MAX_KBPS = 1_000_000_000
+const MAX_CPU_PERMILLE = 1_024_000
+/** A pebibyte. */
+const MAX_MEMORY_MIB = 2 ** 30
 
 /** A Vivaldi network coordinate with height, in whole microseconds to be small (`trust/vivaldi.ts`). */
 export interface BeaconCoordinate {
@@ -47,25 +59,38 @@ export const COORDINATE_DIMENSIONS = 3
 /** No round trip that counts is longer than this. */
 const MAX_COORDINATE_US = 10_000_000
 
+/**
+ * What a beacon has of what the control log has in full: the first bytes of its hash. They say that the signer stands by it;
+ * what it is, is read in the log. Only the signer itself gains or loses by another record of the same digest.
+ */
+export const BEACON_DIGEST_BYTES = 8
+
 /** What a node says of itself every interval. The signer is the node. */
 export interface Beacon {
-  /** Strictly increasing for one node, over restarts too (it starts at the clock). */
+  /**
+   * Strictly increasing for one node, over restarts too: its clock's milliseconds times SEQUENCES_PER_MS, and a salt of the
+   * process below that.
+   */
   readonly sequence: number
-  readonly timeMs: number
-  readonly location: Location
-  readonly sealingKey: Uint8Array
+  /** Of location and sealing key, as the control log has them (`trust/beacons.ts`). */
+  readonly member: Uint8Array
   /** Software name and version. */
   readonly software: string
-  /** The measurements that the node attests, the program's first; absent while it attests nothing. */
+  /** The beginnings of the measurements that the node attests, the program's first; absent while it attests nothing. */
   readonly measurements?: readonly Uint8Array[]
   /** The control-log height that the node has applied. */
   readonly height: number
-  readonly load: Load
+  readonly load: BeaconLoad
   readonly coordinate: BeaconCoordinate
 }
 
+/** The salt keeps a node whose clock was set back from repeating a sequence by chance, which would be taken for a lie. */
+export const SEQUENCES_PER_MS = 1000
+
 /** A program and the platform under it. */
 const MAX_BEACON_MEASUREMENTS = 2
+
+const digest: Schema<Uint8Array> = fixedBytes(BEACON_DIGEST_BYTES)
 
 const axis: Schema<number> = integer(-MAX_COORDINATE_US, MAX_COORDINATE_US)
 const axes: Schema<readonly number[]> = list(axis, COORDINATE_DIMENSIONS)
@@ -87,18 +112,16 @@ export const beaconCodec: Codec<Signed<Beacon>> = signedCodec(
   2048,
   struct<Beacon>({
     sequence: integer(1),
-    timeMs,
-    location: locationSchema,
-    sealingKey: publicKey32,
+    member: digest,
     software: textUpTo(64),
-    measurements: optional(list(hash32, MAX_BEACON_MEASUREMENTS)),
+    measurements: optional(list(digest, MAX_BEACON_MEASUREMENTS)),
     height: integer(0),
-    load: struct({
-      cpu: real(0, 1024),
-      memoryBytes: integer(0),
+    load: struct<BeaconLoad>({
+      cpuPermille: integer(0, MAX_CPU_PERMILLE),
+      memoryMiB: integer(0, MAX_MEMORY_MIB),
       operations: integer(0),
-      linkMbps: real(0, MAX_MBPS),
-      trafficMbps: real(0, MAX_MBPS),
+      linkKbps: integer(0, MAX_KBPS),
+      trafficKbps: integer(0, MAX_KBPS),
     }),
     coordinate,
   }),
@@ -107,13 +130,11 @@ export const beaconCodec: Codec<Signed<Beacon>> = signedCodec(
 const skeleton: Signed<Beacon> = {
   value: {
     sequence: 1_800_000_000_000_000,
-    timeMs: 1_800_000_000_000,
-    location: { region: 'eu-west', latitude: 0.5, longitude: 0.5 },
-    sealingKey: new Uint8Array(32),
+    member: new Uint8Array(BEACON_DIGEST_BYTES),
     software: 'ostraka/0.1.0',
-    measurements: [new Uint8Array(32)],
+    measurements: [new Uint8Array(BEACON_DIGEST_BYTES)],
     height: 70_000,
-    load: { cpu: 0.001, memoryBytes: 180_000_000, operations: 0, linkMbps: 1000, trafficMbps: 0.001 },
+    load: { cpuPermille: 24, memoryMiB: 180, operations: 0, linkKbps: 1_000_000, trafficKbps: 256 },
     coordinate: { positionUs: [256, 256, 256], heightUs: 256, errorPermille: 256 },
   },
   signer: new Uint8Array(32),

@@ -68,7 +68,7 @@ describe('a node that attests', function () {
   it('tells of its measurement in beacons', async () => {
     await started(new TestAttestor())
     const told = await eventually(() => solo.port.peers()[0]!.measurements[0])
-    assert.equal(told, Buffer.from(program).toString('hex'))
+    assert.equal(told, Buffer.from(program.subarray(0, 8)).toString('hex'))
   })
 
   it('that cannot reach its TPM goes on, says so once an epoch, and attests when it can', async () => {

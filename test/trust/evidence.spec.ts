@@ -1,22 +1,26 @@
 import assert from 'node:assert/strict'
 import { peerIdOf, SeededRng, utf8 } from '../../src/base/index.ts'
 import { sha256, signValue } from '../../src/crypto/index.ts'
-import { createBeacons, hearBeacon, makeBeacon } from '../../src/trust/index.ts'
-import { type Beacon, beaconCodec, type Evidence, type Signed, type Vote } from '../../src/wire/index.ts'
+import { beaconLoad, createBeacons, hearBeacon, makeBeacon, memberDigest } from '../../src/trust/index.ts'
+import {
+  type Beacon,
+  beaconCodec,
+  type Evidence,
+  SEQUENCES_PER_MS,
+  type Signed,
+  type Vote,
+} from '../../src/wire/index.ts'
 import { signed } from '../control/fixture.ts'
 import { TrustLedger } from './ledger.ts'
 
 const ledger = (): TrustLedger => new TrustLedger(4)
 
 function beaconOf({ genesis }: TrustLedger, sequence: number, height: number): Beacon {
-  const { location, sealingKey } = genesis.members[0]!
-  const load = { cpu: 0, memoryBytes: 0, operations: 0, linkMbps: 0, trafficMbps: 0 }
+  const load = beaconLoad({ cpu: 0, memoryBytes: 0, operations: 0, linkMbps: 0, trafficMbps: 0 })
   const coordinate = { positionUs: [0, 0, 0], heightUs: 0, errorPermille: 1000 }
   return {
     sequence,
-    timeMs: genesis.createdMs,
-    location,
-    sealingKey,
+    member: memberDigest(genesis.members[0]!),
     software: 'x',
     height,
     load,
@@ -124,13 +128,14 @@ describe('evidence', () => {
     const on = ledger()
     const nowMs = on.genesis.createdMs
     const state = createBeacons(on.state.networkId, 5000)
-    const { sealingKey } = on.genesis.members[0]!
+    const sequence = nowMs * SEQUENCES_PER_MS + 7
+    const [member] = on.genesis.members
     const hear = (beacon: Beacon): string =>
-      hearBeacon(state, beaconCodec.encode(signBeacon(on, 0, beacon)), () => sealingKey, nowMs)
-    assert.equal(hear(beaconOf(on, 7, 1)), 'accept')
-    assert.equal(hear(beaconOf(on, 7, 1)), 'ignore')
+      hearBeacon(state, beaconCodec.encode(signBeacon(on, 0, beacon)), () => member, nowMs)
+    assert.equal(hear(beaconOf(on, sequence, 1)), 'accept')
+    assert.equal(hear(beaconOf(on, sequence, 1)), 'ignore')
     assert.equal(state.conflicts.length, 0)
-    assert.equal(hear(beaconOf(on, 7, 2)), 'ignore')
+    assert.equal(hear(beaconOf(on, sequence, 2)), 'ignore')
     assert.equal(submit(on, 1, state.conflicts[0]!), 'ok')
     assert.equal(on.member(0).state, 'removed')
   })
@@ -138,13 +143,13 @@ describe('evidence', () => {
   it('an honest node that restarts with its clock set back repeats no sequence', () => {
     const on = ledger()
     const identity = on.keys[0]!
-    const { sequence, timeMs, ...body } = beaconOf(on, 7, 1)
+    const { sequence, ...body } = beaconOf(on, 7, 1)
     const sequences = new Set<number>()
     for (let start = 0; start < 3; start++) {
       const state = createBeacons(on.state.networkId, 5000)
       const rng = new SeededRng(`start ${start}`)
       for (let beat = 0; beat < 3; beat++) {
-        makeBeacon(state, identity, body, timeMs + beat * 5000, rng)
+        makeBeacon(state, identity, body, on.genesis.createdMs + beat * 5000, rng)
         sequences.add(state.heard.get(peerIdOf(identity.publicKey))!.beacon.sequence)
       }
     }

@@ -81,7 +81,7 @@ describe('a quiet network of 16 with epochs of 30 s', function () {
       ])
     }
     const perSecond = network.sent.get('transactions')! / NODES / ((EPOCHS * EPOCH_MS) / 1000)
-    assert.ok(perSecond < 300, `${perSecond} B/s in, and out, for transactions on their way to a block`)
+    assert.ok(perSecond < 50, `${perSecond} B/s in, and out, for transactions on their way to a block`)
     const { scores, reports } = port.trust()
     assert.ok(scores.every(({ score }) => score === 1))
     assert.equal(reports.length, NODES)

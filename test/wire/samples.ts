@@ -215,13 +215,11 @@ const transactions: Readonly<Record<string, Transaction>> = {
 }
 
 const beacon: Beacon = {
-  sequence: 1_800_000_000_000,
-  timeMs: 1_800_000_000_000,
-  location,
-  sealingKey: hash(48),
+  sequence: 1_800_000_000_000_000,
+  member: hash(48).subarray(0, 8),
   software: 'ostraka/0.1.0',
   height: 12,
-  load: { cpu: 0.25, memoryBytes: 150_000_000, operations: 9, linkMbps: 1000, trafficMbps: 12.5 },
+  load: { cpuPermille: 250, memoryMiB: 143, operations: 9, linkKbps: 1_000_000, trafficKbps: 12_500 },
   coordinate: { positionUs: [12_000, -7_500, 0], heightUs: 1_250, errorPermille: 85 },
 }
 
@@ -408,7 +406,10 @@ export const SAMPLED: Readonly<Record<string, Sampled>> = {
   ]),
   beacon: sampled(beaconCodec, [
     ['beacon', signed(beacon)],
-    ['measured', signed<Beacon>({ ...beacon, measurements: [hash(69), hash(70)] })],
+    [
+      'measured',
+      signed<Beacon>({ ...beacon, measurements: [hash(69), hash(70)].map(each => each.subarray(0, 8)) }),
+    ],
     ['skeleton', beaconCodec.decode(beaconSkeleton)],
   ]),
   header: sampled(headerCodec, [['header', header]]),

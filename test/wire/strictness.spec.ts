@@ -232,12 +232,18 @@ describe('identifiers and ranges', () => {
       ['transaction', 'value.partials.0.element', 'randomness'],
       ['transaction', 'value.partials.0.proof.response', 'randomness'],
       ['header', 'previous'],
-      ['beacon', 'value.sealingKey'],
       ['partial-request', 'request.value.nonce'],
     ] as const) {
       for (const length of [0, 31, 34, 63, 65]) {
         refuses(SAMPLED[name]!.codec, bent(name, path, new Uint8Array(length), sample))
       }
+    }
+  })
+
+  it('refuses digests in beacons that are not 8 bytes', () => {
+    for (const length of [0, 7, 9, 32]) {
+      refuses(beaconCodec, bent('beacon', 'value.member', new Uint8Array(length)))
+      refuses(beaconCodec, bent('beacon', 'value.measurements.0', new Uint8Array(length), 'measured'))
     }
   })
 
@@ -252,7 +258,7 @@ describe('identifiers and ranges', () => {
       refuses(transactionCodec, bent('transaction', 'value.name', wrong))
     }
     for (const wrong of ['', 'EU', 'a_b', 'a'.repeat(33)]) {
-      refuses(beaconCodec, bent('beacon', 'value.location.region', wrong))
+      refuses(genesisCodec, bent('genesis', 'members.0.location.region', wrong))
     }
     for (const wrong of ['', '12D3KooW', 'z'.repeat(52), 'QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N']) {
       refuses(genesisCodec, bent('genesis', 'members.0.peerId', wrong))
