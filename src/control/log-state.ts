@@ -87,6 +87,8 @@ export interface LogState {
   /** Store keys that recovery found to be left over; deleted at the start. */
   readonly litter: string[]
   startedMs: number
+  /** How often it has said how far it is: whom it tells goes by turns. */
+  statusTurn: number
   counter: number
 }
 
@@ -168,6 +170,11 @@ const SLOWEST_STATUS_MS = 4500
 /** How often nodes say how far they are: often enough to notice a silent one within an epoch, and no more. */
 export function statusMs(log: LogState): number {
   return Math.min(SLOWEST_STATUS_MS, Math.max(250, log.options.genesis.timing.epochMs / 3))
+}
+
+/** Something came straight from `peerId` that is not the log's: it is alive. */
+export function noteAlive(log: LogState, peerId: PeerId, nowMs: number): void {
+  if (isVoting(log, peerId)) peerOf(log, peerId).heardMs = nowMs
 }
 
 /** A validator that was not heard of for this long does not count as answering. */

@@ -87,6 +87,7 @@ function freshLog(options: LogOptions): LogState {
     job: null,
     litter: [],
     startedMs: 0,
+    statusTurn: 0,
     counter: 0,
   }
 }

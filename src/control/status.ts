@@ -1,33 +1,45 @@
 import type { PeerId } from '../base/index.ts'
 import { askHeights } from './heights.ts'
-import { isValidator, peerOf, type Run, send, sendToValidators, statusMs } from './log-state.ts'
+import { isValidator, peerOf, type Run, send, statusMs } from './log-state.ts'
 import { MEMBER_PREFIX, type MemberRecord } from './records.ts'
 import { expireSubmissions } from './submissions.ts'
 import { keepUp } from './sync.ts'
 import { shareVotes } from './witness.ts'
 
 const TIMER = 'control/status'
-/** A validator tells the members that do not vote in so many turns: each within the window of `heardWindowMs`. */
+/** Where there are many, each is told every second time: within the window of `heardWindowMs`, and beacons come between. */
 const TURNS = 2
+/** So few others are told every time. */
+const FEW = 8
 
 /** Says how far this node is, so that laggards notice, and that it is alive. */
 export function sayStatus(run: Run): void {
   const { log, nowMs } = run
-  const message = { type: 'status', height: log.ledger.chain.height } as const
-  sendToValidators(run, message)
+  const validators = log.ledger.validators.map(({ peerId }) => peerId)
+  log.statusTurn++
+  tell(run, validators, validators.length <= FEW + 1 ? 1 : TURNS)
   if (isValidator(log)) {
-    const voting = new Set(log.ledger.validators.map(({ peerId }) => peerId))
-    const turn = Math.floor(nowMs / statusMs(log)) % TURNS
+    const voting = new Set(validators)
     const others = [...log.ledger.records.entries<MemberRecord>(MEMBER_PREFIX)]
       .filter(({ value: { peerId, state } }) => state !== 'removed' && !voting.has(peerId))
       .map(({ value }) => value.peerId)
-    for (const [index, peerId] of others.entries()) if (index % TURNS === turn) send(run, peerId, message)
+    tell(run, others, TURNS)
   }
   shareVotes(run)
   expireSubmissions(run)
   keepUp(run)
   askHeights(run)
   run.effects.push({ type: 'timer', id: TIMER, atMs: nowMs + statusMs(log) })
+}
+
+/** Tells those whose turn it is; each validator begins with others, so that nobody hears from all of them at once. */
+function tell(run: Run, peers: readonly PeerId[], turns: number): void {
+  const { log } = run
+  const own = log.ledger.validators.findIndex(({ peerId }) => peerId === log.self)
+  const message = { type: 'status', height: log.ledger.chain.height } as const
+  for (const [index, peerId] of peers.entries()) {
+    if ((log.statusTurn + Math.max(own, 0) + index) % turns === 0) send(run, peerId, message)
+  }
 }
 
 /**

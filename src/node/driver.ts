@@ -14,7 +14,7 @@ import {
 } from '../base/index.ts'
 import { judgeBlock } from '../control/index.ts'
 import { sha256 } from '../crypto/index.ts'
-import { type Attestor, hearBeacon } from '../trust/index.ts'
+import type { Attestor } from '../trust/index.ts'
 import {
   type AttestationEvidence,
   type CertifiedBlock,
@@ -28,9 +28,10 @@ import {
 } from '../wire/index.ts'
 import { AuditLane } from './audit-lane.ts'
 import type { NodeEffect, NodeEvent } from './events.ts'
+import { judgeBeacon } from './observing.ts'
 import { judgePlan } from './planning.ts'
 import type { Notice } from './port.ts'
-import { memberOf, type NodeState } from './state.ts'
+import type { NodeState } from './state.ts'
 import { stepNode } from './step.ts'
 
 /** The world, as a node sees it: the real one in a daemon, the simulated one in tests. */
@@ -98,9 +99,7 @@ export class Driver {
 
   async start(measureLoad: () => MeasuredLoad): Promise<void> {
     const { transport, gossip, clock } = this.#ports
-    gossip.subscribe('beacons', (_from, bytes) =>
-      hearBeacon(this.#state.beacons, bytes, peerId => memberOf(this.#state, peerId), clock.nowMs()),
-    )
+    gossip.subscribe('beacons', (from, bytes) => judgeBeacon(this.#state, from, bytes, clock.nowMs()))
     gossip.subscribe('plans', (_from, bytes) => judgePlan(this.#state, bytes))
     gossip.subscribe('blocks', (from, bytes) => {
       const verdict = judgeBlock(this.#state.log, bytes)

@@ -1,10 +1,11 @@
-import { type PeerId, type Rng, toHex } from '../base/index.ts'
-import { attestationStanding, epochStartMs, type MemberRecord, viewLog } from '../control/index.ts'
+import { type GossipVerdict, type PeerId, type Rng, toHex } from '../base/index.ts'
+import { attestationStanding, epochStartMs, type MemberRecord, noteAlive, viewLog } from '../control/index.ts'
 import { type ConvictionRecord, gatewayCounters } from '../keys/index.ts'
 import {
   coordinateOf,
   type FineRecord,
   FULL_SCORE,
+  hearBeacon,
   makeReport,
   medianRoundTrip,
   moved,
@@ -15,7 +16,14 @@ import {
 } from '../trust/index.ts'
 import type { Transaction } from '../wire/index.ts'
 import type { TrustView } from './port.ts'
-import { type NodeState, reading } from './state.ts'
+import { memberOf, type NodeState, reading } from './state.ts'
+
+/** Judges a gossiped beacon that `from` has passed on, which shows that `from` is alive. */
+export function judgeBeacon(state: NodeState, from: PeerId, bytes: Uint8Array, nowMs: number): GossipVerdict {
+  const verdict = hearBeacon(state.beacons, bytes, peerId => memberOf(state, peerId), nowMs)
+  if (verdict === 'accept') noteAlive(state.log, from, nowMs)
+  return verdict
+}
 
 /** One interval has passed: what this node has to tell the control log of the others, if it is time. */
 export function observeBeat(state: NodeState, nowMs: number): Transaction[] {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import type { PeerId } from '../../src/base/index.ts'
+import { type PeerId, peerIdOf } from '../../src/base/index.ts'
+import { noteAlive } from '../../src/control/index.ts'
 import { createKey, operator, principal, report, signed } from './fixture.ts'
 import { codeOf, Network, type SimNode } from './network.ts'
 
@@ -238,6 +239,38 @@ describe('when blocks are made', () => {
       network.messages - before.messages < 5 * (27 + 28) + 17 * 12 + 20,
       `${network.messages - before.messages}`,
     )
+  })
+
+  it('many validators tell each other every second time how far they are, and each knows that all answer', () => {
+    const { network, node } = started(16)
+    network.run(10_000)
+    const told = new Map<string, number>()
+    network.meddle = (from, to, message) => {
+      if (message.type === 'status') {
+        const pair = `${from.index} to ${to.index}`
+        told.set(pair, (told.get(pair) ?? 0) + 1)
+      }
+      return [message]
+    }
+    for (let second = 0; second < 18; second++) {
+      network.run(1000)
+      assert.equal(network.view(node).answering, 16)
+    }
+    assert.equal(told.size, 16 * 15)
+    assert.deepEqual(new Set(told.values()), new Set([2]))
+  })
+
+  it('a validator that is heard elsewhere answers, for as long as one that the log hears', () => {
+    const { network, node } = started(4)
+    const silent = network.nodes[3]!
+    network.meddle = (from, _to, message) => (from === silent ? [] : [message])
+    network.run(10_000)
+    assert.equal(network.view(node).answering, 3)
+    noteAlive(node.log!, silent.peerId, network.nowMs)
+    noteAlive(node.log!, peerIdOf(operator.publicKey), network.nowMs)
+    assert.equal(network.view(node).answering, 4)
+    network.run(10_000)
+    assert.equal(network.view(node).answering, 3)
   })
 
   it('clocks that differ make no one count the leader as late', () => {
