@@ -28,7 +28,9 @@ const ADVERTISING = { Dlazy: 2, gossipFactor: 0, mcacheGossip: 2, heartbeatInter
 const KEPT_HEARTBEATS = 5
 // Advertisements are lists of ids. To make two messages of one id, so that nodes hear one or the other, takes 2^64 tries.
 const MESSAGE_ID_BYTES = 16
-const TOPIC_ID_DIGITS = 16
+// Every message and advertisement repeats its topic. This tells two networks of one node apart; were it not to, their judges
+// would: what they accept is signed for their network.
+const TOPIC_ID_DIGITS = 4
 
 const VERDICTS: Readonly<Record<GossipVerdict, TopicValidatorResult>> = {
   accept: TopicValidatorResult.Accept,
@@ -123,7 +125,6 @@ export class GossipsubGossip implements Gossip {
     }
   }
 
-  /** Every message repeats its topic, so it is short; no message of another network would pass its judge anyway. */
   #topicName(topic: string): string {
     return `${topic}/${this.#options.networkId.slice(0, TOPIC_ID_DIGITS)}`
   }
