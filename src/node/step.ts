@@ -1,10 +1,9 @@
 import { OstrakaError, type Outcome, type PeerId, type Rng, toOstrakaError } from '../base/index.ts'
-import { type LogEffect, type LogEvent, type LogState, stepLog, viewLog } from '../control/index.ts'
+import { type LogEffect, type LogEvent, stepLog, viewLog } from '../control/index.ts'
 import { signValue } from '../crypto/index.ts'
 import {
   type AuditRecord,
   answerNonces,
-  answerPartial,
   auditLosses,
   beginCeremonies,
   type CeremonyEvent,
@@ -19,13 +18,13 @@ import {
   stepExports,
   stepGateway,
 } from '../keys/index.ts'
-import { makeBeacon, noteAnswer, noteRoundTrip } from '../trust/index.ts'
+import { noteAnswer, noteRoundTrip } from '../trust/index.ts'
 import type {
   CommonEvent,
   ExportCall,
   MeasuredLoad,
+  PartialCall,
   PeerAnswer,
-  PeerRequest,
   ReplyEffect,
   RequestEffect,
   Step,
@@ -33,17 +32,15 @@ import type {
   Token,
 } from '../wire/index.ts'
 import { recordOfProposal } from './approvals.ts'
-import { attestationDue, attestationFailed, attestationNote, statementOf } from './attesting.ts'
+import { attestationFailed, statementOf } from './attesting.ts'
 import { type CheckpointStep, onLedger, onWritten, Scribe } from './auditing.ts'
+import { beat } from './beating.ts'
 import { drawWhenDue } from './drawing.ts'
 import type { NodeEffect, NodeEvent, ResolveEffect } from './events.ts'
-import { answerAsHolder, tellOfExport, tellOperators } from './exceptional.ts'
-import { observeBeat, observeRoundTrip, peersToPing } from './observing.ts'
-import { planToPublish } from './planning.ts'
-import { beaconBody, type NodeState, reading } from './state.ts'
-
-/** A ping that takes longer says as much as none. */
-const PING_DEADLINE_MS = 2_000
+import { tellOperators } from './exceptional.ts'
+import { observeRoundTrip } from './observing.ts'
+import { attempt, serveExport, servePartial } from './serving.ts'
+import { type NodeState, reading } from './state.ts'
 
 /** Requests to itself and their answers stay inside; this marks their tokens. */
 const SELF = 'self/'
@@ -304,15 +301,8 @@ class Turn {
     }
   }
 
-  /** No share is used while the audit log cannot tell of it, nor by a policy that may be an old one. */
-  #partial(from: PeerId, token: Token, request: Extract<PeerRequest, { readonly type: 'partial' }>): void {
-    const { call } = request
-    const answer = attempt((): PeerAnswer => {
-      requireCaughtUp(this.#state.log, this.#nowMs)
-      this.#scribe.requireWritable()
-      return answerPartial(this.#state.holder, from, request, this.#nowMs, this.#rng)
-    })
-    this.#scribe.partial(from, call.request, call.version, answer.ok ? undefined : answer.error)
+  #partial(from: PeerId, token: Token, request: PartialCall): void {
+    const answer = servePartial(this.#state, this.#scribe, from, request, this.#nowMs, this.#rng)
     this.#performOne({ type: 'reply', token, answer })
   }
 
@@ -322,14 +312,9 @@ class Turn {
     else this.#resolve(event.token, ready)
   }
 
-  /** As for a partial; and whoever watches this node hears of it. */
   #export(from: PeerId, token: Token, call: ExportCall): void {
-    const answer = attempt((): PeerAnswer => {
-      requireCaughtUp(this.#state.log, this.#nowMs)
-      this.#scribe.requireWritable()
-      return answerAsHolder(this.#state, from, call, this.#nowMs, this.#rng)
-    })
-    this.outward.push(tellOfExport(this.#state, this.#scribe, from, call, answer))
+    const { answer, notice } = serveExport(this.#state, this.#scribe, from, call, this.#nowMs, this.#rng)
+    this.outward.push(notice)
     this.#performOne({ type: 'reply', token, answer })
   }
 
@@ -414,44 +399,10 @@ class Turn {
   }
 
   #beat(load: MeasuredLoad): void {
-    const state = this.#state
-    for (const transaction of observeBeat(state, this.#nowMs)) this.#submit({ type: 'submit', transaction })
-    const attest = attestationDue(state, this.#nowMs)
-    if (attest !== undefined) this.outward.push(attest)
-    const note = attestationNote(state)
-    if (note !== undefined) this.outward.push(note)
-    const body = beaconBody(state, load)
-    if (body !== undefined) {
-      const bytes = makeBeacon(state.beacons, state.options.identity, body, this.#nowMs, this.#rng)
-      state.served = 0
-      this.outward.push({ type: 'publish', topic: 'beacons', bytes })
-    }
-    const plan = planToPublish(state)
-    if (plan !== undefined) this.outward.push({ type: 'publish', topic: 'plans', bytes: plan })
-    for (const to of peersToPing(state)) {
-      const token = `ping/${this.#nowMs}/${to}`
-      this.outward.push({
-        type: 'request',
-        token,
-        to,
-        request: { type: 'ping' },
-        deadlineMs: PING_DEADLINE_MS,
-      })
-    }
+    const { transactions, effects } = beat(this.#state, load, this.#nowMs, this.#rng)
+    for (const transaction of transactions) this.#submit({ type: 'submit', transaction })
+    this.outward.push(...effects)
   }
-}
-
-function attempt<T>(make: () => T): Outcome<T> {
-  try {
-    return { ok: true, value: make() }
-  } catch (error) {
-    return { ok: false, error: toOstrakaError(error) }
-  }
-}
-
-function requireCaughtUp(log: LogState, nowMs: number): void {
-  if (viewLog(log, nowMs).recovery !== 'catching-up') return
-  throw new OstrakaError('not_ready', 'this node has lost its database and is catching up with the network')
 }
 
 function usesSecret({ answer }: ReplyEffect): boolean {
