@@ -57,11 +57,36 @@ export function endDealing(ledger: Ledger, ceremony: CeremonyRecord, at: Moment)
   ledger.wakeAt(deadlineMs, paths.ceremony(next.id))
 }
 
-/** After each deal: the stage ends early once everyone who is to deal has dealt or is out. */
-export function dealingIsComplete(ceremony: CeremonyRecord): boolean {
+/** Whether everyone who is to deal has dealt or is out. */
+function dealingIsComplete(ceremony: CeremonyRecord): boolean {
   return ceremony.dealers.every(
     (_, place) => ceremony.dealt.includes(place) || ceremony.disqualified.includes(place),
   )
+}
+
+/**
+ * Once all have spoken but as many as may be faulty, the rest of them have this share of the stage's time: the dead do
+ * not hold the living up, and who is merely late recovers its shares afterwards.
+ */
+const GRACE_SHARE = 1 / 4
+
+function hasten(ledger: Ledger, ceremony: CeremonyRecord, stageMs: number, at: Moment): void {
+  const deadlineMs = at.timeMs + Math.ceil(stageMs * GRACE_SHARE)
+  if (deadlineMs >= ceremony.deadlineMs) return
+  ledger.put(paths.ceremony(ceremony.id), { ...ceremony, deadlineMs })
+  ledger.wakeAt(deadlineMs, paths.ceremony(ceremony.id))
+}
+
+/** dealing -> acknowledging at once when nobody is left to deal, and soon when few are. */
+export function endDealingIfDue(ledger: Ledger, ceremony: CeremonyRecord, at: Moment): void {
+  if (dealingIsComplete(ceremony)) {
+    endDealing(ledger, ceremony, at)
+    return
+  }
+  const { dealers, dealingsNeeded } = ceremony
+  const faulty = Math.max(1, Math.floor((dealers.length - 1) / 3))
+  const enough = Math.max(dealingsNeeded, dealers.length - faulty)
+  if (standingDealings(ceremony).length >= enough) hasten(ledger, ceremony, ledger.genesis.timing.dealMs, at)
 }
 
 /** How many slots are held by nodes that acknowledged all of `dealings`. */
@@ -83,12 +108,15 @@ function chosen(ceremony: CeremonyRecord, dealings: readonly number[]): readonly
   return isHandoff(ceremony) ? dealings.slice(0, ceremony.dealingsNeeded) : dealings
 }
 
-/** acknowledging -> active, at once when every slot has acknowledged every dealing that stands. */
-export function activateIfComplete(ledger: Ledger, ceremony: CeremonyRecord, at: Moment): void {
+/** acknowledging -> active at once when every slot has acknowledged every dealing that stands, and soon when enough have. */
+export function activateIfDue(ledger: Ledger, ceremony: CeremonyRecord, at: Moment): void {
   const dealings = standingDealings(ceremony)
   if (dealings.length < ceremony.dealingsNeeded) return
-  if (acknowledgedSlots(ceremony, dealings) < ceremony.slots.length) return
-  activate(ledger, ceremony, chosen(ceremony, dealings), at)
+  const acknowledged = acknowledgedSlots(ceremony, dealings)
+  if (acknowledged === ceremony.slots.length) activate(ledger, ceremony, chosen(ceremony, dealings), at)
+  else if (acknowledged >= acknowledgementsNeeded(ceremony)) {
+    hasten(ledger, ceremony, ledger.genesis.timing.acknowledgeMs, at)
+  }
 }
 
 /**
@@ -171,8 +199,8 @@ function disqualify(ledger: Ledger, ceremony: CeremonyRecord, culprit: Uint8Arra
   const possible = next.dealers.length - next.disqualified.length
   if (possible < next.dealingsNeeded) abort(ledger, next, 'too many dealers are disqualified')
   else if (next.stage === 'dealing') {
-    if (dealingIsComplete(next)) endDealing(ledger, next, at)
+    endDealingIfDue(ledger, next, at)
   } else if (standingDealings(next).length < next.dealingsNeeded) {
     abort(ledger, next, 'too many dealings are disqualified')
-  } else activateIfComplete(ledger, next, at)
+  } else activateIfDue(ledger, next, at)
 }

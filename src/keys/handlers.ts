@@ -30,10 +30,10 @@ import {
   sealedDealingCodec,
 } from '../wire/index.ts'
 import {
-  activateIfComplete,
+  activateIfDue,
   convict,
-  dealingIsComplete,
   endDealing,
+  endDealingIfDue,
   openCeremony,
   requireCeremony,
   settle,
@@ -167,7 +167,7 @@ export function deal(ledger: Ledger, transaction: Deal, at: TransactionContext):
   ledger.put(paths.deal(ceremony.id, place), record)
   const next: CeremonyRecord = { ...ceremony, dealt: [...ceremony.dealt, place] }
   ledger.put(paths.ceremony(ceremony.id), next)
-  if (dealingIsComplete(next)) endDealing(ledger, next, at)
+  endDealingIfDue(ledger, next, at)
 }
 
 /** Whether the public half of a dealing is what it must be; a handed-on share must be the one the dealer holds. */
@@ -208,7 +208,7 @@ export function acknowledge(ledger: Ledger, transaction: Acknowledge, at: Transa
     acknowledged: [...others, { peerId, dealings: transaction.dealings }],
   }
   ledger.put(paths.ceremony(ceremony.id), next)
-  activateIfComplete(ledger, next, at)
+  activateIfDue(ledger, next, at)
 }
 
 /** The sealed share that a record holds for a slot, if the record is what an honest dealer of this ceremony publishes. */

@@ -104,6 +104,18 @@ describe('ceremonies', () => {
     secretOf(network, 'k', [slot])
   })
 
+  it('wait a quarter of the time for one who never comes, once the others have spoken', () => {
+    const network = new CeremonyNetwork(5, 'hastened')
+    const { dealMs, acknowledgeMs } = network.ledger.genesis.timing
+    network.nodes[2]!.isDown = true
+    const startMs = network.nowMs
+    network.create('k')
+    network.run()
+    const tookMs = network.version('k')!.timeMs - startMs
+    const graceMs = (dealMs + acknowledgeMs) / 4
+    assert.ok(tookMs >= graceMs && tookMs < graceMs + 500, `${tookMs} ms`)
+  })
+
   it('abort cleanly when too few answer, and the name can be tried again at once', () => {
     const network = new CeremonyNetwork(5, 'abort')
     for (const node of network.nodes.slice(0, 3)) node.isDown = true
