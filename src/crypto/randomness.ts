@@ -64,11 +64,22 @@ export function isRightDraw(
 ): boolean {
   const name = nameOf(epoch, commitments, partial)
   if (known.has(name)) return true
-  const publicKey = verifyingShare(ristretto255, commitments, partial.slot)
+  const publicKey = publicShareOf(commitments, partial.slot)
   const statement = { publicKey, elements: [inputOf(epoch)], evaluated: [partial.element] }
   const isRight = verifyDleq(DOMAIN, statement, partial.proof)
   if (isRight) remember(name)
   return isRight
+}
+
+/** Verifying shares by the commitments that they follow from: each slot is looked at in each epoch. */
+const publicShares = new WeakMap<readonly Element[], Map<number, Element>>()
+
+function publicShareOf(commitments: readonly Element[], slot: number): Element {
+  const shares = publicShares.get(commitments) ?? new Map<number, Element>()
+  publicShares.set(commitments, shares)
+  const share = shares.get(slot) ?? verifyingShare(ristretto255, commitments, slot)
+  shares.set(slot, share)
+  return share
 }
 
 /**

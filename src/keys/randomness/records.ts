@@ -58,8 +58,16 @@ export function networkVersion(ledger: LedgerReader): VersionRecord | undefined 
   return key && versionOf(ledger, key.keyId, key.activeVersion)
 }
 
-export function decodeCommitments(commitments: readonly Uint8Array[]): Element[] {
-  return commitments.map(bytes => ristretto255.decode(bytes))
+/** The ledger's records do not change: those of a share set are decoded once, for all parts that are looked at. */
+const decoded = new WeakMap<readonly Uint8Array[], readonly Element[]>()
+
+export function decodeCommitments(commitments: readonly Uint8Array[]): readonly Element[] {
+  let elements = decoded.get(commitments)
+  if (elements === undefined) {
+    elements = commitments.map(bytes => ristretto255.decode(bytes))
+    decoded.set(commitments, elements)
+  }
+  return elements
 }
 
 /** Errors: `malformed` for an element that is none. */
