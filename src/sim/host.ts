@@ -1,4 +1,4 @@
-import { peerIdOf, Secret, SeededRng } from '../base/index.ts'
+import { isOstrakaError, peerIdOf, Secret, SeededRng } from '../base/index.ts'
 import { generateSealingKey, type SealingKeyPair, SigningKey } from '../crypto/index.ts'
 import { Vault } from '../keys/index.ts'
 import {
@@ -33,6 +33,9 @@ export interface HostContext {
   /** A node could not start. */
   failed(host: SimHost, error: unknown): void
 }
+
+/** Between a node that could not start and the next attempt. */
+const SUPERVISOR_MS = 1000
 
 interface Process {
   /** Resolves when the process is no more. */
@@ -117,12 +120,22 @@ export class SimHost {
         measureLoad: () => ({ cpu: 0, memoryBytes: 0, linkMbps: 0, trafficMbps: 0 }),
       })
     } catch (error) {
-      if (this.#process === process) this.#context.failed(this, error)
+      if (this.#process !== process) return
+      if (isOstrakaError(error, 'storage_full')) this.#tryAgainLater(genesis)
+      else this.#context.failed(this, error)
       return
     }
     if (this.#process !== process) return
     this.#port = node.port
     this.#context.started(this, node.port)
+  }
+
+  /** As the real one, it does not start on a full disk; whatever watches over it starts it again. */
+  #tryAgainLater(genesis: Genesis): void {
+    this.crash()
+    this.#context.network.context.time.schedule(SUPERVISOR_MS, () => {
+      if (!this.isUp) void this.start(genesis)
+    })
   }
 
   /** The power fails: nothing that was not synced survives, and nothing that ran is heard of again. */

@@ -26,7 +26,7 @@ export interface Plan {
 }
 
 /** One seed in so many runs the real groups, which cost a hundred times the toy. Trials in a tenth, with one of them. */
-const REAL_EVERY = 8
+const REAL_EVERY = 10
 const REAL_TRIAL_EVERY = 10
 const REAL_KINDS = ['ed25519', 'secp256k1', 'ristretto255', 'x25519'] as const
 
