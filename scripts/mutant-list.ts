@@ -205,9 +205,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'handing on: a dealer may deal another secret than its share',
-    file: 'src/keys/handlers.ts',
-    find: 'verifyDealing(group, ceremony.threshold, commitments, context, possession, constant)',
-    replace: 'verifyDealing(group, ceremony.threshold, commitments, context, possession)',
+    file: 'src/keys/soundness.ts',
+    find: 'verifyDealing(group, threshold, commitments, context, possession, constant)',
+    replace: 'verifyDealing(group, threshold, commitments, context, possession)',
     specs: ['test/keys/handoffs.spec.ts'],
   },
   {

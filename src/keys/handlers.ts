@@ -14,8 +14,6 @@ import {
   judgeComplaint,
   ristretto255,
   sha256,
-  verifyDealing,
-  verifyingShare,
   verifySigned,
 } from '../crypto/index.ts'
 import {
@@ -45,7 +43,7 @@ import { isNetworkKey, isOwnedBy } from './network-key.ts'
 import { paths } from './paths.ts'
 import type { CeremonyRecord, Dealer, DealRecord, KeyRecord, RecipientSlot } from './records.ts'
 import { assignSlots, dealingsNeeded, nodesOf, slotsOf } from './slots.ts'
-import { activeVersionOf } from './version-rules.ts'
+import { isSoundDealing } from './soundness.ts'
 
 /** The members that count as holders: the active ones that nothing convicts. */
 export function eligibleMembers(ledger: LedgerReader): MemberRecord[] {
@@ -158,7 +156,7 @@ export function deal(ledger: Ledger, transaction: Deal, at: TransactionContext):
   if (ceremony.disqualified.includes(place))
     throw new OstrakaError('forbidden', 'this dealer is disqualified')
   if (ceremony.stage !== 'dealing') throw new OstrakaError('conflict', 'dealing is over')
-  if (!isSound(ledger, ceremony, transaction, at.signer)) {
+  if (!isSoundDealing(ledger, ceremony, transaction, at.signer)) {
     convict(ledger, at.signer, 'bad_dealing', at)
     return
   }
@@ -168,27 +166,6 @@ export function deal(ledger: Ledger, transaction: Deal, at: TransactionContext):
   const next: CeremonyRecord = { ...ceremony, dealt: [...ceremony.dealt, place] }
   ledger.put(paths.ceremony(ceremony.id), next)
   endDealingIfDue(ledger, next, at)
-}
-
-/** Whether the public half of a dealing is what it must be; a handed-on share must be the one the dealer holds. */
-function isSound(ledger: Ledger, ceremony: CeremonyRecord, transaction: Deal, dealer: Uint8Array): boolean {
-  const { commitments, possession, fromSlot } = transaction
-  const group = groupByName(suiteOf(ceremony.kind).group)
-  const context = dealingContext(ledger.networkId, ceremony, { dealer, fromSlot })
-  try {
-    const constant =
-      fromSlot === 0
-        ? undefined
-        : verifyingShare(
-            group,
-            activeVersionOf(ledger, ceremony).commitments.map(bytes => group.decode(bytes)),
-            fromSlot,
-          )
-    verifyDealing(group, ceremony.threshold, commitments, context, possession, constant)
-    return true
-  } catch {
-    return false
-  }
 }
 
 /** Takes a holder's word that it has its shares; a later, larger word replaces an earlier one. */
