@@ -25,9 +25,13 @@ export interface Plan {
   readonly tampered: number | undefined
 }
 
-/** One seed in so many runs the real groups, which cost a hundred times the toy. Trials in a tenth, with one of them. */
+/** One seed in so many runs real groups, two kinds in turn: they cost a hundred times the toy. Trials in a tenth, with one. */
 const REAL_EVERY = 10
 const REAL_TRIAL_EVERY = 10
+
+function realKinds(turn: number): readonly KeyKind[] {
+  return [turn, turn + 1].map(at => REAL_KINDS[at % REAL_KINDS.length]!)
+}
 const REAL_KINDS = ['ed25519', 'secp256k1', 'ristretto255', 'x25519'] as const
 
 /** How many of the seeds that spare a host ask for attestation. */
@@ -67,7 +71,7 @@ export function drawPlan(seed: number, nodes: number, spanMs: number): Plan {
   const absent = maybe(0.15, () => randomBelow(rng, nodes))
   const isAway = isSpare && absent !== undefined && !byzantine.has(absent)
   return {
-    kinds: seed % REAL_EVERY === 0 ? [...REAL_KINDS, 'toy'] : ['toy'],
+    kinds: seed % REAL_EVERY === 0 ? [...realKinds(seed / REAL_EVERY), 'toy'] : ['toy'],
     conditions,
     partitionEveryMs: maybe(0.5, () => between(3000, 15_000)),
     crashEveryMs: maybe(0.6, () => between(3000, 15_000)),
