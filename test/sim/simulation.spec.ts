@@ -165,8 +165,11 @@ describe('a seed', function () {
 describe('a batch of seeds', () => {
   const plans = Array.from({ length: 200 }, (_, index) => drawPlan(index + 1, 7, 50_000))
 
-  it('runs the real groups in a tenth of the seeds at least', () => {
-    ok(plans.filter(plan => plan.kinds.includes('ed25519')).length >= 20)
+  it('runs real groups in a tenth of the seeds, and each of them as often as the others', () => {
+    equal(plans.filter(plan => plan.kinds.length > 1).length, plans.length / 10)
+    for (const kind of ['ed25519', 'secp256k1', 'ristretto255', 'x25519'] as const) {
+      equal(plans.filter(plan => plan.kinds.includes(kind)).length, plans.length / 20)
+    }
   })
 
   it('never plans more liars than the network bears', () => {
