@@ -41,7 +41,10 @@ describe('a network made by hand, as the operations manual says', function () {
 
   it('a daemon begun by hand runs with a daemon’s memory', function () {
     const { pid } = place.daemons[0]!
-    if (!existsSync(`/proc/${pid}/cmdline`)) return this.skip()
+    if (!existsSync(`/proc/${pid}/cmdline`)) {
+      console.log('      SKIPPED: this system has no /proc that tells a process’s options')
+      return this.skip()
+    }
     assert.match(readFileSync(`/proc/${pid}/cmdline`, 'utf8'), /--max-semi-space-size=8/)
   })
 
