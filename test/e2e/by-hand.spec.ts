@@ -46,6 +46,7 @@ describe('a network made by hand, as the operations manual says', function () {
       return this.skip()
     }
     assert.match(readFileSync(`/proc/${pid}/cmdline`, 'utf8'), /--max-semi-space-size=8/)
+    assert.match(readFileSync(`/proc/${pid}/environ`, 'utf8'), /\0MALLOC_ARENA_MAX=1\0/)
   })
 
   it('grows by invites, and makes keys with whoever operates it', async () => {
