@@ -13,7 +13,7 @@ import { applyBlock } from './apply.ts'
 import { checkBlock, makeBlock } from './blocks.ts'
 import { stepConsensus } from './consensus.ts'
 import { type ConsensusEvent, type ConsensusState, type HeightHooks, newHeight } from './consensus-state.ts'
-import { coordinatorOf, epochStartMs, proposerOf } from './ledger.ts'
+import { coordinatorOf, epochStartMs, type LedgerState, proposerOf } from './ledger.ts'
 import {
   isCatchingUp,
   isValidator,
@@ -25,7 +25,7 @@ import {
   sendToValidators,
   warn,
 } from './log-state.ts'
-import { MEMBER_PREFIX } from './records.ts'
+import { MEMBER_PREFIX, type MemberRecord, memberPath } from './records.ts'
 import { continueSnapshot, pruningWrites, startSnapshot } from './snapshots.ts'
 import { isHandover, proveState } from './state-proofs.ts'
 import { blockKey, handoverKey, headerKey } from './store-keys.ts'
@@ -98,12 +98,24 @@ export function commit(run: Run, certified: CertifiedBlock): void {
     const details = { height: header.height, code: fault.code, why: fault.message }
     run.effects.push({ type: 'note', level: 'error', text: 'a block hook failed', details })
   }
+  tellRemoved(run, certified, before.state)
   log.mempool.settle(certified, results, state, nowMs)
   resolveIncluded(run, header.height, results)
   resolveVoid(run)
   if (before.tip !== null)
     maySnapshot(run, before.state.chain.height, () => startSnapshot(before.state, before.tip!))
   beginHeight(run)
+}
+
+/** Whom this block removes is told once more, while it can be reached: it may have missed the votes. */
+function tellRemoved(run: Run, certified: CertifiedBlock, before: LedgerState): void {
+  const { log } = run
+  for (const { value } of log.ledger.records.entries<MemberRecord>(MEMBER_PREFIX)) {
+    if (value.state !== 'removed' || value.peerId === log.self) continue
+    const earlier = before.records.get<MemberRecord>(memberPath(value.peerId))
+    if (earlier !== undefined && earlier.state !== 'removed')
+      send(run, value.peerId, { type: 'block', certified })
+  }
 }
 
 /**

@@ -31,6 +31,8 @@ const PENDING_INBOUND = 64
 const STREAM_WINDOW_BYTES = 2 * 1024 * 1024
 // One stranger that keeps knocking is logged once a minute, and counted each time.
 const STRANGER_LOG_MS = 60_000
+/** A member that is removed keeps its connections for so long: it must be able to read in the log that it is. */
+const FAREWELL_MS = 5000
 const STRANGERS_REMEMBERED = 1000
 // One long-lived stream per direction and connection, and room for the one that replaces it.
 const STREAMS_PER_PROTOCOL = 8
@@ -70,6 +72,7 @@ export class Host {
   readonly #dialler: Dialler
   readonly #connectedPeers = new Set<PeerId>()
   readonly #listeners = new Set<PeerListener>()
+  readonly #farewells = new Map<PeerId, NodeJS.Timeout>()
   #isStopping = false
 
   constructor(libp2p: Libp2p, options: HostOptions) {
@@ -103,6 +106,8 @@ export class Host {
   async stop(): Promise<void> {
     this.#isStopping = true
     this.#dialler.stop()
+    for (const timer of this.#farewells.values()) clearTimeout(timer)
+    this.#farewells.clear()
     await this.libp2p.stop()
   }
 
@@ -117,15 +122,26 @@ export class Host {
     if (!this.isConnected(peerId)) this.#dialler.hurry(peerId)
   }
 
-  /** Membership changed: drops connections to those who left, dials those who came. */
+  /** Membership changed: drops connections to those who left, after a farewell, and dials those who came. */
   membersChanged(): void {
-    for (const connection of this.libp2p.getConnections()) {
-      const peerId = connection.remotePeer.toString()
-      if (!this.#options.isMember(peerId)) {
-        connection.abort(new OstrakaError('stranger', 'no longer a member', { peerId }))
-      }
+    for (const peerId of this.#connectedPeers) {
+      if (!this.isMember(peerId)) this.#bidFarewell(peerId)
     }
     this.#dialler.review()
+  }
+
+  #bidFarewell(peerId: PeerId): void {
+    if (this.#farewells.has(peerId)) return
+    const timer = setTimeout(() => this.#dropStranger(peerId), FAREWELL_MS)
+    this.#farewells.set(peerId, timer)
+  }
+
+  #dropStranger(peerId: PeerId): void {
+    this.#farewells.delete(peerId)
+    if (this.isMember(peerId)) return
+    for (const connection of this.libp2p.getConnections(peerIdFromString(peerId))) {
+      connection.abort(new OstrakaError('stranger', 'no longer a member', { peerId }))
+    }
   }
 
   /** Closes the connection to a peer that no longer answers; it is dialled again. */
@@ -208,6 +224,7 @@ export class Host {
 
   #connected(peerId: PeerId): void {
     this.#connectedPeers.add(peerId)
+    if (!this.isMember(peerId)) this.#bidFarewell(peerId)
     this.#dialler.reached(peerId)
     this.#options.counters.add('peer_connected')
     this.#options.logger.info({ peerId }, 'peer connected')

@@ -73,10 +73,7 @@ export class RpcTransport implements Transport {
 
   send(to: PeerId, frame: Uint8Array): void {
     const isDeliverable =
-      !this.#isStopped &&
-      frame.length <= MAX_FRAME_BYTES &&
-      this.#options.host.isMember(to) &&
-      this.#options.host.isConnected(to)
+      !this.#isStopped && frame.length <= MAX_FRAME_BYTES && this.#options.host.isConnected(to)
     if (isDeliverable) this.#askingOf(to).send(frame)
     else this.#options.counters.add('rpc_message_dropped')
   }

@@ -1,11 +1,14 @@
 import { OstrakaError, type Outcome, type PeerId, type Rng, toOstrakaError } from '../base/index.ts'
 import { viewLog } from '../control/index.ts'
 import { answerPartial } from '../keys/index.ts'
-import type { ExportCall, PartialCall, PeerAnswer } from '../wire/index.ts'
+import type { ExportCall, PartialCall, PeerAnswer, PeerRequest } from '../wire/index.ts'
 import type { Scribe } from './auditing.ts'
 import type { NodeEffect } from './events.ts'
 import { answerAsHolder, tellOfExport } from './exceptional.ts'
-import type { NodeState } from './state.ts'
+import { memberOf, type NodeState } from './state.ts'
+
+/** Requests that read the log, and how high it is. */
+const READS: ReadonlySet<PeerRequest['type']> = new Set(['ping', 'blocks', 'headers', 'snapshot'])
 
 export function attempt<T>(make: () => T): Outcome<T> {
   try {
@@ -13,6 +16,15 @@ export function attempt<T>(make: () => T): Outcome<T> {
   } catch (error) {
     return { ok: false, error: toOstrakaError(error) }
   }
+}
+
+/**
+ * Why nothing is done for this peer; undefined for a member. One that is removed can read in the log that it is, until
+ * its connections close.
+ */
+export function refusalOf(state: NodeState, from: PeerId, request: PeerRequest): OstrakaError | undefined {
+  if (memberOf(state, from)?.state !== 'removed' || READS.has(request.type)) return undefined
+  return new OstrakaError('stranger', 'removed from the network', { peerId: from })
 }
 
 /** No share is used while the audit log cannot tell of it, nor by a policy that may be an old one. */

@@ -39,7 +39,7 @@ import { drawWhenDue } from './drawing.ts'
 import type { NodeEffect, NodeEvent, ResolveEffect } from './events.ts'
 import { tellOperators } from './exceptional.ts'
 import { observeRoundTrip } from './observing.ts'
-import { attempt, serveExport, servePartial } from './serving.ts'
+import { attempt, refusalOf, serveExport, servePartial } from './serving.ts'
 import { type NodeState, reading } from './state.ts'
 
 /** Requests to itself and their answers stay inside; this marks their tokens. */
@@ -279,6 +279,11 @@ class Turn {
 
   #requested(event: Extract<CommonEvent, { readonly type: 'requested' }>): void {
     const { token, request, from } = event
+    const error = refusalOf(this.#state, from, request)
+    if (error !== undefined) {
+      this.#performOne({ type: 'reply', token, answer: { ok: false, error } })
+      return
+    }
     switch (request.type) {
       case 'partial':
         this.#state.served++

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
+import { type MemberRecord, memberPath } from '../../src/control/index.ts'
 import { createKey, signed } from './fixture.ts'
-import { codeOf, Network } from './network.ts'
+import { codeOf, Network, type SimNode } from './network.ts'
 
 describe('networks of every size', () => {
   for (const nodes of [1, 4, 5, 7, 16]) {
@@ -47,5 +48,17 @@ describe('networks of every size', () => {
     }
     network.runUntil(() => idle.every(node => node.outcomes.has('one')), 2000, 'inclusion')
     for (const node of idle) assert.equal(codeOf(node.outcomes.get('one')), 'ok')
+  })
+
+  it('tell whom a block removes, though it missed the votes', () => {
+    const network = new Network({ nodes: 5, seed: 'farewell' })
+    const leaver = network.nodes[4]!
+    network.meddle = (_from, to, message) => (to === leaver && message.type !== 'block' ? [] : [message])
+    network.startAll()
+    network.submit(network.nodes[0]!, 'leave', signed(network.genesis, { type: 'leave' }, leaver.key))
+    const path = memberPath(leaver.peerId)
+    const stateSeenBy = (node: SimNode): unknown => network.state(node).records.get<MemberRecord>(path)?.state
+    network.runUntil(() => stateSeenBy(network.nodes[0]!) === 'removed', 5000, 'removal')
+    network.runUntil(() => stateSeenBy(leaver) === 'removed', 200, 'the news')
   })
 })

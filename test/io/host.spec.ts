@@ -69,19 +69,6 @@ describe('Host', () => {
     assert.deepEqual(alice.host.connectedPeers(), [])
   })
 
-  it('drops a member that is one no longer', async () => {
-    const alice = await startHost(0, [1])
-    const bob = await startHost(1, [0])
-    alice.host.learnAddress(peerIdAt(1), bob.host.addresses())
-    bob.host.learnAddress(peerIdAt(0), alice.host.addresses())
-    await realTime.until(() => bob.host.isConnected(peerIdAt(0)))
-    alice.members.clear()
-    alice.host.membersChanged()
-    await realTime.until(() => !alice.host.isConnected(peerIdAt(1)))
-    await realTime.until(() => alice.counters.get('stranger_refused') > 0)
-    assert.deepEqual(alice.host.connectedPeers(), [])
-  })
-
   it('dials a lost member again at once', async () => {
     const alice = await startHost(0, [1])
     const bob = await startHost(1, [0])

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Stream } from '@libp2p/interface'
-import { OstrakaError, Secret } from '../../src/base/index.ts'
+import { OstrakaError, type PeerId, Secret } from '../../src/base/index.ts'
 import { MAX_IN_FLIGHT, MAX_QUEUED_BYTES } from '../../src/io/asking.ts'
 import { Counters } from '../../src/io/counters.ts'
 import { decodeError, encodeError, encodeFrames, FrameDecoder, MAX_FRAME_BYTES } from '../../src/io/frames.ts'
@@ -16,6 +16,7 @@ interface Node {
   readonly host: Host
   readonly transport: RpcTransport
   readonly counters: Counters
+  readonly members: Set<PeerId>
   readonly messages: Uint8Array[]
 }
 
@@ -26,11 +27,12 @@ describe('RpcTransport', () => {
 
   const startNode = async (index: number, other: number): Promise<Node> => {
     const counters = new Counters()
+    const members = new Set([peerIdAt(other)])
     const host = await createHost({
       seed: new Secret(seedOf(index)),
       listen: LOOPBACK,
-      members: () => [peerIdAt(other)],
-      isMember: peerId => peerId === peerIdAt(other),
+      members: () => members,
+      isMember: peerId => members.has(peerId),
       rng: new SystemRng(),
       counters,
       logger: silentLogger(),
@@ -38,7 +40,7 @@ describe('RpcTransport', () => {
     const transport = new RpcTransport({ host, networkId: NETWORK_ID, counters, logger: silentLogger() })
     await transport.listen()
     await host.start()
-    return { host, transport, counters, messages: [] }
+    return { host, transport, counters, members, messages: [] }
   }
   const startTransport = ({ transport, messages }: Node): Promise<void> =>
     transport.start({
@@ -149,6 +151,17 @@ describe('RpcTransport', () => {
       assert.equal((await ask(bytesOf('still here'))).length, 10)
     })
   }
+
+  it('still tells a member that was removed so, then drops it', async () => {
+    await Promise.all([startTransport(alice), startTransport(bob)])
+    alice.members.clear()
+    alice.host.membersChanged()
+    alice.transport.send(peerIdAt(1), bytesOf('you are removed'))
+    await realTime.until(() => bob.messages.length === 1)
+    await failsWith(ask(bytesOf('anything')) as Promise<unknown>, 'stranger')
+    await realTime.until(() => !alice.host.isConnected(peerIdAt(1)))
+    await realTime.until(() => alice.counters.get('stranger_refused') > 0)
+  })
 })
 
 describe('frames', () => {
