@@ -37,7 +37,6 @@ function judgeVotes(networkId: Uint8Array, evidence: ConflictingVotes): Verdict 
 
 function judgeDeals(networkId: Uint8Array, evidence: ConflictingDeals): Verdict | undefined {
   const { first, second } = evidence
-  if (first.value.type !== 'deal' || second.value.type !== 'deal') return undefined
   if (!equalBytes(first.signer, second.signer)) return undefined
   if (!equalBytes(first.value.ceremony, second.value.ceremony)) return undefined
   if (sameTransaction(first.value, second.value)) return undefined

@@ -5,6 +5,7 @@ import {
   type BlockMessage,
   type Certificate,
   canonicalBytes,
+  type Deal,
   type Evidence,
   type PartialAnswer,
   type PartialCall,
@@ -36,7 +37,7 @@ export class Forger {
   readonly #rng: Rng
   readonly #votes: Kept<VoteMessage> = []
   readonly #beacons: Kept<Signed<Beacon>> = []
-  readonly #deals: Kept<SignedTransaction> = []
+  readonly #deals: Kept<Signed<Deal>> = []
   readonly #calls: Kept<Uint8Array> = []
   readonly #exchanges: Kept<Exchange> = []
   readonly #checkpoints: Kept<Extract<SignedTransaction['value'], { readonly type: 'audit-checkpoint' }>> = []
@@ -80,8 +81,9 @@ export class Forger {
       for (const transaction of message.transactions) {
         const signer = peerIdOf(transaction.signer)
         if (signer === this.#self) continue
-        if (transaction.value.type === 'deal') keep(this.#deals, signer, transaction)
-        if (transaction.value.type === 'audit-checkpoint') keep(this.#checkpoints, signer, transaction.value)
+        const { value } = transaction
+        if (value.type === 'deal') keep(this.#deals, signer, { ...transaction, value })
+        if (value.type === 'audit-checkpoint') keep(this.#checkpoints, signer, value)
       }
     }
   }

@@ -235,8 +235,8 @@ const evidence: Readonly<Record<string, Evidence>> = {
   },
   'conflicting-deals': {
     type: 'conflicting-deals',
-    first: signed<Transaction>(transactions.deal!),
-    second: signed<Transaction>({ ...(transactions.deal as Deal), recordHash: hash(18) }),
+    first: signed(transactions.deal as Deal),
+    second: signed<Deal>({ ...(transactions.deal as Deal), recordHash: hash(18) }),
   },
   'conflicting-beacons': {
     type: 'conflicting-beacons',

@@ -1,0 +1,132 @@
+import type { PeerId } from '../base/index.ts'
+import { auditGeneration } from './audit.ts'
+import { type Beacon, beaconCodec } from './beacon.ts'
+import { type Deal, dealSchema } from './ceremonies.ts'
+import { hash32, peerId, publicKey32, type Signed, signature64, signedSchema } from './common.ts'
+import { bytesUpTo, integer, literal, oneOf, optional, type Schema, struct, union } from './schema.ts'
+
+/** Two statements by one signer that contradict each other, or a partial that its own proof convicts. */
+export interface ReportEvidence {
+  readonly type: 'report-evidence'
+  readonly evidence: Evidence
+}
+
+export type Evidence = ConflictingVotes | ConflictingDeals | ConflictingBeacons | BadPartial | ForkedAudit
+
+/** Two different votes of one signer for one height, round and step. */
+export interface ConflictingVotes {
+  readonly type: 'conflicting-votes'
+  readonly step: 'prevote' | 'precommit'
+  readonly voter: Uint8Array
+  readonly height: number
+  readonly round: number
+  /** Each: the voted block id (empty for nil) and the signature. */
+  readonly first: VoteHalf
+  readonly second: VoteHalf
+}
+
+export interface VoteHalf {
+  readonly blockId: Uint8Array
+  readonly signature: Uint8Array
+}
+
+/** Two different dealings of one signer for one ceremony. */
+export interface ConflictingDeals {
+  readonly type: 'conflicting-deals'
+  readonly first: Signed<Deal>
+  readonly second: Signed<Deal>
+}
+
+/** Two different beacons of one signer with one sequence. */
+export interface ConflictingBeacons {
+  readonly type: 'conflicting-beacons'
+  readonly first: Signed<Beacon>
+  readonly second: Signed<Beacon>
+}
+
+/** A signed partial response that does not verify against the holder's share, with the request it answers. */
+export interface BadPartial {
+  readonly type: 'bad-partial'
+  readonly holder: PeerId
+  /** Canonical `partial-request` and signed `partial` bytes. */
+  readonly request: Uint8Array
+  readonly partial: Uint8Array
+}
+
+/** Two checkpoints of one audit log that one node signed: one size, two roots. */
+export interface ForkedAudit {
+  readonly type: 'forked-audit'
+  /** The node's public key. */
+  readonly log: Uint8Array
+  /** Which of the node's logs; absent for the first. */
+  readonly generation?: number
+  readonly size: number
+  readonly first: CheckpointHalf
+  readonly second: CheckpointHalf
+}
+
+export interface CheckpointHalf {
+  readonly root: Uint8Array
+  readonly signature: Uint8Array
+}
+
+/**
+ * What a holder answers wrongly it must not be able to hide behind: all requests but the largest signing batches, and an
+ * answer of a dozen slots to 256 inputs.
+ */
+export const MAX_PROVEN_REQUEST_BYTES: number = 640 * 1024
+export const MAX_PROVEN_PARTIAL_BYTES: number = 128 * 1024
+
+const voteHalf: Schema<VoteHalf> = struct<VoteHalf>({ blockId: bytesUpTo(32), signature: signature64 })
+
+const conflictingVotes: Schema<ConflictingVotes> = struct<ConflictingVotes>({
+  type: literal('conflicting-votes'),
+  step: oneOf(['prevote', 'precommit']),
+  voter: publicKey32,
+  height: integer(1),
+  round: integer(0),
+  first: voteHalf,
+  second: voteHalf,
+})
+
+const checkpointHalf: Schema<CheckpointHalf> = struct<CheckpointHalf>({
+  root: hash32,
+  signature: signature64,
+})
+
+const forkedAudit: Schema<ForkedAudit> = struct<ForkedAudit>({
+  type: literal('forked-audit'),
+  log: publicKey32,
+  generation: optional(auditGeneration),
+  size: integer(1),
+  first: checkpointHalf,
+  second: checkpointHalf,
+})
+
+const signedDeal: Schema<Signed<Deal>> = signedSchema(dealSchema)
+
+const evidenceSchema: Schema<Evidence> = union<Evidence>({
+  'conflicting-votes': conflictingVotes,
+  'conflicting-deals': struct<ConflictingDeals>({
+    type: literal('conflicting-deals'),
+    first: signedDeal,
+    second: signedDeal,
+  }),
+  'conflicting-beacons': struct<ConflictingBeacons>({
+    type: literal('conflicting-beacons'),
+    first: beaconCodec,
+    second: beaconCodec,
+  }),
+  'bad-partial': struct<BadPartial>({
+    type: literal('bad-partial'),
+    holder: peerId,
+    request: bytesUpTo(MAX_PROVEN_REQUEST_BYTES),
+    partial: bytesUpTo(MAX_PROVEN_PARTIAL_BYTES),
+  }),
+  'forked-audit': forkedAudit,
+})
+
+export const reportEvidence: Schema<ReportEvidence> = struct<ReportEvidence>({
+  type: literal('report-evidence'),
+  evidence: evidenceSchema,
+})
