@@ -1,26 +1,9 @@
-import {
-  type Clock,
-  type Gossip,
-  OstrakaError,
-  type Outcome,
-  type PeerId,
-  type RecordStore,
-  type Rng,
-  type Store,
-  type Transport,
-  toHex,
-  toOstrakaError,
-  type Write,
-} from '../base/index.ts'
+import { OstrakaError, type Outcome, type PeerId, toOstrakaError, type Write } from '../base/index.ts'
 import { judgeBlock } from '../control/index.ts'
-import { sha256 } from '../crypto/index.ts'
-import type { Attestor } from '../trust/index.ts'
 import {
-  type AttestationEvidence,
   type CertifiedBlock,
   type MeasuredLoad,
   type PeerAnswer,
-  type PeerMessage,
   peerAnswerCodec,
   peerMessageCodec,
   peerRequestCodec,
@@ -29,46 +12,31 @@ import {
 import { AuditLane } from './audit-lane.ts'
 import type { NodeEffect, NodeEvent } from './events.ts'
 import { judgeBeacon } from './observing.ts'
+import { Performer } from './performing.ts'
 import { judgePlan } from './planning.ts'
 import type { Notice } from './port.ts'
+import type { Logger, Ports } from './ports.ts'
 import type { NodeState } from './state.ts'
 import { stepNode } from './step.ts'
-
-/** The world, as a node sees it: the real one in a daemon, the simulated one in tests. */
-export interface Ports {
-  readonly transport: Transport
-  readonly gossip: Gossip
-  readonly records: RecordStore
-  readonly store: Store
-  readonly clock: Clock
-  readonly rng: Rng
-  /** Without it the node attests nothing. */
-  readonly attestor?: Attestor
-}
-
-/** Where notes go; pino fits. */
-export type Logger = {
-  readonly [level in 'debug' | 'info' | 'warn' | 'error']: (details: object, text: string) => void
-}
 
 /** A disk that could not take a write is tried again this often; meanwhile nothing that depends on it leaves. */
 const RETRY_WRITE_MS = 1_000
 
 /**
- * Feeds events to the node's pure core and performs its effects. What a step wants persisted is on disk, synced,
- * before any other effect of that step or of a later one is performed. Operations on shares persist nothing of their
- * own and do not queue behind that: only what a share was used for is held, by the audit lane, until its entry is on disk.
+ * Feeds events to the node's pure core, and has its effects performed in the order that its promises need. What a step
+ * wants persisted is on disk, synced, before any other effect of that step or of a later one is performed. Operations on
+ * shares persist nothing of their own and do not queue behind that: only what a share was used for is held, by the audit
+ * lane, until its entry is on disk.
  */
 export class Driver {
   readonly #ports: Ports
   readonly #logger: Logger
-  readonly #timers = new Map<Token, () => void>()
+  readonly #performer: Performer
   readonly #asked = new Map<Token, (answer: Outcome<PeerAnswer>) => void>()
   readonly #waiting = new Map<Token, (outcome: Outcome<unknown>) => void>()
   readonly #noticeListeners = new Set<(notice: Notice) => void>()
   readonly #blockListeners = new Set<(block: CertifiedBlock) => void>()
   readonly #lane: AuditLane
-  readonly #encoded = new WeakMap<PeerMessage, Uint8Array>()
   #state: NodeState
   #queue: NodeEffect[][] = []
   #isFlushing = false
@@ -81,6 +49,7 @@ export class Driver {
     this.#state = state
     this.#ports = ports
     this.#logger = logger
+    this.#performer = new Performer(ports, logger, event => this.dispatch(event))
     this.#lane = new AuditLane({
       store: ports.store,
       clock: ports.clock,
@@ -112,10 +81,7 @@ export class Driver {
       peer: (peerId, isConnected) => this.dispatch({ type: 'peer', peerId, isConnected }),
     })
     this.dispatch({ type: 'start' })
-    this.#ports.attestor?.measure().then(
-      program => this.dispatch({ type: 'measured', program }),
-      error => this.#failed('measure the installed program', error, undefined),
-    )
+    this.#performer.measure()
     const beat = (): void => {
       if (this.#isStopped) return
       this.dispatch({ type: 'beat', load: measureLoad() })
@@ -127,8 +93,7 @@ export class Driver {
   /** Takes no further events; what is queued for the disk is still written. */
   async stop(): Promise<void> {
     this.#isStopped = true
-    for (const cancel of this.#timers.values()) cancel()
-    this.#timers.clear()
+    this.#performer.stop()
     const error = new OstrakaError('not_ready', 'the node is stopping')
     for (const resolve of this.#waiting.values()) resolve({ ok: false, error })
     this.#waiting.clear()
@@ -189,7 +154,7 @@ export class Driver {
       for (const effect of steps.flat()) if (effect.type === 'persist') writes.push(...effect.writes)
       if (writes.length > 0) await this.#write(writes)
       if (steps.flat().some(effect => effect.type === 'audit' && effect.isUrgent)) await this.#untilAudited()
-      for (const effect of steps.flat()) if (effect.type !== 'persist') this.#perform(effect)
+      for (const effect of steps.flat()) this.#perform(effect)
     }
     this.#isFlushing = false
   }
@@ -244,20 +209,11 @@ export class Driver {
     )
   }
 
-  #perform(effect: Exclude<NodeEffect, { readonly type: 'persist' }> | NodeEffect): void {
-    const { transport, gossip, store, records } = this.#ports
+  #perform(effect: NodeEffect): void {
     switch (effect.type) {
-      case 'send':
-        transport.send(effect.to, this.#encode(effect.message))
-        return
-      case 'publish':
-        gossip.publish(effect.topic, effect.bytes)
-        return
-      case 'timer':
-        this.#setTimer(effect.id, effect.atMs)
-        return
-      case 'request':
-        this.#request(effect)
+      // dispatch has given it to the lane, flush has written it
+      case 'audit':
+      case 'persist':
         return
       case 'reply':
         this.#asked.get(effect.token)?.(effect.answer)
@@ -265,35 +221,6 @@ export class Driver {
         return
       case 'held':
         this.#hold(effect.effect)
-        return
-      case 'load': {
-        const { token, prefix, from, limit } = effect
-        store.scan(prefix, { from, limit }).then(
-          entries => this.dispatch({ type: 'loaded', token, entries }),
-          error => this.dispatch({ type: 'failed', token, error: toOstrakaError(error) }),
-        )
-        return
-      }
-      case 'dht-put': {
-        const { record } = effect
-        records
-          .put(toHex(sha256(record)), record)
-          .catch(error => this.#failed('put into the DHT', error, null))
-        return
-      }
-      case 'dht-get': {
-        const { token, hash } = effect
-        const got = records
-          .get(toHex(hash))
-          .catch(error => this.#failed('get from the DHT', error, undefined))
-        void got.then(record => this.dispatch({ type: 'record', token, record: record ?? null }))
-        return
-      }
-      case 'attest':
-        this.#attest(effect)
-        return
-      case 'note':
-        this.#logger[effect.level](effect.details, effect.text)
         return
       case 'resolve':
         this.#waiting.get(effect.token)?.(effect.outcome)
@@ -304,61 +231,10 @@ export class Driver {
         return
       case 'block':
         for (const listener of this.#blockListeners) listener(effect.certified)
-    }
-  }
-
-  #failed<T>(what: string, error: unknown, instead: T): T {
-    const { code, message } = toOstrakaError(error)
-    if (!this.#isStopped) this.#logger.warn({ code }, `cannot ${what}: ${message}`)
-    return instead
-  }
-
-  /** A message to many is encoded once. */
-  #encode(message: PeerMessage): Uint8Array {
-    let frame = this.#encoded.get(message)
-    if (frame === undefined) {
-      frame = peerMessageCodec.encode(message)
-      this.#encoded.set(message, frame)
-    }
-    return frame
-  }
-
-  #setTimer(id: Token, atMs: number | null): void {
-    this.#timers.get(id)?.()
-    this.#timers.delete(id)
-    if (atMs === null || this.#isStopped) return
-    const { clock } = this.#ports
-    const cancel = clock.schedule(Math.max(0, atMs - clock.nowMs()), () => {
-      // timers of the platform count another clock, and may fire up to a millisecond before this one's time
-      if (clock.nowMs() < atMs) {
-        this.#setTimer(id, atMs)
         return
-      }
-      this.#timers.delete(id)
-      this.dispatch({ type: 'timer', id })
-    })
-    this.#timers.set(id, cancel)
-  }
-
-  #request({ token, to, request, deadlineMs }: Extract<NodeEffect, { readonly type: 'request' }>): void {
-    const answered = (answer: Outcome<PeerAnswer>): void =>
-      this.dispatch({ type: 'answered', token, from: to, answer })
-    this.#ports.transport
-      .request(to, peerRequestCodec.encode(request), deadlineMs)
-      .then(frame => peerAnswerCodec.decode(frame))
-      .then(
-        value => answered({ ok: true, value }),
-        error => answered({ ok: false, error: toOstrakaError(error) }),
-      )
-  }
-
-  #attest({ nonce, challenge }: Extract<NodeEffect, { readonly type: 'attest' }>): void {
-    const attested = (outcome: Outcome<AttestationEvidence>): void =>
-      this.dispatch({ type: 'attested', nonce, outcome })
-    this.#ports.attestor?.attest(challenge).then(
-      value => attested({ ok: true, value }),
-      error => attested({ ok: false, error: toOstrakaError(error) }),
-    )
+      default:
+        this.#performer.perform(effect)
+    }
   }
 
   #onMessage(from: PeerId, frame: Uint8Array): void {

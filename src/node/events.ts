@@ -7,6 +7,7 @@ import type {
   Effect,
   MeasuredLoad,
   OperationRequest,
+  PersistEffect,
   ReplyEffect,
   Signed,
   SignedTransaction,
@@ -84,12 +85,16 @@ export interface HeldEffect {
   readonly effect: ReplyEffect | ResolveEffect
 }
 
+/** What one port does; its answer, if there is one, comes back as an event. */
+export type PortEffect = Exclude<Effect, SubmitEffect | PersistEffect | ReplyEffect> | AttestEffect
+
 /** What a node wants done. */
 export type NodeEffect =
-  | Exclude<Effect, SubmitEffect>
+  | PortEffect
+  | PersistEffect
+  | ReplyEffect
   | ResolveEffect
   | BlockEffect
   | NoticeEffect
   | AuditEffect
   | HeldEffect
-  | AttestEffect

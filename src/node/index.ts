@@ -2,7 +2,6 @@ export type { ExportResult, OperationResult, PartialProof } from '../keys/index.
 export { claimedHeads, forksOf, inspectDirectory, type Witnessed } from './audit-offline.ts'
 export type { AuditPage } from './audit-store.ts'
 export { type Claim, claimDatabase, type DatabaseMark, restoreDatabase } from './database.ts'
-export type { Logger, Ports } from './driver.ts'
 export type {
   ActView,
   ApprovalsView,
@@ -23,6 +22,7 @@ export type {
   StatusView,
   TrustView,
 } from './port.ts'
+export type { Logger, Ports } from './ports.ts'
 export { requireOthers, storedPosition } from './position.ts'
 export type { ProofSubject } from './proving.ts'
 export { type NodeAddress, type RunningNode, type StartOptions, startNode } from './start.ts'

@@ -1,6 +1,6 @@
 import { isOstrakaError, type Store } from '../base/index.ts'
 import { LOG_PREFIXES, type LogState, mendLog } from '../control/index.ts'
-import type { Logger } from './driver.ts'
+import type { Logger } from './ports.ts'
 import { type Entries, type NodeOptions, optionsOfLog, recoverControl } from './state.ts'
 
 /** Entries read at a time while some of them are damaged. */
