@@ -261,7 +261,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'audit: a partial leaves before its entry is on disk',
-    file: 'src/node/step.ts',
+    file: 'src/node/answering.ts',
     find: "usesSecret(effect) ? { type: 'held', effect } : effect",
     replace: 'effect',
     specs: ['test/audit/*.spec.ts', 'test/node/*.spec.ts'],

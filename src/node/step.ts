@@ -1,19 +1,15 @@
-import { OstrakaError, type Outcome, type PeerId, type Rng, toOstrakaError } from '../base/index.ts'
-import { type LogEffect, type LogEvent, stepLog, viewLog } from '../control/index.ts'
+import { type Outcome, type PeerId, type Rng, toOstrakaError } from '../base/index.ts'
+import { type LogEffect, type LogEvent, stepLog } from '../control/index.ts'
 import { signValue } from '../crypto/index.ts'
 import {
-  type AuditRecord,
   answerNonces,
-  auditLosses,
   beginCeremonies,
   type CeremonyEvent,
   type ExportEffect,
   type ExportEvent,
-  type ExportedEffect,
   type GatewayEffect,
   type GatewayEvent,
   keyPaths,
-  type OperatedEffect,
   stepCeremonies,
   stepExports,
   stepGateway,
@@ -25,20 +21,20 @@ import type {
   MeasuredLoad,
   PartialCall,
   PeerAnswer,
-  ReplyEffect,
   RequestEffect,
   Step,
   SubmitEffect,
   Token,
 } from '../wire/index.ts'
-import { recordOfProposal } from './approvals.ts'
+import { outcomeOf, released, tellExported, tellOperated, tellOutcome } from './answering.ts'
 import { attestationFailed, statementOf } from './attesting.ts'
-import { type CheckpointStep, onLedger, onWritten, Scribe } from './auditing.ts'
+import { type CheckpointStep, onWritten, Scribe } from './auditing.ts'
 import { beat } from './beating.ts'
 import { drawWhenDue } from './drawing.ts'
-import type { NodeEffect, NodeEvent, ResolveEffect } from './events.ts'
+import type { NodeEffect, NodeEvent } from './events.ts'
 import { tellOperators } from './exceptional.ts'
 import { observeRoundTrip } from './observing.ts'
+import { lookAtOwnLog } from './own-log.ts'
 import { attempt, refusalOf, serveExport, servePartial } from './serving.ts'
 import { type NodeState, reading } from './state.ts'
 
@@ -208,16 +204,16 @@ class Turn {
         this.#draw()
         return
       case 'included':
-        this.#included(effect)
+        this.#resolve(effect.token, outcomeOf(effect))
         return
       case 'not-included':
         this.#resolve(effect.token, effect.outcome)
         return
       case 'operated':
-        this.#operated(effect)
+        this.outward.push(tellOperated(state, this.#scribe, effect))
         return
       case 'exported':
-        this.#exported(effect)
+        this.outward.push(tellExported(state, this.#scribe, effect))
         return
       case 'submit':
         this.#submit(effect)
@@ -228,7 +224,7 @@ class Turn {
         return
       case 'reply':
         if (effect.token.startsWith(SELF)) this.#answered(effect.token.slice(SELF.length), effect.answer)
-        else this.outward.push(usesSecret(effect) ? { type: 'held', effect } : effect)
+        else this.outward.push(released(effect))
         return
       case 'persist':
         this.#scribe.persisted(effect.writes, keyId => this.#keyName(keyId))
@@ -239,26 +235,8 @@ class Turn {
     }
   }
 
-  #included({ token, height, result }: Extract<LogEffect, { readonly type: 'included' }>): void {
-    const { transactionId } = result
-    this.#resolve(
-      token,
-      result.ok
-        ? { ok: true, value: { transactionId, height } }
-        : { ok: false, error: new OstrakaError(result.code, result.message, result.details) },
-    )
-  }
-
-  /** Tells a client; this node's own transactions end in a note, since others may have said the same before. */
   #resolve(token: Token, outcome: Outcome<unknown>): void {
-    this.#scribe.fulfilled(token, outcome)
-    if (!token.startsWith('own/')) this.outward.push({ type: 'resolve', token, outcome })
-    else if (!outcome.ok) {
-      const details = { code: outcome.error.code, reason: outcome.error.message, transaction: token }
-      // others see this node's own words late at worst; an attestation that is refused costs it its slots
-      const level = token.startsWith('own/attest/') ? 'warn' : 'debug'
-      this.outward.push({ type: 'note', level, text: 'an own transaction had no effect', details })
-    }
+    this.outward.push(...tellOutcome(this.#scribe, token, outcome))
   }
 
   #submit({ transaction }: SubmitEffect): void {
@@ -323,30 +301,12 @@ class Turn {
     this.#performOne({ type: 'reply', token, answer })
   }
 
-  #exported({ token, proposal, outcome }: ExportedEffect): void {
-    const error = outcome.ok ? {} : { error: outcome.error }
-    this.#scribe.exported('export', proposal, recordOfProposal(this.#state, proposal), error)
-    const effect: ResolveEffect = { type: 'resolve', token, outcome }
-    this.outward.push(outcome.ok ? { type: 'held', effect } : effect)
-  }
-
   #operate(event: Extract<NodeEvent, { readonly type: 'operate' }>): void {
-    try {
-      this.#scribe.requireWritable()
-    } catch (error) {
-      this.#resolve(event.token, { ok: false, error: toOstrakaError(error) })
-      return
-    }
-    this.#state.operations.set(event.token, event.request)
-    this.#gateway(event)
-  }
-
-  #operated({ token, outcome }: OperatedEffect): void {
-    const signed = this.#state.operations.get(token)
-    this.#state.operations.delete(token)
-    if (signed !== undefined) this.#scribe.operated(signed, outcome)
-    const effect: ResolveEffect = { type: 'resolve', token, outcome }
-    this.outward.push(outcome.ok ? { type: 'held', effect } : effect)
+    const ready = attempt(() => this.#scribe.requireWritable())
+    if (ready.ok) {
+      this.#state.operations.set(event.token, event.request)
+      this.#gateway(event)
+    } else this.#resolve(event.token, ready)
   }
 
   #keyName(keyId: Uint8Array): string | undefined {
@@ -354,18 +314,9 @@ class Turn {
   }
 
   #lookAtOwnLog(): void {
-    const { auditing, ledger, log, peerId } = this.#state
-    const wasSound = auditing.log.damage === undefined
-    const standing = {
-      recorded: ledger.records.get<AuditRecord>(keyPaths.audit(peerId)),
-      losses: auditLosses(reading(ledger), peerId),
-      forgottenHeight: viewLog(log, this.#nowMs).forgottenHeight,
-    }
-    this.#checkpoint(onLedger(auditing, standing, ledger.chain.epoch))
-    const { damage } = auditing.log
-    if (!wasSound || damage === undefined) return
-    const { code, message: text, details } = damage
-    this.outward.push({ type: 'note', level: 'error', text, details: { code, ...details } })
+    const { step, note } = lookAtOwnLog(this.#state, this.#nowMs)
+    this.#checkpoint(step)
+    if (note !== undefined) this.outward.push(note)
   }
 
   #draw(): void {
@@ -408,8 +359,4 @@ class Turn {
     for (const transaction of transactions) this.#submit({ type: 'submit', transaction })
     this.outward.push(...effects)
   }
-}
-
-function usesSecret({ answer }: ReplyEffect): boolean {
-  return answer.ok && (answer.value.type === 'partial' || answer.value.type === 'export')
 }
