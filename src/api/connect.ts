@@ -1,21 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import {
-  fromBase64,
-  fromHex,
-  OstrakaError,
-  type PeerId,
-  type Rng,
-  type Secret,
-  toBase64,
-} from '../base/index.ts'
-import type {
-  ChangeKey,
-  Genesis,
-  PolicyRule,
-  RetireVersion,
-  SignedTransaction,
-  Transaction,
-} from '../wire/index.ts'
+import { fromBase64, fromHex, OstrakaError, type Rng, type Secret, toBase64 } from '../base/index.ts'
+import type { ChangeKey, PolicyRule, RetireVersion, Transaction } from '../wire/index.ts'
 import type { SharedVersion } from './blinding-client.ts'
 import type {
   BlindEvaluated,
@@ -24,41 +9,18 @@ import type {
   Evaluated,
   ExportedSecret,
   ExportRequest,
-  Health,
-  MembershipDecision,
   NewKey,
   OperationOptions,
   ProposedExport,
   Signatures,
 } from './client.ts'
 import type { SecretForm } from './dealing-client.ts'
-import { jsonOfAnswer } from './http.ts'
-import type {
-  ApprovalsJson,
-  AttestationJson,
-  AuditJson,
-  AuditRecordsJson,
-  BlockJson,
-  CreatorJson,
-  ExportJson,
-  KeyJson,
-  MembershipJson,
-  PeerJson,
-  PlanJson,
-  PolicyJson,
-  ProofJson,
-  ProposalJson,
-  RandomnessJson,
-  StatusJson,
-  TrustJson,
-} from './json.ts'
+import type { ExportJson, KeyJson, PlanJson, PolicyJson, ProofJson, ProposalJson } from './json.ts'
+import { NetworkClient } from './network-client.ts'
 import type { Prover } from './proving-client.ts'
 import { keyPath, Requests } from './requests.ts'
 import type { ChangeJson } from './routes-changes.ts'
 import type { ProvenKey, Verified } from './trust.ts'
-
-/** `/health` answers at once or says nothing of worth. */
-const HEALTH_TIMEOUT_MS = 5_000
 
 export function connect(options: ConnectOptions): Client {
   return new HttpClient(options)
@@ -66,90 +28,11 @@ export function connect(options: ConnectOptions): Client {
 
 const systemRng: Rng = { bytes: length => new Uint8Array(randomBytes(length)) }
 
-class HttpClient implements Client {
-  readonly api: string
-  readonly #requests: Requests
+class HttpClient extends NetworkClient implements Client {
   #prover: Prover | undefined
 
   constructor(options: ConnectOptions) {
-    this.api = options.api
-    this.#requests = new Requests(options, systemRng)
-  }
-
-  async health(): Promise<Health> {
-    const answer = await this.#requests.bare('/health', HEALTH_TIMEOUT_MS)
-    if (answer.status === 503 && answer.text.includes('"reasons"')) return JSON.parse(answer.text)
-    return jsonOfAnswer(answer) as Health
-  }
-
-  async metrics(): Promise<string> {
-    return (await this.#requests.bare('/metrics')).text
-  }
-
-  async status(): Promise<StatusJson> {
-    return (await this.#requests.get('/api/v1/status')) as StatusJson
-  }
-
-  async peers(): Promise<readonly PeerJson[]> {
-    return ((await this.#requests.get('/api/v1/peers')) as { peers: PeerJson[] }).peers
-  }
-
-  async trust(): Promise<TrustJson> {
-    return (await this.#requests.get('/api/v1/trust')) as TrustJson
-  }
-
-  async randomness(epoch = 0): Promise<RandomnessJson> {
-    return (await this.#requests.get(`/api/v1/randomness?epoch=${epoch}`)) as RandomnessJson
-  }
-
-  async members(): Promise<readonly MembershipJson[]> {
-    return ((await this.#requests.get('/api/v1/members')) as { members: MembershipJson[] }).members
-  }
-
-  async attestation(): Promise<AttestationJson> {
-    return (await this.#requests.get('/api/v1/attestation')) as AttestationJson
-  }
-
-  setAttestation(
-    transaction: SignedTransaction,
-  ): Promise<{ readonly height: number; readonly attestation: AttestationJson }> {
-    return this.#hand('PUT', '/api/v1/attestation/policy', transaction)
-  }
-
-  async genesis(): Promise<{ readonly genesis: Genesis; readonly addresses: readonly string[] }> {
-    const { genesisCodec } = await import('../wire/index.ts')
-    const answer = (await this.#requests.get('/api/v1/genesis')) as { genesis: string; addresses: string[] }
-    return { genesis: genesisCodec.decode(fromBase64(answer.genesis)), addresses: answer.addresses }
-  }
-
-  admit(join: SignedTransaction): Promise<MembershipDecision> {
-    return this.#hand('POST', '/api/v1/members', join)
-  }
-
-  removeMember(peerId: PeerId, departure: SignedTransaction): Promise<MembershipDecision> {
-    return this.#hand('DELETE', `/api/v1/members/${encodeURIComponent(peerId)}`, departure)
-  }
-
-  async creators(): Promise<readonly CreatorJson[]> {
-    return ((await this.#requests.get('/api/v1/creators')) as { creators: CreatorJson[] }).creators
-  }
-
-  grantCreate(grant: SignedTransaction): Promise<CreatorJson> {
-    return this.#hand('POST', '/api/v1/creators', grant)
-  }
-
-  async approvals(): Promise<ApprovalsJson> {
-    return (await this.#requests.get('/api/v1/approvals')) as ApprovalsJson
-  }
-
-  stepApproval(step: SignedTransaction): Promise<ProposalJson> {
-    return this.#hand('POST', '/api/v1/approvals', step)
-  }
-
-  async withdrawProposal(proposal: string): Promise<ProposalJson> {
-    const value: Transaction = { type: 'withdraw', proposal: fromHex(proposal) }
-    const body = { withdraw: proposal }
-    return (await this.#requests.change('POST', '/api/v1/approvals', body, () => value)) as ProposalJson
+    super(new Requests(options, systemRng), options.api)
   }
 
   async proposeExport(
@@ -166,7 +49,7 @@ class HttpClient implements Client {
     const act = { type: 'export-key', name, keyId: fromHex(keyId), version: wanted, recipient } as const
     const nonce = systemRng.bytes(16)
     const value: Transaction = { type: 'propose', nonce, act, reason, expiresMs }
-    const proposal = (await this.#requests.change('POST', path, body, () => value)) as ProposalJson
+    const proposal = (await this.requests.change('POST', path, body, () => value)) as ProposalJson
     requireSameAct(proposal, { name, recipient: body.recipient })
     return { proposal, oneTimeKey }
   }
@@ -175,30 +58,21 @@ class HttpClient implements Client {
     const { openExport } = await import('./export-client.ts')
     const value: Transaction = { type: 'use-approval', proposal: fromHex(proposal) }
     const path = `${keyPath(name)}/export`
-    const answer = (await this.#requests.change('POST', path, { proposal }, () => value)) as ExportJson
-    return openExport(oneTimeKey, await this.#requests.network(), answer)
-  }
-
-  async #hand<T>(
-    method: 'POST' | 'PUT' | 'DELETE',
-    path: string,
-    transaction: SignedTransaction,
-  ): Promise<T> {
-    const { transactionCodec } = await import('../wire/index.ts')
-    return (await this.#requests.sendEnvelope(method, path, transactionCodec.encode(transaction))) as T
+    const answer = (await this.requests.change('POST', path, { proposal }, () => value)) as ExportJson
+    return openExport(oneTimeKey, await this.requests.network(), answer)
   }
 
   async keys(): Promise<readonly KeyJson[]> {
-    return ((await this.#requests.get('/api/v1/keys')) as { keys: KeyJson[] }).keys
+    return ((await this.requests.get('/api/v1/keys')) as { keys: KeyJson[] }).keys
   }
 
   async key(name: string): Promise<KeyJson> {
-    return (await this.#requests.get(keyPath(name))) as KeyJson
+    return (await this.requests.get(keyPath(name))) as KeyJson
   }
 
   async createKey(key: NewKey): Promise<KeyJson> {
     const body = { name: key.name, ...newKeyJson(key) }
-    return (await this.#requests.change('POST', '/api/v1/keys', body, () =>
+    return (await this.requests.change('POST', '/api/v1/keys', body, () =>
       createKeyOf(key, 'generate'),
     )) as KeyJson
   }
@@ -213,17 +87,17 @@ class HttpClient implements Client {
     try {
       const path = `${keyPath(key.name)}/import`
       const open = () => createKeyOf(key, 'import')
-      const plan = (await this.#requests.change('POST', path, newKeyJson(key), open)) as PlanJson
+      const plan = (await this.requests.change('POST', path, newKeyJson(key), open)) as PlanJson
       const verified =
-        this.#requests.trust === undefined
+        this.requests.trust === undefined
           ? {}
           : { verified: await (await this.#prove()).requirePlan(key, plan) }
-      const dealer = { kind: key.kind, networkId: await this.#requests.network(), rng: systemRng }
+      const dealer = { kind: key.kind, networkId: await this.requests.network(), rng: systemRng }
       const dealing =
-        this.#requests.principal === undefined
+        this.requests.principal === undefined
           ? dealFor(dealer, plan, scalar)
-          : dealAs(this.#requests.principal, dealer, plan, scalar)
-      const made = (await this.#requests.sendJson('POST', path, { dealing })) as KeyJson
+          : dealAs(this.requests.principal, dealer, plan, scalar)
+      const made = (await this.requests.sendJson('POST', path, { dealing })) as KeyJson
       return { ...made, ...verified }
     } finally {
       scalar.wipe()
@@ -231,14 +105,14 @@ class HttpClient implements Client {
   }
 
   async policy(name: string): Promise<PolicyJson> {
-    return (await this.#requests.get(`${keyPath(name)}/policy`)) as PolicyJson
+    return (await this.requests.get(`${keyPath(name)}/policy`)) as PolicyJson
   }
 
   async setPolicy(name: string, revision: number, rules: readonly PolicyRule[]): Promise<PolicyJson> {
     const body = { revision, rules: rulesJson(rules) }
     const path = `${keyPath(name)}/policy`
     const transaction = (): Transaction => ({ type: 'set-policy', name, revision, rules })
-    return (await this.#requests.change('PUT', path, body, transaction)) as PolicyJson
+    return (await this.requests.change('PUT', path, body, transaction)) as PolicyJson
   }
 
   rotateKey(name: string): Promise<KeyJson> {
@@ -272,17 +146,17 @@ class HttpClient implements Client {
     const { version, generation } = await this.key(name)
     const nonce = systemRng.bytes(16)
     const value: ChangeKey = { type: 'change-key', nonce, name, change, version, generation, ...body }
-    return (await this.#requests.change('POST', `${keyPath(name)}/${change}`, body, () => value)) as KeyJson
+    return (await this.requests.change('POST', `${keyPath(name)}/${change}`, body, () => value)) as KeyJson
   }
 
   async #retire(name: string, verb: string, value: RetireVersion): Promise<KeyJson> {
     const { version, retainUntilMs } = value
     const body = { version, ...(retainUntilMs === undefined ? {} : { retainUntilMs }) }
-    return (await this.#requests.change('POST', `${keyPath(name)}/${verb}`, body, () => value)) as KeyJson
+    return (await this.requests.change('POST', `${keyPath(name)}/${verb}`, body, () => value)) as KeyJson
   }
 
   async sign(name: string, messages: readonly Uint8Array[], options?: OperationOptions): Promise<Signatures> {
-    const answer = await this.#requests.operate(name, 'sign', 'messages', messages, options)
+    const answer = await this.requests.operate(name, 'sign', 'messages', messages, options)
     return {
       version: answer.version,
       publicKey: fromBase64(answer.publicKey as string),
@@ -291,7 +165,7 @@ class HttpClient implements Client {
   }
 
   async derive(name: string, inputs: readonly Uint8Array[], options?: OperationOptions): Promise<Evaluated> {
-    const answer = await this.#requests.operate(name, 'derive', 'inputs', inputs, options)
+    const answer = await this.requests.operate(name, 'derive', 'inputs', inputs, options)
     return { version: answer.version, outputs: (answer.outputs as string[]).map(fromBase64) }
   }
 
@@ -300,7 +174,7 @@ class HttpClient implements Client {
     elements: readonly Uint8Array[],
     options?: OperationOptions,
   ): Promise<BlindEvaluated> {
-    const answer = await this.#requests.operate(name, 'derive', 'inputs', elements, options, true)
+    const answer = await this.requests.operate(name, 'derive', 'inputs', elements, options, true)
     return {
       version: answer.version,
       outputs: (answer.outputs as string[]).map(fromBase64),
@@ -317,7 +191,7 @@ class HttpClient implements Client {
     let verified: Verified | undefined
     const evaluator = {
       version: async (number = options?.version ?? 0): Promise<SharedVersion> => {
-        if (this.#requests.trust === undefined) return sharedVersion(await this.key(name), number)
+        if (this.requests.trust === undefined) return sharedVersion(await this.key(name), number)
         const proven = await this.provenKey(name, { version: number, above: verified?.height ?? 0 })
         verified = proven.verified
         return proven
@@ -338,10 +212,10 @@ class HttpClient implements Client {
   }
 
   async #prove(): Promise<Prover> {
-    const { trust } = this.#requests
+    const { trust } = this.requests
     if (trust === undefined) throw new OstrakaError('unproven', 'no genesis or checkpoint to prove it by')
     const { Prover: Proving } = await import('./proving-client.ts')
-    this.#prover ??= new Proving(this.#requests, trust)
+    this.#prover ??= new Proving(this.requests, trust)
     return this.#prover
   }
 
@@ -350,39 +224,8 @@ class HttpClient implements Client {
     encapsulations: readonly Uint8Array[],
     options?: OperationOptions,
   ): Promise<Evaluated> {
-    const answer = await this.#requests.operate(name, 'decrypt', 'encapsulations', encapsulations, options)
+    const answer = await this.requests.operate(name, 'decrypt', 'encapsulations', encapsulations, options)
     return { version: answer.version, outputs: (answer.sharedSecrets as string[]).map(fromBase64) }
-  }
-
-  async log(
-    from: number,
-    options: { readonly limit?: number; readonly waitMs?: number } = {},
-  ): Promise<{ readonly height: number; readonly blocks: readonly BlockJson[] }> {
-    const query = new URLSearchParams({ from: String(from) })
-    for (const [name, value] of Object.entries(options)) query.set(name, String(value))
-    return (await this.#requests.get(`/api/v1/log?${query}`)) as { height: number; blocks: BlockJson[] }
-  }
-
-  async audit(from: number, { limit }: { readonly limit?: number } = {}): Promise<AuditJson> {
-    const query = new URLSearchParams({ from: String(from) })
-    if (limit !== undefined) query.set('limit', String(limit))
-    return (await this.#requests.get(`/api/v1/audit?${query}`)) as AuditJson
-  }
-
-  async auditRecords(): Promise<AuditRecordsJson> {
-    return (await this.#requests.get('/api/v1/audit/checkpoints')) as AuditRecordsJson
-  }
-
-  resetAudit(reset: SignedTransaction): Promise<{ readonly height: number }> {
-    return this.#hand('POST', '/api/v1/audit/resets', reset)
-  }
-
-  reportEvidence(report: SignedTransaction): Promise<{ readonly height: number }> {
-    return this.#hand('POST', '/api/v1/evidence', report)
-  }
-
-  close(): void {
-    this.#requests.close()
   }
 }
 
