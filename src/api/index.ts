@@ -9,6 +9,7 @@ export type { SecretForm } from './dealing-client.ts'
 export {
   type ApprovalsJson,
   type AttestationJson,
+  type AttestationPolicyJson,
   type AuditCheckpointJson,
   type AuditJson,
   type AuditLossJson,

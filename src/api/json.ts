@@ -1,14 +1,10 @@
 import { bech32 } from '@scure/base'
 import type { AuditEntry } from '../audit/index.ts'
 import { toBase64, toHex } from '../base/index.ts'
-import {
-  type AttestationMethod,
-  type CertifiedBlock,
-  canonicalBytes,
-  type PolicyRule,
-} from '../wire/index.ts'
+import { type CertifiedBlock, canonicalBytes, type PolicyRule } from '../wire/index.ts'
 import type {
   ApprovalsView,
+  AttestationPolicyView,
   AttestationView,
   ImportPlan,
   KeyView,
@@ -244,13 +240,7 @@ export interface AuditEntryJson extends Omit<AuditEntry, 'principal' | 'requestH
 export interface AttestationJson {
   readonly epoch: number
   readonly revision: number
-  readonly policy: {
-    readonly method: AttestationMethod
-    readonly maxAgeEpochs: number
-    /** Hexadecimal, like all hashes here. */
-    readonly measurements: readonly string[]
-    readonly attestationKeys: readonly string[]
-  }
+  readonly policy: AttestationPolicyView
   readonly eligible: number
   readonly accepted: number
   readonly isMoving: boolean
@@ -258,6 +248,7 @@ export interface AttestationJson {
     readonly peerId: string
     readonly standing: string
     readonly method: string | null
+    /** Hexadecimal, like all hashes here. */
     readonly measurements: readonly string[]
     readonly attestationKey: string | null
     readonly epoch: number | null
@@ -268,14 +259,9 @@ export interface AttestationJson {
 }
 
 export function attestationJson(view: AttestationView): AttestationJson {
-  const { policy, members, ...rest } = view
+  const { members, ...rest } = view
   return {
     ...rest,
-    policy: {
-      ...policy,
-      measurements: policy.measurements.map(toHex),
-      attestationKeys: policy.attestationKeys.map(toHex),
-    },
     members: members.map(({ peerId, standing, record }) => ({
       peerId,
       standing,
@@ -310,6 +296,7 @@ export interface RandomnessJson {
 export type StatusJson = StatusView
 export type MembershipJson = MembershipView
 export type PeerJson = PeerView
+export type AttestationPolicyJson = AttestationPolicyView
 export type ApprovalsJson = ApprovalsView
 export type ProposalJson = ProposalView
 export type TrustJson = TrustView

@@ -1,5 +1,6 @@
 export type {
   ApprovalsView,
+  AttestationPolicyView,
   AttestationView,
   ConvictionView,
   CreatorView,

@@ -29,7 +29,7 @@ const loss = object({
   root: bytes,
   height: { ...count, description: 'The block that wrote it off.' },
   timeMs: amount,
-  operator: { ...bytes, description: 'The public key of the operator who signed that.' },
+  operator: { ...bytes, description: 'The public key of the operator whose signature completed that.' },
 })
 
 const readAudit: Route = {

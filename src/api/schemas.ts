@@ -94,6 +94,12 @@ export const key: JsonSchema = object(
 
 /** 32 bytes as operators read, compare and type them. */
 export const hash: JsonSchema = { type: 'string', pattern: '^[0-9a-f]{64}$' }
+const attestationPolicy = object({
+  method: { type: 'string', enum: ATTESTATION_METHODS },
+  maxAgeEpochs: count,
+  measurements: listOf(hash),
+  attestationKeys: listOf(hash),
+})
 const standing: JsonSchema = {
   type: 'string',
   enum: ['unrequired', 'accepted', 'missing', 'stale', 'weak', 'unlisted', 'unlisted_key'],
@@ -121,11 +127,21 @@ const exportAct = object({
   recipient: { ...bytes, description: 'The one-time key that the shares are sealed to.' },
 })
 const removalAct = object({ type: { const: 'remove-member' }, peerId: text })
+const attestationAct = object({
+  type: { const: 'set-attestation' },
+  revision: { ...count, description: 'Of the policy that is replaced.' },
+  policy: attestationPolicy,
+})
+const auditResetAct = object({
+  type: { const: 'reset-audit' },
+  peerId: text,
+  generation: { ...count, description: 'Of the log that begins.' },
+})
 
 export const proposal: JsonSchema = object({
   id: proposalId,
   proposer: bytes,
-  act: { anyOf: [exportAct, removalAct] },
+  act: { anyOf: [exportAct, removalAct, attestationAct, auditResetAct] },
   reason: text,
   expiresMs: count,
   state: { type: 'string', description: 'open, approved, done, withdrawn or expired.' },
@@ -165,12 +181,7 @@ export const member: JsonSchema = object({
 export const attestation: JsonSchema = object({
   epoch: count,
   revision: count,
-  policy: object({
-    method: { type: 'string', enum: ATTESTATION_METHODS },
-    maxAgeEpochs: count,
-    measurements: listOf(hash),
-    attestationKeys: listOf(hash),
-  }),
+  policy: attestationPolicy,
   eligible: { ...count, description: 'Members that could hold slots.' },
   accepted: { ...count, description: 'Those of them whose attestation the policy accepts.' },
   isMoving: {

@@ -1,9 +1,14 @@
-import type { ApprovalsJson, Client, ProposalJson } from '../api/index.ts'
-import { fromBase64, fromHex, OstrakaError, type PeerId, toHex } from '../base/index.ts'
+import { type ApprovalsJson, type Client, type ProposalJson, readPrincipal } from '../api/index.ts'
+import { fromBase64, fromHex, OstrakaError, toHex } from '../base/index.ts'
 import { networkIdOf } from '../control/index.ts'
 import { type SigningKey, signValue } from '../crypto/index.ts'
-import type { Act, Consent, Genesis, SignedTransaction, Transaction } from '../wire/index.ts'
+import { SystemRng } from '../io/index.ts'
+import type { Act, Consent, Genesis, SignedTransaction } from '../wire/index.ts'
+import { policyOf } from './attestation.ts'
+import { withClient } from './connection.ts'
 import { signIn } from './invites.ts'
+import { type DecisionOptions, operatorFiles } from './operators.ts'
+import { print } from './output.ts'
 
 /** Fewer digits than this of an id are a guess. */
 const MIN_PREFIX = 8
@@ -41,20 +46,38 @@ export function signApproval(
 }
 
 function actOf(act: ProposalJson['act']): Act {
-  if (act.type === 'remove-member') return { type: act.type, peerId: act.peerId }
-  const { type, name, version, keyId, recipient } = act
-  return { type, name, version, keyId: fromHex(keyId), recipient: fromBase64(recipient) }
+  switch (act.type) {
+    case 'export-key':
+      return { ...act, keyId: fromHex(act.keyId), recipient: fromBase64(act.recipient) }
+    case 'set-attestation':
+      return { ...act, policy: policyOf(act.policy) }
+    case 'remove-member':
+    case 'reset-audit':
+      return act
+  }
 }
 
-/** A removal that other operators are to approve one by one. */
-export function proposeRemoval(
-  genesis: Genesis,
-  operator: SigningKey,
-  peerId: PeerId,
-  about: { readonly reason: string; readonly expiresMs: number; readonly nonce: Uint8Array },
-): SignedTransaction {
-  const value: Transaction = { type: 'propose', act: { type: 'remove-member', peerId }, ...about }
-  return signIn(genesis, operator, value)
+/**
+ * Puts an act before the operators, in the name of the one whose file is given, and prints the proposal. Errors:
+ * `malformed` for several files, `not_found` without any, and what the network refuses the proposal with.
+ */
+export async function proposeAct(
+  { operatorFile = [], propose: reason = '', ttl, ...options }: DecisionOptions,
+  actOf: (client: Client) => Act | Promise<Act>,
+): Promise<void> {
+  const [file, ...others] = operatorFiles(operatorFile)
+  if (others.length > 0) {
+    throw new OstrakaError('malformed', 'one operator proposes; the others approve, each with approve sign')
+  }
+  const operator = readPrincipal(file)
+  const proposal = await withClient(options, async client => {
+    const { genesis } = await client.genesis()
+    const nonce = new SystemRng().bytes(16)
+    const act = await actOf(client)
+    const expiresMs = Date.now() + ttl
+    return client.stepApproval(signIn(genesis, operator, { type: 'propose', nonce, act, reason, expiresMs }))
+  })
+  print(proposal, options.json, ({ id, needed }) => [`proposed: ${id} (0 of ${needed} approvals)`])
 }
 
 /** Gives a principal the right to create keys, or takes it. */

@@ -1,3 +1,4 @@
+import type { AttestationPolicyJson } from '../api/index.ts'
 import { fromHex, OstrakaError } from '../base/index.ts'
 import { networkIdOf } from '../control/index.ts'
 import { type SigningKey, signValue } from '../crypto/index.ts'
@@ -16,6 +17,15 @@ export function signAttestationPolicy(
     return { signer, signature }
   })
   return signIn(genesis, first, { type: 'set-attestation', ...change, approvals })
+}
+
+/** A policy as a daemon shows it. Errors: `malformed`. */
+export function policyOf({
+  measurements,
+  attestationKeys,
+  ...rest
+}: AttestationPolicyJson): AttestationPolicy {
+  return { ...rest, measurements: measurements.map(hashOf), attestationKeys: attestationKeys.map(hashOf) }
 }
 
 /** 32 bytes as the commands print them. Errors: `malformed`. */

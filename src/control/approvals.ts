@@ -13,7 +13,7 @@ import {
 } from '../wire/index.ts'
 import type { BlockHook, TransactionContext, TransactionHandler, TransactionHandlers } from './apply.ts'
 import type { Ledger, LedgerReader } from './ledger.ts'
-import { isOperator } from './operators.ts'
+import { isOperator, requireOperator } from './operators.ts'
 import { PROPOSAL_PREFIX, type ProposalRecord, proposalPath } from './records.ts'
 
 /** Every proposal that lives is an alarm at every operator's: more at once would only hide the one that matters. */
@@ -25,7 +25,7 @@ const KEPT_MS: number = 30 * 24 * 3_600_000
 
 /** What one type of act demands and does. */
 export interface ActRule<A extends Act> {
-  /** `approval`: it happens with the last approval. `use`: its proposer says when, once, before the proposal expires. */
+  /** `on-approval`: with the last approval. `on-use`: when its proposer says so, once, before the proposal expires. */
   readonly takesEffect: 'on-approval' | 'on-use'
   /** Whether `proposer` may do this now, but for the approvals. Asked when it is proposed, and again when it happens. */
   check(ledger: Ledger, act: A, proposer: Uint8Array): void
@@ -111,7 +111,7 @@ function approve(
   at: TransactionContext,
   ruleOf: (act: Act) => ActRule<Act>,
 ): void {
-  if (!isOperator(ledger.genesis, at.signer)) throw new OstrakaError('unauthorized', 'only operators approve')
+  requireOperator(ledger, at.signer)
   const proposal = requireLive(ledger, id, at, ['open'])
   if (proposal.approvals.some(({ signer }) => equalBytes(signer, at.signer))) {
     throw new OstrakaError('conflict', 'this operator has approved it already')

@@ -1,5 +1,6 @@
 import { equalBytes, OstrakaError, type PeerId, toHex } from '../base/index.ts'
 import type {
+  AttestationAct,
   AttestationChange,
   AttestationMethod,
   AttestationPolicy,
@@ -8,8 +9,9 @@ import type {
   Signed,
 } from '../wire/index.ts'
 import type { TransactionHandler } from './apply.ts'
-import type { LedgerReader } from './ledger.ts'
-import { requireOperators } from './operators.ts'
+import type { ActRule } from './approvals.ts'
+import type { Ledger, LedgerReader } from './ledger.ts'
+import { requireOperator, requireOperators } from './operators.ts'
 import { CHAIN_PATH, type ChainRecord } from './records.ts'
 
 /*
@@ -110,13 +112,32 @@ export function isAttested(ledger: LedgerReader, peerId: PeerId): boolean {
 }
 
 /**
- * Replaces the policy, when as many operators as the genesis asks for say so. Errors: those of `requireOperators`,
- * `conflict` { revision } when it has changed meanwhile, `malformed` for a hash that stands there twice.
+ * Replaces the policy, when as many operators as the genesis asks for say so. Errors: those of `requireOperators` and
+ * `requireReplaceable`.
  */
 export const setAttestation: TransactionHandler<SetAttestation> = (ledger, transaction, at) => {
   const { revision, policy, approvals } = transaction
   const change: AttestationChange = { revision, policy }
   requireOperators(ledger, at.signer, approvals, 'attestation-policy', change)
+  requireReplaceable(ledger, change)
+  replacePolicy(ledger, change)
+}
+
+/**
+ * The same, by operators who sign one after the other: proposed by one of them, done with the last approval. Errors:
+ * `unauthorized` (proposed by no operator), and those of `requireReplaceable`.
+ */
+export const attestationRule: ActRule<AttestationAct> = {
+  takesEffect: 'on-approval',
+  check(ledger, change, proposer) {
+    requireOperator(ledger, proposer)
+    requireReplaceable(ledger, change)
+  },
+  enact: replacePolicy,
+}
+
+/** Errors: `conflict` { revision } when the policy has changed meanwhile, `malformed` for a hash that stands there twice. */
+function requireReplaceable(ledger: LedgerReader, { revision, policy }: AttestationChange): void {
   const current = attestationPolicy(ledger)
   if (revision !== current.revision) {
     throw new OstrakaError('conflict', 'the policy has changed meanwhile', { revision: current.revision })
@@ -125,5 +146,8 @@ export const setAttestation: TransactionHandler<SetAttestation> = (ledger, trans
     if (new Set(list.map(toHex)).size !== list.length)
       throw new OstrakaError('malformed', 'a hash is listed twice')
   }
+}
+
+function replacePolicy(ledger: Ledger, { revision, policy }: AttestationChange): void {
   ledger.put(ATTESTATION_POLICY_PATH, { revision: revision + 1, policy } satisfies AttestationPolicyRecord)
 }

@@ -2,7 +2,7 @@ import { OstrakaError } from '../base/index.ts'
 import type { GrantCreate } from '../wire/index.ts'
 import type { TransactionHandler } from './apply.ts'
 import type { LedgerReader } from './ledger.ts'
-import { isOperator } from './operators.ts'
+import { requireOperator } from './operators.ts'
 import { type CreatorRecord, creatorPath } from './records.ts'
 
 /**
@@ -10,9 +10,7 @@ import { type CreatorRecord, creatorPath } from './records.ts'
  * is none, so that a replayed grant is void. Errors: `unauthorized`, `conflict` { revision }.
  */
 export const grantCreate: TransactionHandler<GrantCreate> = (ledger, transaction, context) => {
-  if (!isOperator(ledger.genesis, context.signer)) {
-    throw new OstrakaError('unauthorized', 'only an operator grants the right to create keys')
-  }
+  requireOperator(ledger, context.signer)
   const path = creatorPath(transaction.principal)
   const current = ledger.get<CreatorRecord>(path)
   const revision = current?.revision ?? 0

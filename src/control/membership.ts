@@ -4,7 +4,7 @@ import type { Arrive, Invite, Join, Leave, Removal, RemovalAct, RemoveMember, Si
 import type { BlockHook, TransactionHandler } from './apply.ts'
 import type { ActRule } from './approvals.ts'
 import type { Ledger, LedgerReader } from './ledger.ts'
-import { isOperator, requireOperators } from './operators.ts'
+import { isOperator, requireOperator, requireOperators } from './operators.ts'
 import {
   INVITE_PREFIX,
   type InviteRecord,
@@ -107,9 +107,7 @@ export const removeMember: TransactionHandler<RemoveMember> = (ledger, transacti
 export const removalRule: ActRule<RemovalAct> = {
   takesEffect: 'on-approval',
   check(ledger, { peerId }, proposer) {
-    if (!isOperator(ledger.genesis, proposer)) {
-      throw new OstrakaError('unauthorized', 'only operators propose to remove a member')
-    }
+    requireOperator(ledger, proposer)
     requireRemovable(ledger, requireMember(ledger, peerId, 'not_found'))
   },
   enact: (ledger, { peerId }) => remove(ledger, requireMember(ledger, peerId, 'not_found')),

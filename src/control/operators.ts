@@ -7,6 +7,11 @@ export function isOperator(genesis: Genesis, publicKey: Uint8Array): boolean {
   return genesis.operators.some(operator => equalBytes(operator, publicKey))
 }
 
+/** Errors: `unauthorized`. */
+export function requireOperator({ genesis }: Pick<Ledger, 'genesis'>, publicKey: Uint8Array): void {
+  if (!isOperator(genesis, publicKey)) throw new OstrakaError('unauthorized', 'only operators decide this')
+}
+
 /**
  * Requires as many operators as the genesis asks for: the transaction's signer, and those whose `approvals` sign `value`
  * in the domain `type`. Errors: `unauthorized` (no operator, or too few { needed, given }), `bad_signature`.
@@ -20,8 +25,7 @@ export function requireOperators(
 ): void {
   const given = new Set<string>()
   const approve = (operator: Uint8Array): void => {
-    if (!isOperator(ledger.genesis, operator))
-      throw new OstrakaError('unauthorized', 'only operators decide this')
+    requireOperator(ledger, operator)
     given.add(toHex(operator))
   }
   approve(signer)

@@ -1,15 +1,18 @@
 import { EMPTY_ROOT, verifyCheckpoint, verifyConsistency } from '../audit/index.ts'
 import { equalBytes, OstrakaError, type PeerId, peerIdOf } from '../base/index.ts'
 import {
+  type ActRule,
   type Ledger,
   type LedgerReader,
   memberPath,
+  requireOperator,
   requireOperators,
   type TransactionContext,
 } from '../control/index.ts'
 import {
   type AuditCheckpoint,
   type AuditReset,
+  type AuditResetAct,
   type ForkedAudit,
   MAX_AUDIT_GENERATION,
   type ResetAudit,
@@ -60,22 +63,45 @@ export function auditLosses(ledger: LedgerReader, peerId: PeerId): readonly Audi
 
 /**
  * Writes a log off, for operators who have looked at why: what was on record of it stays, and the node begins another.
- * Errors: `unauthorized`, `bad_signature`, `not_found` (no member), `conflict` { generation }, `too_large`.
+ * Errors: `unauthorized`, `bad_signature`, and those of `requireResettable`.
  */
 export function resetAudit(ledger: Ledger, transaction: ResetAudit, at: TransactionContext): void {
   const { peerId, generation, approvals } = transaction
   const act: AuditReset = { peerId, generation }
   requireOperators(ledger, at.signer, approvals, 'audit-reset', act)
+  requireResettable(ledger, act)
+  writeOff(ledger, act, at)
+}
+
+/**
+ * The same, by operators who sign one after the other: proposed by one of them, done with the last approval. Errors:
+ * `unauthorized` (proposed by no operator), and those of `requireResettable`.
+ */
+export const auditResetRule: ActRule<AuditResetAct> = {
+  takesEffect: 'on-approval',
+  check(ledger, act, proposer) {
+    requireOperator(ledger, proposer)
+    requireResettable(ledger, act)
+  },
+  enact: writeOff,
+}
+
+/** Errors: `not_found` (no member), `too_large` (no further log), `conflict` { generation }. */
+function requireResettable(ledger: LedgerReader, { peerId, generation }: AuditReset): void {
   if (ledger.get(memberPath(peerId)) === undefined) {
     throw new OstrakaError('not_found', 'no such member', { peerId })
   }
-  const losses = auditLosses(ledger, peerId)
-  if (generation !== losses.length + 1) {
-    throw new OstrakaError('conflict', 'another log is the next', { generation: losses.length + 1 })
-  }
-  if (generation > MAX_AUDIT_GENERATION) {
+  const lost = auditLosses(ledger, peerId).length
+  if (lost >= MAX_AUDIT_GENERATION) {
     throw new OstrakaError('too_large', 'too many logs of this node were lost: remove it')
   }
+  if (generation !== lost + 1) {
+    throw new OstrakaError('conflict', 'another log is the next', { generation: lost + 1 })
+  }
+}
+
+function writeOff(ledger: Ledger, { peerId }: AuditReset, at: TransactionContext): void {
+  const losses = auditLosses(ledger, peerId)
   const recorded = ledger.get<AuditRecord>(paths.audit(peerId))
   const { size, root } = recorded ?? { size: 0, root: EMPTY_ROOT }
   const { height, timeMs, signer } = at

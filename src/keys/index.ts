@@ -1,4 +1,4 @@
-export { auditLosses, recordCheckpoint, resetAudit } from './audit-handler.ts'
+export { auditLosses, auditResetRule, recordCheckpoint, resetAudit } from './audit-handler.ts'
 export { begin as beginCeremonies, type CeremonyEvent, step as stepCeremonies } from './ceremonies.ts'
 export { type CeremonyState, type CeremonyWorld, recoverCeremonies } from './ceremony-state.ts'
 export { changeKey, endRetention, retireVersion } from './change-handlers.ts'

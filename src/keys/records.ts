@@ -189,6 +189,6 @@ export interface AuditLoss {
   /** The block that wrote it off and began the next. */
   readonly height: number
   readonly timeMs: number
-  /** The operator who signed that. */
+  /** The operator whose signature completed that. */
   readonly operator: Uint8Array
 }

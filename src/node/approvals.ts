@@ -8,6 +8,7 @@ import {
   proposals,
 } from '../control/index.ts'
 import type { Act, ApprovalTransaction, SignedTransaction } from '../wire/index.ts'
+import { policyView } from './attesting.ts'
 import type { ActView, ApprovalsView, Notice, ProposalView } from './port.ts'
 import { type NodeState, reading } from './state.ts'
 
@@ -52,9 +53,15 @@ export function noticeOf(state: NodeState, { type, signer, proposal }: ApprovalS
 }
 
 function actView(act: Act): ActView {
-  if (act.type === 'remove-member') return act
-  const { type, name, version, keyId, recipient } = act
-  return { type, name, version, keyId: toHex(keyId), recipient: toBase64(recipient) }
+  switch (act.type) {
+    case 'export-key':
+      return { ...act, keyId: toHex(act.keyId), recipient: toBase64(act.recipient) }
+    case 'set-attestation':
+      return { ...act, policy: policyView(act.policy) }
+    case 'remove-member':
+    case 'reset-audit':
+      return act
+  }
 }
 
 function proposalView(state: NodeState, proposal: ProposalRecord): ProposalView {

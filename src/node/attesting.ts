@@ -1,4 +1,4 @@
-import { equalBytes, toOstrakaError } from '../base/index.ts'
+import { equalBytes, toHex, toOstrakaError } from '../base/index.ts'
 import {
   attestationOf,
   attestationPolicy,
@@ -11,8 +11,14 @@ import {
 import { signValue } from '../crypto/index.ts'
 import { acceptedMembers, eligibleMembers, movesUnaccepted } from '../keys/index.ts'
 import { type Attestor, attestationNonces, quoteChallenge, verifyStatement } from '../trust/index.ts'
-import type { Attest, AttestationEvidence, AttestationStatement, NoteEffect } from '../wire/index.ts'
-import type { AttestationView } from './port.ts'
+import type {
+  Attest,
+  AttestationEvidence,
+  AttestationPolicy,
+  AttestationStatement,
+  NoteEffect,
+} from '../wire/index.ts'
+import type { AttestationPolicyView, AttestationView } from './port.ts'
 import { memberOf, type NodeState, reading } from './state.ts'
 
 /** What this node knows of its own attestation. Changed in place. */
@@ -91,15 +97,26 @@ export function attestationFailed(error: unknown): NoteEffect {
   return { type: 'note', level: 'warn', text: `this node cannot attest: ${message}`, details: { code } }
 }
 
+export function policyView(policy: AttestationPolicy): AttestationPolicyView {
+  const { measurements, attestationKeys } = policy
+  return {
+    ...policy,
+    measurements: measurements.map(toHex),
+    attestationKeys: attestationKeys.map(toHex),
+  }
+}
+
 /** The policy, and every member's standing. */
 export function attestationView(state: NodeState): AttestationView {
   const ledger = reading(state.ledger)
   const eligible = eligibleMembers(ledger).length
   const accepted = acceptedMembers(ledger).length
   const members = ledger.list<MemberRecord>('member/').map(({ value }) => value.peerId)
+  const { revision, policy } = attestationPolicy(ledger)
   return {
     epoch: state.ledger.chain.epoch,
-    ...attestationPolicy(ledger),
+    revision,
+    policy: policyView(policy),
     eligible,
     accepted,
     isMoving: movesUnaccepted(eligible, accepted),

@@ -72,13 +72,20 @@ function administrationAct(signed: SignedTransaction): AuditAct {
   }
 }
 
-/** What an exceptional act is about, with its proposal's id, which is the same on every node. */
+/** Whom or what an exceptional act is about, with its proposal's id, which is the same on every node. */
 function exceptionalAct(
   proposal: ProposalRecord,
 ): Pick<AuditAct, 'requestHash' | 'key' | 'version' | 'peer'> {
   const { id: requestHash, act } = proposal
-  if (act.type === 'remove-member') return { requestHash, peer: act.peerId }
-  return { requestHash, key: act.name, version: act.version }
+  switch (act.type) {
+    case 'export-key':
+      return { requestHash, key: act.name, version: act.version }
+    case 'remove-member':
+    case 'reset-audit':
+      return { requestHash, peer: act.peerId }
+    case 'set-attestation':
+      return { requestHash }
+  }
 }
 
 /** A step of this node's own in a ceremony, or proof that it hands in; undefined for what need not be told. */

@@ -5,6 +5,7 @@ export { type Claim, claimDatabase, type DatabaseMark, restoreDatabase } from '.
 export type {
   ActView,
   ApprovalsView,
+  AttestationPolicyView,
   AttestationView,
   AuditCheckpointView,
   AuditLossView,

@@ -3,7 +3,7 @@ import type { AttestationRecord, AttestationStanding } from '../control/index.ts
 import type { AuditLoss, AuditRecord, Draws, ExportResult, OperationResult } from '../keys/index.ts'
 import type {
   ApprovalTransaction,
-  AttestationPolicy,
+  AttestationMethod,
   CertifiedBlock,
   Genesis,
   KeyKind,
@@ -121,6 +121,8 @@ export type ActView =
       readonly recipient: string
     }
   | { readonly type: 'remove-member'; readonly peerId: PeerId }
+  | { readonly type: 'set-attestation'; readonly revision: number; readonly policy: AttestationPolicyView }
+  | { readonly type: 'reset-audit'; readonly peerId: PeerId; readonly generation: number }
 
 export interface ProposalView {
   /** Hexadecimal. */
@@ -194,11 +196,19 @@ export interface MembershipView {
   readonly attestation: AttestationStanding
 }
 
+/** An attestation policy; hashes in hexadecimal, as operators read, compare and type them. */
+export interface AttestationPolicyView {
+  readonly method: AttestationMethod
+  readonly maxAgeEpochs: number
+  readonly measurements: readonly string[]
+  readonly attestationKeys: readonly string[]
+}
+
 /** The attestation policy, and every member's last attestation that held. */
 export interface AttestationView {
   readonly epoch: number
   readonly revision: number
-  readonly policy: AttestationPolicy
+  readonly policy: AttestationPolicyView
   /** Members that could hold slots, and those of them that the policy accepts. */
   readonly eligible: number
   readonly accepted: number

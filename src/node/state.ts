@@ -2,6 +2,7 @@ import type { AuditLog } from '../audit/index.ts'
 import { type PeerId, peerIdOf, type Secret } from '../base/index.ts'
 import {
   approvalHandlers,
+  attestationRule,
   expireProposals,
   type LedgerReader,
   type LedgerState,
@@ -20,6 +21,7 @@ import {
   type AnsweredExports,
   acknowledge,
   announceSealingKey,
+  auditResetRule,
   type CeremonyState,
   changeKey,
   complain,
@@ -162,7 +164,12 @@ export const REDUCER: Reducer = {
     report: takeReport,
     attest: takeAttestation,
     'audit-checkpoint': recordCheckpoint,
-    ...approvalHandlers({ 'export-key': exportRule, 'remove-member': removalRule }),
+    ...approvalHandlers({
+      'export-key': exportRule,
+      'remove-member': removalRule,
+      'set-attestation': attestationRule,
+      'reset-audit': auditResetRule,
+    }),
     'reset-audit': resetAudit,
     randomness: takeRandomness,
   },

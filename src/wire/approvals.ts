@@ -1,6 +1,8 @@
 import type { PeerId } from '../base/index.ts'
+import { type AttestationChange, attestationPolicySchema } from './attestation.ts'
+import { type AuditReset, auditGeneration } from './audit.ts'
 import { hash32, keyName, keyVersion, nonce16, peerId, publicKey32, signature64, timeMs } from './common.ts'
-import { literal, matching, type Schema, struct, union } from './schema.ts'
+import { integer, literal, matching, type Schema, struct, union } from './schema.ts'
 
 /** To seal every share of one version of an exportable key to a one-time key: whoever has it gets the secret itself. */
 export interface ExportAct {
@@ -19,8 +21,18 @@ export interface RemovalAct {
   readonly peerId: PeerId
 }
 
+/** To replace the attestation policy of that revision, by such operators. */
+export interface AttestationAct extends AttestationChange {
+  readonly type: 'set-attestation'
+}
+
+/** To write a node's audit log off, by such operators. */
+export interface AuditResetAct extends AuditReset {
+  readonly type: 'reset-audit'
+}
+
 /** What happens only when as many operators approve as the genesis asks for. */
-export type Act = ExportAct | RemovalAct
+export type Act = ExportAct | RemovalAct | AttestationAct | AuditResetAct
 
 /** Puts an act before the operators. Signed by whoever would do it. */
 export interface Propose {
@@ -85,6 +97,16 @@ const act: Schema<Act> = union<Act>({
     recipient: publicKey32,
   }),
   'remove-member': struct<RemovalAct>({ type: literal('remove-member'), peerId }),
+  'set-attestation': struct<AttestationAct>({
+    type: literal('set-attestation'),
+    revision: integer(0),
+    policy: attestationPolicySchema,
+  }),
+  'reset-audit': struct<AuditResetAct>({
+    type: literal('reset-audit'),
+    peerId,
+    generation: auditGeneration,
+  }),
 })
 
 export const approvalSchemas: {

@@ -1,133 +1,35 @@
 import assert from 'node:assert/strict'
+import { fromHex, utf8 } from '../../src/base/index.ts'
 import {
-  type ErrorCode,
-  fromHex,
-  OstrakaError,
-  type PeerId,
-  peerIdOf,
-  SeededRng,
-  utf8,
-} from '../../src/base/index.ts'
-import { makeBlock } from '../../src/control/blocks.ts'
-import type { ActRule, Reducer } from '../../src/control/index.ts'
-import {
-  applyBlock,
-  approvalHandlers,
   consentTo,
-  expireProposals,
   initialState,
   isApproved,
-  type LedgerState,
-  type MemberRecord,
-  memberPath,
   networkIdOf,
   type ProposalRecord,
   proposalIdOf,
   proposalPath,
-  removalRule,
-  transactionIdOf,
 } from '../../src/control/index.ts'
 import { type SigningKey, sha256, signValue } from '../../src/crypto/index.ts'
+import { type Genesis, MAX_PROPOSAL_MS } from '../../src/wire/index.ts'
+import { keyNamed, makeGenesis, operator, principal, START_MS, signed } from './fixture.ts'
+
 import {
-  type Certificate,
-  type ExportAct,
-  type Genesis,
-  MAX_PROPOSAL_MS,
-  type SignedTransaction,
-} from '../../src/wire/index.ts'
-import { keyNamed, makeGenesis, nodeKeys, operator, principal, START_MS, signed } from './fixture.ts'
-
-const founders = nodeKeys(4)
-const second = keyNamed('operator-2')
-const third = keyNamed('operator-3')
-const operators = [operator, second, third].map(each => each.publicKey)
-/** Two of three decide. */
-const genesis: Genesis = { ...makeGenesis(founders), operators, approvals: 2 }
-const certificate: Certificate = { height: 1, round: 0, blockId: new Uint8Array(32), signatures: [] }
-const EXPIRES_MS = START_MS + 3_600_000
-const target: PeerId = peerIdOf(founders[0]!.publicKey)
-
-const exportAct: ExportAct = {
-  type: 'export-key',
-  ...{ name: 'orders', keyId: sha256(utf8('orders')), version: 1, recipient: sha256(utf8('recipient')) },
-}
-
-/** Stands in for the rule of keys/: it lets anyone but an operator, and a use leaves a trace. */
-const exportRule: ActRule<ExportAct> = {
-  takesEffect: 'on-use',
-  check(_ledger, _act, proposer) {
-    if (operators.includes(proposer)) throw new OstrakaError('forbidden', 'not an operator’s')
-  },
-  enact: (ledger, { name }, at) => ledger.put(`used/${name}`, { timeMs: at.timeMs }),
-}
-
-const reducer: Reducer = {
-  transactions: approvalHandlers({ 'export-key': exportRule, 'remove-member': removalRule }),
-  atBlock: [expireProposals],
-}
-
-let nonces = 0
-
-function proposal(
-  by: SigningKey = principal,
-  act: ExportAct | { readonly type: 'remove-member'; readonly peerId: PeerId } = exportAct,
-  expiresMs = EXPIRES_MS,
-): SignedTransaction {
-  const nonce = new SeededRng(`proposal ${++nonces}`).bytes(16)
-  return signed(genesis, { type: 'propose', nonce, act, reason: 'the site burns', expiresMs }, by)
-}
-
-function idOf(transaction: SignedTransaction): Uint8Array {
-  return proposalIdOf(transactionIdOf(transaction))
-}
-
-function approvalOf(
-  state: LedgerState,
-  id: Uint8Array,
-  by: SigningKey,
-  networkId: Uint8Array = networkIdOf(genesis),
-): SignedTransaction {
-  const { signature } = signValue(by, 'approval', networkId, consentTo(recordOf(state, id)))
-  return signed(genesis, { type: 'approve', proposal: id, signature }, by)
-}
-
-function recordOf(state: LedgerState, id: Uint8Array): ProposalRecord {
-  return state.records.get<ProposalRecord>(proposalPath(id))!
-}
-
-function run(state: LedgerState, transactions: readonly SignedTransaction[], atMs = state.chain.timeMs + 10) {
-  const before = state.chain.height === 0 ? null : certificate
-  const applied = applyBlock(state, makeBlock(state, before, transactions, 0, atMs), reducer)
-  assert.deepEqual(applied.faults, [])
-  return applied
-}
-
-function decided(state: LedgerState, ...transactions: readonly SignedTransaction[]): LedgerState {
-  const applied = run(state, transactions)
-  for (const result of applied.results) assert.ok(result.ok, JSON.stringify(result))
-  return applied.state
-}
-
-function refuses(state: LedgerState, transaction: SignedTransaction, code: ErrorCode, atMs?: number): void {
-  const { results, state: later } = run(state, [transaction], atMs)
-  const [result] = results
-  assert.ok(result && !result.ok, 'it was not refused')
-  assert.equal(result.code, code)
-  const [was, is] = [state, later].map(each =>
-    [...each.records.entries('proposal/')].map(({ value }) => value),
-  )
-  if (atMs === undefined) assert.deepEqual(is, was)
-}
-
-/** A network with one open proposal, and its id. */
-function open(by?: SigningKey, act?: Parameters<typeof proposal>[1]): readonly [LedgerState, Uint8Array] {
-  const transaction = proposal(by, act)
-  return [decided(initialState(genesis), transaction), idOf(transaction)]
-}
-
-function approve(state: LedgerState, id: Uint8Array, ...by: readonly SigningKey[]): LedgerState {
-  return by.reduce((now, each) => decided(now, approvalOf(now, id, each)), state)
-}
+  approvalOf,
+  approve,
+  decided,
+  EXPIRES_MS,
+  exportAct,
+  founders,
+  genesis,
+  idOf,
+  open,
+  proposal,
+  recordOf,
+  refuses,
+  run,
+  second,
+  third,
+} from './proposing.ts'
 
 describe('approvals', () => {
   it('an act is approved by the last operator that was needed, each of whom signs alone', () => {
@@ -267,37 +169,6 @@ describe('approvals', () => {
     const month = run(run(withdrawn, [], START_MS + 29 * day).state, [], START_MS + 31 * day).state
     assert.equal(month.records.get(proposalPath(id)), undefined)
     assert.ok(run(withdrawn, [], START_MS + 29 * day).state.records.get(proposalPath(id)) !== undefined)
-  })
-})
-
-describe('the removal of a member by proposal', () => {
-  const removal = { type: 'remove-member', peerId: target } as const
-  const stateOf = (state: LedgerState, peerId = target) =>
-    state.records.get<MemberRecord>(memberPath(peerId))!.state
-
-  it('happens with the last approval', () => {
-    const [state, id] = open(operator, removal)
-    const once = approve(state, id, second)
-    assert.equal(stateOf(once), 'active')
-    const twice = approve(once, id, operator)
-    assert.equal(stateOf(twice), 'removed')
-    assert.equal(recordOf(twice, id).state, 'done')
-    assert.ok(!twice.validators.some(({ peerId }) => peerId === target))
-    refuses(twice, signed(genesis, { type: 'use-approval', proposal: id }, operator), 'conflict')
-  })
-
-  it('is an operator’s to propose, of a member that is there', () => {
-    refuses(initialState(genesis), proposal(principal, removal), 'unauthorized')
-    const stranger = peerIdOf(principal.publicKey)
-    refuses(initialState(genesis), proposal(operator, { ...removal, peerId: stranger }), 'not_found')
-  })
-
-  it('is void when the member has gone meanwhile: the last approval is refused, and takes nothing with it', () => {
-    const [state, id] = open(operator, removal)
-    const once = approve(state, id, second)
-    const gone = decided(once, signed(genesis, { type: 'leave' }, founders[0]!))
-    refuses(gone, approvalOf(gone, id, third), 'conflict')
-    assert.equal(recordOf(gone, id).approvals.length, 1)
   })
 })
 

@@ -1,9 +1,10 @@
-import { type Command, Option } from 'commander'
-import type { Client, ProposalJson } from '../../api/index.ts'
+import type { Command } from 'commander'
+import type { AttestationPolicyJson, Client, ProposalJson } from '../../api/index.ts'
 import { type ClientOptions, clientCommand, withClient } from '../connection.ts'
-import { OPERATOR, operatorFiles } from '../operators.ts'
-import { durationMs, integerFrom } from '../options.ts'
+import { lifeOption, OPERATOR, operatorFiles } from '../operators.ts'
+import { integerFrom } from '../options.ts'
 import { note, print, printLine, tableLines } from '../output.ts'
+import { policyLines } from './attest.ts'
 
 interface ExportCommandOptions extends ClientOptions {
   readonly out: string
@@ -12,8 +13,6 @@ interface ExportCommandOptions extends ClientOptions {
   readonly ttl: number
   readonly wait: boolean
 }
-
-const HOUR_MS = 3_600_000
 
 /** What operators decide together. */
 export function registerApprovals(program: Command): void {
@@ -59,11 +58,7 @@ export function registerExport(key: Command): void {
     .requiredOption('--out <file>', 'where the secret goes, mode 0600; an existing file is not touched')
     .option('--reason <text>', 'what the operators are told', 'no reason was given')
     .option('--key-version <n>', 'which version; by default the active one', integerFrom(1, 2 ** 31), 0)
-    .addOption(
-      new Option('--ttl <duration>', 'how long it may wait for operators: 15m, 1h; a day at most')
-        .argParser(durationMs)
-        .default(HOUR_MS, '1h'),
-    )
+    .addOption(lifeOption('how long it may wait for operators: 15m, 1h; a day at most'))
     .option('--no-wait', 'only propose it; run the same command again when it is approved')
     .action(exportOne)
 }
@@ -103,7 +98,10 @@ async function sign(
   const operator = readPrincipal(file)
   const after = await withClient(options, async client => {
     const proposal = proposalNamed(await client.approvals(), prefix)
-    if (!options.json) for (const line of proposalLines(proposal)) printLine(line)
+    if (!options.json) {
+      const { policy } = await client.attestation()
+      for (const line of proposalLines(proposal, policy)) printLine(line)
+    }
     const { genesis } = await client.genesis()
     return client.stepApproval(signApproval(genesis, operator, proposal))
   })
@@ -125,9 +123,16 @@ function isLive({ state }: ProposalJson): boolean {
 }
 
 function what({ act }: ProposalJson): string {
-  return act.type === 'export-key'
-    ? `export ${act.name} version ${act.version}`
-    : `remove member ${act.peerId}`
+  switch (act.type) {
+    case 'export-key':
+      return `export ${act.name} version ${act.version}`
+    case 'remove-member':
+      return `remove member ${act.peerId}`
+    case 'set-attestation':
+      return `replace attestation policy ${act.revision}: require ${act.policy.method}`
+    case 'reset-audit':
+      return `write off audit log ${act.generation - 1} of ${act.peerId}`
+  }
 }
 
 function listLines(proposals: readonly ProposalJson[]): readonly string[] {
@@ -145,15 +150,23 @@ function listLines(proposals: readonly ProposalJson[]): readonly string[] {
   )
 }
 
-function proposalLines(proposal: ProposalJson): readonly string[] {
+/** The proposal, line by line, and what it would change of the attestation policy in force. */
+function proposalLines(proposal: ProposalJson, inForce: AttestationPolicyJson): readonly string[] {
   const { act } = proposal
   return [
     `proposal   ${proposal.id}`,
     `act        ${what(proposal)}`,
     ...(act.type === 'export-key' ? [`key id     ${act.keyId}`, `sealed to  ${act.recipient}`] : []),
+    ...(act.type === 'set-attestation' ? changeLines(policyLines(inForce), policyLines(act.policy)) : []),
     `proposer   ${proposal.proposer}`,
     `reason     ${proposal.reason}`,
     `expires    ${new Date(proposal.expiresMs).toISOString()}`,
     ...proposal.approvals.map(operator => `approved   ${operator}`),
   ]
+}
+
+/** Lines that go, that come, and that stay. */
+function changeLines(before: readonly string[], after: readonly string[]): readonly string[] {
+  const gone = before.filter(line => !after.includes(line)).map(line => `- ${line}`)
+  return [...gone, ...after.map(line => `${before.includes(line) ? ' ' : '+'} ${line}`)]
 }

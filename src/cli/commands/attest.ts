@@ -1,8 +1,13 @@
 import { type Command, Option } from 'commander'
-import type { AttestationJson } from '../../api/index.ts'
-import { ATTESTATION_METHODS, type AttestationMethod, type AttestationPolicy } from '../../wire/index.ts'
+import type { AttestationJson, AttestationPolicyJson, Client } from '../../api/index.ts'
+import {
+  ATTESTATION_METHODS,
+  type AttestationChange,
+  type AttestationMethod,
+  type AttestationPolicy,
+} from '../../wire/index.ts'
 import { type ClientOptions, clientCommand, exampleText, withClient } from '../connection.ts'
-import { OPERATOR, operatorFiles } from '../operators.ts'
+import { type DecisionOptions, decisionOptions, operatorFiles } from '../operators.ts'
 import { collect, integerFrom, pcrList } from '../options.ts'
 import { print, shortPeer, tableLines } from '../output.ts'
 
@@ -15,8 +20,7 @@ interface MeasureOptions {
   readonly json?: boolean
 }
 
-interface PolicyOptions extends ClientOptions {
-  readonly operatorFile?: readonly string[]
+interface PolicyOptions extends DecisionOptions {
   readonly key?: readonly string[]
   readonly maxAge?: number
 }
@@ -53,17 +57,14 @@ function registerPolicy(attest: Command): void {
     .description('the policy')
     .action(async (options: ClientOptions) => {
       const view = await withClient(options, client => client.attestation())
-      print(view.policy, options.json, () => policyLines(view))
+      print(view.policy, options.json, () => revisionLines(view))
     })
   const signed = (usage: string, examples: readonly string[]): Command =>
-    clientCommand(policy, usage, examples).option(
-      '--operator-file <file>',
-      `${OPERATOR}; repeatable, as many as the genesis asks for`,
-      collect,
-    )
+    decisionOptions(clientCommand(policy, usage, examples))
   signed('allow [measurements...]', [
     'ostraka attest policy allow "$(ostraka attest measure --json | jq -r .program)"',
     'ostraka attest policy allow --key 3f1c…',
+    'ostraka attest policy allow 9b0e… --operator-file alice.json --propose "release 1.4"',
   ])
     .description('accept measurements, of programs or platforms')
     .option('--key <hash>', 'accept a TPM’s attestation key, as attest show prints it; repeatable', collect)
@@ -160,36 +161,51 @@ function overviewLines(view: AttestationJson): readonly string[] {
   ]
 }
 
-function policyLines({ policy, revision }: Pick<AttestationJson, 'policy' | 'revision'>): readonly string[] {
+/** A policy for people to read. */
+export function policyLines({
+  method,
+  maxAgeEpochs,
+  measurements,
+  attestationKeys,
+}: AttestationPolicyJson): string[] {
   return [
-    `required     ${policy.method}, at most ${policy.maxAgeEpochs} epochs old (revision ${revision})`,
-    ...policy.measurements.map(each => `measurement  ${each}`),
-    ...policy.attestationKeys.map(each => `key          ${each}`),
+    `required     ${method}, at most ${maxAgeEpochs} epochs old`,
+    ...measurements.map(each => `measurement  ${each}`),
+    ...attestationKeys.map(each => `key          ${each}`),
   ]
 }
 
-/** Reads the policy, has `change` make another of it, and hands that in, signed. */
+/** Reads the policy, has `change` make another of it, and hands that in, signed; or proposes it. */
 async function changePolicy(
   options: PolicyOptions,
   change: (policy: AttestationPolicy) => AttestationPolicy,
 ): Promise<void> {
+  const { policyOf, signAttestationPolicy } = await import('../attestation.ts')
+  const changeOf = async (client: Client): Promise<AttestationChange> => {
+    const { policy, revision } = await client.attestation()
+    return { revision, policy: change(policyOf(policy)) }
+  }
+  if (options.propose !== undefined) {
+    const { proposeAct } = await import('../approving.ts')
+    return proposeAct(options, async client => ({ type: 'set-attestation', ...(await changeOf(client)) }))
+  }
   const { readPrincipal } = await import('../../api/index.ts')
-  const { hashOf, signAttestationPolicy } = await import('../attestation.ts')
   const [first, ...others] = operatorFiles(options.operatorFile ?? [])
   const decided = await withClient(options, async client => {
-    const [{ genesis }, { policy, revision }] = await Promise.all([client.genesis(), client.attestation()])
-    const measurements = policy.measurements.map(hashOf)
-    const attestationKeys = policy.attestationKeys.map(hashOf)
-    const next = change({ ...policy, measurements, attestationKeys })
+    const { genesis } = await client.genesis()
     const operators = [readPrincipal(first), ...others.map(readPrincipal)] as const
-    return client.setAttestation(signAttestationPolicy(genesis, operators, { revision, policy: next }))
+    return client.setAttestation(signAttestationPolicy(genesis, operators, await changeOf(client)))
   })
   const { attestation } = decided
   print(decided, options.json, () => [
-    ...policyLines(attestation),
+    ...revisionLines(attestation),
     `accepted     ${attestation.accepted} of ${attestation.eligible} members`,
     ...(attestation.isMoving ? [] : ['too few: slots stay where they are']),
   ])
+}
+
+function revisionLines({ policy, revision }: AttestationJson): string[] {
+  return [...policyLines(policy), `revision     ${revision}`]
 }
 
 async function allow(measurements: readonly string[], options: PolicyOptions): Promise<void> {

@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
 import type { AuditJson, Client } from '../../api/index.ts'
+import type { AuditReset } from '../../wire/index.ts'
 import type { AuditVerdict, Witness } from '../audit-verify.ts'
 import { type ClientOptions, clientCommand, connectTo, withClient } from '../connection.ts'
+import { type DecisionOptions, decisionOptions, operatorFiles } from '../operators.ts'
 import { collect, integerFrom } from '../options.ts'
 import { print, shortPeer, tableLines } from '../output.ts'
 import { liveNodes } from '../testnet/state.ts'
@@ -15,10 +17,6 @@ interface VerifyOptions extends ClientOptions {
   readonly peer?: readonly string[]
   readonly dir?: readonly string[]
   readonly witness?: readonly string[]
-}
-
-interface ResetOptions extends ClientOptions {
-  readonly operatorFile?: readonly string[]
 }
 
 export function registerAudit(program: Command): void {
@@ -42,17 +40,14 @@ export function registerAudit(program: Command): void {
     .option('--dir <dir>', 'a stopped node’s directory; repeatable', collect)
     .option('--witness <url>', 'a daemon whose control log is believed too; repeatable', collect)
     .action(verify)
-  clientCommand(audit, 'reset <peerId>', [
+  const resetting = clientCommand(audit, 'reset <peerId>', [
     'ostraka audit reset 12D3KooW…',
     'ostraka audit reset 12D3KooW… --operator-file alice.json --operator-file bob.json',
+    'ostraka audit reset 12D3KooW… --operator-file alice.json --propose "its disk died"',
   ])
+  decisionOptions(resetting)
     .description(
       'write a node’s lost or broken audit log off, so that it may use secrets again; the loss stays on record',
-    )
-    .option(
-      '--operator-file <file>',
-      'an operator’s principal file; by default the testnet’s; repeatable, as many as the genesis asks for',
-      collect,
     )
     .action(reset)
 }
@@ -138,17 +133,24 @@ function lossLine({ peerId, generation, size, height, timeMs }: Witness['losses'
   return `${peerId}  log ${generation} of ${size} recorded entries was written off at height ${height} (${when})`
 }
 
-async function reset(peerId: string, options: ResetOptions): Promise<void> {
+/** The write-off of the log that a node keeps now. */
+async function resetOf(client: Client, peerId: string): Promise<AuditReset> {
+  const { losses } = await client.auditRecords()
+  return { peerId, generation: losses.filter(loss => loss.peerId === peerId).length + 1 }
+}
+
+async function reset(peerId: string, options: DecisionOptions): Promise<void> {
+  if (options.propose !== undefined) {
+    const { proposeAct } = await import('../approving.ts')
+    return proposeAct(options, async client => ({ type: 'reset-audit', ...(await resetOf(client, peerId)) }))
+  }
   const { readPrincipal } = await import('../../api/index.ts')
   const { signAuditReset } = await import('../invites.ts')
-  const { operatorFiles } = await import('../operators.ts')
   const [first, ...others] = operatorFiles(options.operatorFile ?? [])
   const decision = await withClient(options, async client => {
     const { genesis } = await client.genesis()
-    const { losses } = await client.auditRecords()
-    const generation = losses.filter(loss => loss.peerId === peerId).length + 1
     const operators = [readPrincipal(first), ...others.map(readPrincipal)] as const
-    return client.resetAudit(signAuditReset(genesis, operators, { peerId, generation }))
+    return client.resetAudit(signAuditReset(genesis, operators, await resetOf(client, peerId)))
   })
   print(decision, options.json, () => [
     `${peerId} keeps another audit log as of height ${decision.height}; what was lost stays on record`,

@@ -1,8 +1,8 @@
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import type { MembershipJson } from '../../api/index.ts'
 import { type ClientOptions, clientCommand, withClient } from '../connection.ts'
-import { OPERATOR, operatorFiles } from '../operators.ts'
-import { collect, durationMs } from '../options.ts'
+import { type DecisionOptions, decisionOptions, lifeOption, OPERATOR, operatorFiles } from '../operators.ts'
+import { collect } from '../options.ts'
 import { print, tableLines } from '../output.ts'
 
 interface InviteOptions extends ClientOptions {
@@ -12,14 +12,6 @@ interface InviteOptions extends ClientOptions {
   readonly for?: string
   readonly region?: string
 }
-
-interface RemoveOptions extends ClientOptions {
-  readonly operatorFile?: readonly string[]
-  readonly propose?: string
-  readonly ttl: number
-}
-
-const HOUR_MS = 3_600_000
 
 /** Who may join, who belongs, who must go. */
 export function registerMembers(program: Command): void {
@@ -31,11 +23,7 @@ export function registerMembers(program: Command): void {
   ])
     .description('print a single-use invite that one node can join with')
     .option('--operator-file <file>', OPERATOR)
-    .addOption(
-      new Option('--ttl <duration>', 'how long it is valid: 15m, 1h, 7d')
-        .argParser(durationMs)
-        .default(HOUR_MS, '1h'),
-    )
+    .addOption(lifeOption('how long it is valid: 15m, 1h, 7d'))
     .option(
       '--peer <multiaddr>',
       'a member’s address with its /p2p/ id; repeatable; by default those of the daemon that is asked',
@@ -51,19 +39,13 @@ export function registerMembers(program: Command): void {
       const members = await withClient(options, client => client.members())
       print({ members }, options.json, () => memberLines(members))
     })
-  clientCommand(member, 'remove <peerId>', [
+  const remove = clientCommand(member, 'remove <peerId>', [
     'ostraka member remove 12D3KooW…',
     'ostraka member remove 12D3KooW… --operator-file alice.json --operator-file bob.json',
     'ostraka member remove 12D3KooW… --operator-file alice.json --propose "sold on Monday"',
   ])
+  decisionOptions(remove)
     .description('take a node out for good; its shares are made anew elsewhere')
-    .option('--operator-file <file>', `${OPERATOR}; repeatable, as many as the genesis asks for`, collect)
-    .option('--propose <reason>', 'put it before the other operators, who sign one by one: see approve sign')
-    .addOption(
-      new Option('--ttl <duration>', 'how long a proposal waits for them; a day at most')
-        .argParser(durationMs)
-        .default(HOUR_MS, '1h'),
-    )
     .action(removeMember)
 }
 
@@ -89,34 +71,20 @@ async function createInvite(options: InviteOptions): Promise<void> {
   print({ invite: token, expires: new Date(expiresMs).toISOString() }, options.json, () => [token])
 }
 
-async function removeMember(peerId: string, options: RemoveOptions): Promise<void> {
+async function removeMember(peerId: string, options: DecisionOptions): Promise<void> {
+  if (options.propose !== undefined) {
+    const { proposeAct } = await import('../approving.ts')
+    return proposeAct(options, () => ({ type: 'remove-member', peerId }))
+  }
   const { readPrincipal } = await import('../../api/index.ts')
   const { signRemoval } = await import('../invites.ts')
   const [first, ...others] = operatorFiles(options.operatorFile ?? [])
-  if (options.propose !== undefined) return proposeRemoval(peerId, first, options.propose, options)
   const decision = await withClient(options, async client => {
     const { genesis } = await client.genesis()
     const removal = signRemoval(genesis, [readPrincipal(first), ...others.map(readPrincipal)], peerId)
     return client.removeMember(peerId, removal)
   })
   print(decision, options.json, () => [`${peerId} is removed as of height ${decision.height}`])
-}
-
-async function proposeRemoval(
-  peerId: string,
-  operator: string,
-  reason: string,
-  options: RemoveOptions,
-): Promise<void> {
-  const { readPrincipal } = await import('../../api/index.ts')
-  const { SystemRng } = await import('../../io/index.ts')
-  const { proposeRemoval: propose } = await import('../approving.ts')
-  const about = { reason, expiresMs: Date.now() + options.ttl, nonce: new SystemRng().bytes(16) }
-  const proposal = await withClient(options, async client => {
-    const { genesis } = await client.genesis()
-    return client.stepApproval(propose(genesis, readPrincipal(operator), peerId, about))
-  })
-  print(proposal, options.json, ({ id, needed }) => [`proposed: ${id} (0 of ${needed} approvals)`])
 }
 
 function memberLines(members: readonly MembershipJson[]): readonly string[] {

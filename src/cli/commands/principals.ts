@@ -1,8 +1,7 @@
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import { OstrakaError, toBase64 } from '../../base/index.ts'
 import { type ClientOptions, clientCommand, exampleText, withClient } from '../connection.ts'
-import { OPERATOR, operatorFiles } from '../operators.ts'
-import { durationMs } from '../options.ts'
+import { lifeOption, OPERATOR, operatorFiles } from '../operators.ts'
 import { print, printJson, printLine, tableLines } from '../output.ts'
 
 interface GrantOptions extends ClientOptions {
@@ -36,11 +35,7 @@ export function registerPrincipals(program: Command): void {
       '--principal <p>',
       'a principal file, a public key that the daemon holds already, or "node"',
     )
-    .addOption(
-      new Option('--ttl <duration>', 'how long it is valid: 90s, 15m, 1h, 7d')
-        .argParser(durationMs)
-        .default(3_600_000, '1h'),
-    )
+    .addOption(lifeOption('how long it is valid: 90s, 15m, 1h, 7d'))
     .option('--dir <dir>', 'the daemon’s directory; by default the first node of .testnet')
     .option('--passphrase-file <file>', 'the daemon’s passphrase; else OSTRAKA_PASSPHRASE or a prompt')
     .option('--out <file>', 'write the token there, mode 0600, instead of printing it')

@@ -10,7 +10,7 @@ import { eventually, Testnet } from './testnet.ts'
 
 const anyKey = (): Secret => new Secret(new Uint8Array(32).fill(1))
 
-describe('export of a key, as real processes', function () {
+describe('what operators decide together, as real processes', function () {
   this.timeout(120_000)
   let net: Testnet
   let publicKey: string
@@ -18,15 +18,14 @@ describe('export of a key, as real processes', function () {
   let usedAt: number
 
   let receiver: Server
-  /** Who told what: `node type`. */
+  /** Who told what of exports: `node type reason`. */
   const notices: string[] = []
 
   before(async () => {
     receiver = createServer(async (request, response) => {
       const { networkId, node, type, proposal } = JSON.parse(await text(request))
       assert.equal(networkId, net.state.networkId)
-      assert.equal(proposal.reason, 'the test ends')
-      notices.push(`${node} ${type}`)
+      if (proposal.act.type === 'export-key') notices.push(`${node} ${type} ${proposal.reason}`)
       response.writeHead(204).end()
     })
     await once(receiver.listen(0, '127.0.0.1'), 'listening')
@@ -57,8 +56,9 @@ describe('export of a key, as real processes', function () {
     ...['key', 'export', name, '--out', net.file(`${name}.secret`), '--reason', 'the test ends'],
     ...args,
   ]
+  const signs = (operator: number) => ['--operator-file', net.operator(operator)]
   const approves = (node: string, operator: number) =>
-    json(node, 'approve', 'sign', proposal, '--operator-file', net.operator(operator))
+    json(node, 'approve', 'sign', proposal, ...signs(operator))
 
   /** Waits until a node has learnt of so many approvals. */
   const knows = (name: string, given: number) =>
@@ -132,7 +132,9 @@ describe('export of a key, as real processes', function () {
 
   it('every node tells of every step: to the operators, in its audit log and its metrics', async () => {
     const types = ['propose', 'approve', 'approve', 'use-approval']
-    const expected = net.state.nodes.flatMap(({ peerId }) => types.map(type => `${peerId} ${type}`))
+    const expected = net.state.nodes.flatMap(({ peerId }) =>
+      types.map(type => `${peerId} ${type} the test ends`),
+    )
     await eventually('all have told', async () => notices.length >= expected.length)
     assert.deepEqual(notices.toSorted(), expected.toSorted())
     for (const { name } of net.state.nodes) {
@@ -149,5 +151,79 @@ describe('export of a key, as real processes', function () {
       assert.equal(shares.length, 1, name)
       assert.equal(shares[0]?.entry?.key, 'wallet')
     }
+  })
+
+  it('the attestation policy is replaced with the second operator’s word, who is shown what changes', async () => {
+    const { program } = json('node-1', 'attest', 'measure')
+    const several = [...signs(1), ...signs(2), '--propose', 'release 1']
+    const allow = ['attest', 'policy', 'allow', program]
+    assert.match(command('node-1', ...allow, ...several).stderr, /^malformed:/)
+    assert.match(command('node-1', ...allow, ...signs(1)).stderr, /^unauthorized:/)
+    proposal = json('node-1', ...allow, ...signs(1), '--propose', 'release 1').id
+    await knows('node-2', 0)
+    assert.equal(approves('node-2', 2).state, 'open')
+    assert.deepEqual((await net.client('node-2').attestation()).policy.measurements, [])
+    await knows('node-3', 1)
+    const { stdout } = command('node-3', 'approve', 'sign', proposal, ...signs(3))
+    assert.match(stdout, /^ {2}required {5}none, at most 20 epochs old$/m)
+    assert.match(stdout, new RegExp(`^\\+ measurement {2}${program}$`, 'm'))
+    assert.match(stdout, /^approved: 2 of 2, done$/m)
+    await knows('node-4', 2)
+    const { policy, revision } = await net.client('node-4').attestation()
+    assert.deepEqual([policy.measurements, revision], [[program], 1])
+  })
+
+  it('an audit log is written off in the same way, and its node begins another', async () => {
+    const { peerId } = net.node('node-2')
+    const reset = ['audit', 'reset', peerId, ...signs(1)]
+    assert.match(command('node-1', ...reset).stderr, /^unauthorized:/)
+    proposal = json('node-1', ...reset, '--propose', 'its disk died').id
+    await knows('node-3', 0)
+    assert.equal(approves('node-3', 1).state, 'open')
+    await knows('node-4', 1)
+    const { stdout } = command('node-4', 'approve', 'sign', proposal, ...signs(3))
+    assert.ok(stdout.includes(`act        write off audit log 0 of ${peerId}`))
+    await eventually('its new log is on record', async () => {
+      const { checkpoints, losses } = await net.client('node-1').auditRecords()
+      const isNew = checkpoints.some(each => each.peerId === peerId && each.generation === 1)
+      return isNew && losses.some(each => each.peerId === peerId && each.generation === 0)
+    })
+    const { entries } = await net.client('node-1').audit(0)
+    const [told] = entries.flatMap(({ entry }) => (entry?.peer === peerId ? [entry] : []))
+    assert.deepEqual([told?.kind, told?.action], ['approval', 'propose'])
+  })
+
+  it('one operator grants a principal the right to create keys, and takes it back', async () => {
+    const [file, other] = [net.file('ci.json'), net.file('other.json')]
+    const principal = json('node-1', 'principal', 'new', '--out', file).publicKey
+    command('node-1', 'principal', 'new', '--out', other)
+    const create = (node: string, name: string) =>
+      command(node, 'key', 'create', name, '--kind', 'ed25519', '--threshold', '2', '--principal-file', file)
+    const mayCreate = (node: string) => async () => {
+      const { creators } = json(node, 'principal', 'list')
+      return creators.find((each: { principal: string }) => each.principal === principal)?.isAllowed
+    }
+    assert.match(create('node-2', 'built').stderr, /^forbidden:/)
+    const grant = (word: string, ...by: string[]) => command('node-1', 'principal', word, file, ...by)
+    assert.match(grant('grant', '--operator-file', other).stderr, /^unauthorized:/)
+    assert.equal(grant('grant', ...signs(2)).status, 0)
+    await eventually('node-3 knows of it', async () => (await mayCreate('node-3')()) === true)
+    const made = create('node-3', 'built')
+    assert.equal(made.status, 0, made.stderr)
+    assert.equal(grant('revoke', ...signs(3)).status, 0)
+    await eventually('node-4 knows of it', async () => (await mayCreate('node-4')()) === false)
+    assert.match(create('node-4', 'more').stderr, /^forbidden:/)
+    // what it has stays its own
+    const signed = command(
+      'node-4',
+      'sign',
+      'built',
+      file,
+      '--principal-file',
+      file,
+      '--out',
+      net.file('sig'),
+    )
+    assert.equal(signed.status, 0, signed.stderr)
   })
 })
