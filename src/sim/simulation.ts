@@ -1,18 +1,11 @@
-import { isOstrakaError, randomBelow, randomUnit, Secret, SeededRng, toOstrakaError } from '../base/index.ts'
+import { randomBelow, randomUnit, Secret, SeededRng, toOstrakaError } from '../base/index.ts'
 import { networkIdOf } from '../control/index.ts'
 import { cryptoReady, SigningKey } from '../crypto/index.ts'
-import { NETWORK_KEY } from '../keys/index.ts'
 import type { Genesis } from '../wire/index.ts'
 import { Byzantine } from './byzantine.ts'
 import { Calls } from './calls.ts'
-import { AcknowledgementCheck, type Machine } from './checks/acknowledgements.ts'
-import { AgreementCheck } from './checks/agreement.ts'
-import { AttestationCheck, RELEASE_ONLY, TAMPERED } from './checks/attestation.ts'
+import { RELEASE_ONLY, TAMPERED } from './checks/attestation.ts'
 import { Findings } from './checks/findings.ts'
-import { NonceCheck } from './checks/nonces.ts'
-import { RandomnessCheck } from './checks/randomness.ts'
-import { SecretCheck, type VaultReader } from './checks/secrets.ts'
-import { VoteCheck } from './checks/votes.ts'
 import { Clients } from './clients.ts'
 import { Deeds } from './deeds.ts'
 import { Ending } from './ending.ts'
@@ -27,6 +20,7 @@ import { Storm } from './storm.ts'
 import { VirtualTime } from './time.ts'
 import { Trace } from './trace.ts'
 import { Trial, type TrialReport } from './trial.ts'
+import { Watch } from './watch.ts'
 
 export interface SimulationOptions {
   readonly seed: number
@@ -96,17 +90,11 @@ class Simulation {
   readonly #hosts: readonly SimHost[]
   readonly #genesis: Genesis
   readonly #byzantine: Byzantine
-  readonly #agreement: AgreementCheck
-  readonly #votes: VoteCheck
-  readonly #nonces: NonceCheck
-  readonly #secrets: SecretCheck
-  readonly #randomness: RandomnessCheck
+  readonly #watch: Watch
   readonly #calls: Calls
   readonly #clients: Clients
   readonly #deeds: readonly Deeds[]
   readonly #trial: Trial | undefined
-  readonly #attestation: AttestationCheck | undefined
-  readonly #convictions = new Map<string, string>()
   #isDone = false
 
   constructor(options: SimulationOptions) {
@@ -136,37 +124,27 @@ class Simulation {
     ) as [SigningKey, SigningKey, SigningKey]
     const tampered = this.#plan.tampered === undefined ? undefined : this.#hosts[this.#plan.tampered]!
     if (tampered !== undefined) tampered.program = TAMPERED
-    this.#attestation = tampered && new AttestationCheck(this.#findings, this.#faults, tampered.peerId)
     const genesis = makeGenesis(seed, this.#hosts, owner)
     this.#genesis = tampered === undefined ? genesis : { ...genesis, attestation: RELEASE_ONLY }
     const networkId = networkIdOf(this.#genesis)
     const liars = [...this.#plan.byzantine].map(([index, misdeed]) => [this.#hosts[index]!, misdeed] as const)
     this.#byzantine = new Byzantine(liars, networkId, this.#records)
-    const isHonest = (peerId: string): boolean => this.#byzantine.isHonest(peerId)
-    const peerIds = this.#hosts.map(host => host.peerId)
-    this.#agreement = new AgreementCheck(this.#findings, networkId, peerIds)
-    this.#votes = new VoteCheck(this.#findings, networkId, isHonest)
-    this.#nonces = new NonceCheck(this.#findings, isHonest)
-    this.#secrets = new SecretCheck(this.#findings, () => this.#vaults())
-    this.#randomness = new RandomnessCheck(this.#findings)
-    const acknowledgements = new AcknowledgementCheck(this.#findings, isHonest, peerId =>
-      this.#machineOf(peerId),
-    )
+    this.#watch = new Watch({
+      ...{ findings: this.#findings, faults: this.#faults, hosts: this.#hosts, networkId, tampered },
+      isHonest: peerId => this.#byzantine.isHonest(peerId),
+    })
     this.#byzantine.isAwake = options.misdeed === undefined
     this.#network.tamper = frame => this.#byzantine.tamper(frame)
     this.#deeds = liars.map(([host, misdeed]) => this.#deedsOf(host, misdeed, networkId))
     this.#network.observe = frame => {
       for (const deeds of this.#deeds) deeds.see(frame)
-      this.#votes.see(frame)
-      this.#nonces.see(frame)
-      this.#secrets.see(frame)
-      acknowledgements.see(frame)
+      this.#watch.frame(frame)
     }
     const base = { time: this.#time, trace: this.#trace, findings: this.#findings }
     this.#calls = new Calls(base)
     this.#clients = new Clients({
       ...base,
-      ...{ networkId, owner, guest, stranger, calls: this.#calls, secrets: this.#secrets },
+      ...{ networkId, owner, guest, stranger, calls: this.#calls, secrets: this.#watch.secrets },
       ...{ hosts: this.#hosts, kinds: this.#plan.kinds, rng: this.#rng.fork('clients') },
     })
     this.#trial = options.misdeed === undefined ? undefined : this.#trialOf(options.misdeed, liars[0]![0])
@@ -213,17 +191,13 @@ class Simulation {
       virtualMs: Math.round(this.#time.nowMs - START_MS),
       faults: this.#faults.counts,
       seen: {
-        blocks: this.#agreement.height,
-        certificates: this.#agreement.certificates,
-        votes: this.#votes.votes,
-        partials: this.#nonces.partials,
+        ...this.#watch.seen,
         keys: this.#clients.known.size,
-        epochs: this.#randomness.proven,
         results: this.#clients.results,
         refusals: this.#clients.refusals,
       },
       outcomes: Object.fromEntries([...this.#calls.outcomes].sort()),
-      convictions: [...this.#convictions].map(([name, reason]) => ({ name, reason })),
+      convictions: this.#watch.convictions,
       findings: this.#findings.list,
       ...(this.#trial === undefined ? {} : { trial: this.#trial.report() }),
     }
@@ -261,15 +235,15 @@ class Simulation {
     storm.end()
     if (this.#options.misdeed !== 'lying-report') await this.#trial?.run()
     const { time, rng, findings } = { time: this.#time, rng: this.#rng, findings: this.#findings }
-    const parts = { calls: this.#calls, clients: this.#clients, agreement: this.#agreement }
+    const parts = { calls: this.#calls, clients: this.#clients, agreement: this.#watch.agreement }
     await new Ending({ time, rng, findings, ...parts, honest: this.#honest(), kinds: this.#plan.kinds }).run()
-    await this.#inspect()
+    await this.#watch.inspect(this.#clients)
     this.#trial?.inspect()
   }
 
   /** Where attestation is asked for, no key can be made before the hosts have attested. */
   async #attested(): Promise<void> {
-    const check = this.#attestation
+    const check = this.#watch.attestation
     if (check === undefined) return
     const limitMs = this.#time.nowMs + ATTESTED_MS
     while (this.#time.nowMs < limitMs) {
@@ -313,33 +287,6 @@ class Simulation {
     return this.#clients.use(key, host)
   }
 
-  /** What is on the disks and in the ledgers at the end. */
-  async #inspect(): Promise<void> {
-    for (const host of this.#honest()) {
-      const { port } = host
-      if (port === undefined) continue
-      for (const { peerId, reason } of port.status().convictions) {
-        this.#convictions.set(this.#hosts.find(each => each.peerId === peerId)!.name, reason)
-        if (this.#byzantine.isHonest(peerId)) {
-          this.#findings.add('no honest node is convicted', `${peerId} of ${reason}`)
-        }
-      }
-      const blocks = await port.blocks(1, 100_000).catch(error => {
-        if (isOstrakaError(error, 'not_found')) return []
-        throw error
-      })
-      for (const block of blocks) this.#agreement.see(host.peerId, block)
-    }
-    const keys = [...this.#clients.known.values()]
-    for (const key of keys) this.#secrets.demand(key)
-    this.#clients.checkLateResults()
-    const own = this.#honest()
-      .find(host => host.port !== undefined)
-      ?.port?.key(NETWORK_KEY)
-    this.#randomness.prove(own, this.#vaults())
-    this.#secrets.checkWires(own === undefined ? keys : [...keys, own])
-  }
-
   #hostContext(seed: string): HostContext {
     return {
       seed,
@@ -357,13 +304,8 @@ class Simulation {
       },
       started: (host, port) => {
         port.onBlock(certified => {
-          this.#agreement.see(host.peerId, certified)
-          this.#randomness.see(host.peerId, port.randomness(0))
-          this.#attestation?.see(port)
-          const { height, validators } = port.status()
-          if (height !== certified.block.header.height) return
-          this.#agreement.follow(host.peerId, height, validators)
-          if (this.#byzantine.isHonest(host.peerId)) this.#trial?.follow(port)
+          const isNewest = this.#watch.block(host, port, certified)
+          if (isNewest && this.#byzantine.isHonest(host.peerId)) this.#trial?.follow(port)
         })
       },
       failed: (host, error) => {
@@ -372,19 +314,6 @@ class Simulation {
         this.#findings.add('a node restarts from its disk', `${host.name}: ${code} ${message}\n${trail}`)
       },
     }
-  }
-
-  #machineOf(peerId: string): Machine {
-    const host = this.#hosts.find(each => each.peerId === peerId)!
-    return {
-      durableKeys: prefix => host.disk.durableKeys(prefix),
-      unsyncedKeys: prefix => host.disk.unsyncedKeys(prefix),
-      isMaking: name => host.port?.key(name)?.state === 'creating',
-    }
-  }
-
-  #vaults(): Array<readonly [string, VaultReader]> {
-    return this.#honest().map(host => [host.peerId, prefix => host.shares(prefix)] as const)
   }
 
   #honest(): SimHost[] {
