@@ -12,6 +12,9 @@ export interface LoggerOptions {
   readonly level?: LogLevel
   /** One readable line per entry instead of JSON. */
   readonly isPretty?: boolean
+  /** The file descriptor that is written to: standard error, unless told. */
+  readonly fd?: number
+  /** Written to instead. */
   readonly destination?: DestinationStream
 }
 
@@ -29,9 +32,12 @@ const SECRET_NAMES = [
   'privateKey',
 ]
 
-/** A structured logger: JSON lines with ISO times on standard error (standard output belongs to commands). */
+// Lines that a full disk refuses wait for room, up to so many characters; later ones are lost.
+const MAX_WAITING = 256 * 1024
+
+/** A structured logger: JSON lines with ISO times on standard error (standard output belongs to commands). Never throws. */
 export function createLogger(options: LoggerOptions = {}): Logger {
-  const destination = options.destination ?? pino.destination({ fd: 2, sync: true })
+  const destination = options.destination ?? lossy(options.fd ?? 2)
   return pino(
     {
       level: options.level ?? 'info',
@@ -45,6 +51,11 @@ export function createLogger(options: LoggerOptions = {}): Logger {
     },
     options.isPretty ? prettyLines(destination) : destination,
   )
+}
+
+/** A daemon outlives its log: the disk that the lines go to may be the very one whose fullness they tell of. */
+function lossy(fd: number): DestinationStream {
+  return pino.destination({ fd, sync: true, maxLength: MAX_WAITING }).on('error', () => {})
 }
 
 /** Swallows everything; for tests and for embedding. */

@@ -216,7 +216,8 @@ async function replaceFile(path: string, { what }: SealedKind, bytes: Uint8Array
     await directory.sync().finally(() => directory.close())
   } catch (error) {
     await rm(temporary, { force: true })
-    const code = (error as { code?: string }).code === 'ENOSPC' ? 'storage_full' : 'internal'
+    const isFull = ['ENOSPC', 'EDQUOT'].includes(String((error as { code?: unknown }).code))
+    const code = isFull ? 'storage_full' : 'internal'
     throw new OstrakaError(code, `the ${what} could not be written`, { path, reason: String(error) })
   }
 }

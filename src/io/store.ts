@@ -71,6 +71,7 @@ export class LevelStore implements Store {
   #isWriting = false
   #writing: Promise<void> | undefined
   #isHurt = false
+  #isClosed = false
   #reopening: Promise<void> | undefined
   #freeBytes = 0
   #freeBytesAtMs = Number.NEGATIVE_INFINITY
@@ -107,14 +108,16 @@ export class LevelStore implements Store {
 
   /** Changes under full database keys and without checksums, for what shares the database; same errors as `write`. */
   apply(operations: readonly Operation[], sync = false): Promise<void> {
+    if (this.#isClosed) return Promise.reject(new OstrakaError('not_ready', 'the store is closed'))
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.#waiting.push({ operations, sync, resolve, reject })
     if (!this.#isWriting) this.#writing = this.#writeAll()
     return promise
   }
 
-  /** Waits for what is being written. */
+  /** Waits for what is being written; what comes later is `not_ready`. */
   async close(): Promise<void> {
+    this.#isClosed = true
     await this.#writing
     await this.#options.level.close()
   }
@@ -136,8 +139,9 @@ export class LevelStore implements Store {
 
   async #writeGroup(group: readonly Waiting[]): Promise<void> {
     const operations = group.flatMap(waiting => waiting.operations)
-    // deletions may use the reserve: they are what makes room
-    if (operations.some(({ type }) => type === 'put')) await this.#ensureRoom(sizeOf(operations))
+    // deletions may use the reserve: they are what makes room. Opening takes room too, and until it succeeds nothing is read
+    const needsRoom = this.#isHurt || operations.some(({ type }) => type === 'put')
+    if (needsRoom) await this.#ensureRoom(sizeOf(operations))
     if (this.#isHurt) await this.#reopen()
     try {
       await this.#options.level.batch([...operations], { sync: group.some(waiting => waiting.sync) })

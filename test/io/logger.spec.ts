@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { Secret } from '../../src/base/index.ts'
 import { createLogger } from '../../src/io/index.ts'
 
@@ -34,5 +35,21 @@ describe('logger', () => {
     const { logger, written } = lines(true)
     logger.info({ peerId: 'p', count: 2 }, 'peer connected')
     assert.match(written[0] ?? '', /^\d\d:\d\d:\d\d\.\d{3} INFO {2}peer connected peerId=p count=2\n$/)
+  })
+
+  it('that nobody can write to any more does not take its daemon along', function () {
+    if (!existsSync('/dev/full')) {
+      console.log('      SKIPPED: this system has no /dev/full')
+      return this.skip()
+    }
+    const fd = openSync('/dev/full', 'w')
+    try {
+      for (const isPretty of [false, true]) {
+        const logger = createLogger({ fd, isPretty })
+        for (let line = 0; line < 3; line++) logger.error({ code: 'storage_full' }, 'cannot write to disk')
+      }
+    } finally {
+      closeSync(fd)
+    }
   })
 })

@@ -123,6 +123,47 @@ describe('LevelStore', () => {
     assert.deepEqual([counters.get('store_full'), counters.get('store_reopened')], [1, 1])
   })
 
+  it('is not opened afresh for a deletion while there is no room for that, so that reads go on', async () => {
+    let free = 2 ** 40
+    let failures = 1
+    const opened: string[] = []
+    const methods = {
+      ...stub(level),
+      batch: async (...args: Parameters<Database['batch']>) => {
+        if (failures-- > 0) throw new Error('IO error: 000005.log: No space left on device')
+        return level.batch(...args)
+      },
+      open: async () => {
+        opened.push('open')
+        return level.open()
+      },
+    }
+    const store = storeOver({ level: methods as unknown as StoreLevel, freeBytes: async () => free })
+    await failsWith(store.write(put('a'), { sync: true }), 'storage_full')
+    free = 1000
+    await realTime.until(isLookDue())
+    await failsWith(store.write([{ key: 'a', value: null }], { sync: true }), 'storage_full')
+    assert.deepEqual(opened, [])
+    assert.equal(await store.get('a'), undefined)
+    free = 2 ** 40
+    await realTime.until(isLookDue())
+    await store.write([{ key: 'a', value: null }], { sync: true })
+    assert.deepEqual(opened, ['open'])
+  })
+
+  it('stays closed, whoever still writes after a write has failed', async () => {
+    const batch = async (): Promise<never> => {
+      throw new Error('IO error: 000005.log: No space left on device')
+    }
+    const store = storeOver({ level: { ...stub(level), batch } as unknown as StoreLevel })
+    const last = store.write(put('a'), { sync: true })
+    const closed = store.close()
+    await failsWith(last, 'storage_full')
+    await closed
+    await failsWith(store.write(put('b'), { sync: true }), 'not_ready')
+    assert.equal(level.status, 'closed')
+  })
+
   it('writes what waits together, each batch in its turn', async () => {
     const sizes: number[] = []
     const batch = (async (operations: unknown[], options: object) => {
