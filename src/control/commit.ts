@@ -124,7 +124,8 @@ function tellRemoved(run: Run, certified: CertifiedBlock, before: LedgerState): 
  */
 function maySnapshot(run: Run, height: number, start: () => LogState['job']): void {
   const { log, nowMs } = run
-  if (log.job !== null || height - (log.snapshot?.height ?? 0) < log.limits.snapshotInterval) return
+  const isDue = log.isDamaged || height - (log.snapshot?.height ?? 0) >= log.limits.snapshotInterval
+  if (log.job !== null || !isDue) return
   log.job = start()
   run.effects.push({ type: 'timer', id: SNAPSHOT_TIMER, atMs: nowMs })
 }
@@ -144,6 +145,7 @@ export function advanceSnapshot(run: Run): void {
   const pruning = pruningWrites(log.lowest, meta.height, log.snapshot)
   run.effects.push({ type: 'persist', writes: [...progress.writes, ...pruning] })
   log.snapshot = meta
+  log.isDamaged = false
   log.lowest = Math.max(log.lowest, meta.height + 1)
   for (const [height, { sizeBytes }] of log.cache) {
     if (height > meta.height) break

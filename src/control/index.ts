@@ -86,4 +86,4 @@ export {
   type VerifiedState,
   verifyState,
 } from './state-proofs.ts'
-export { blockKey, HANDOVER_PREFIX, handoverKey } from './store-keys.ts'
+export { BLOCK_PREFIX, blockKey, HANDOVER_PREFIX, handoverKey } from './store-keys.ts'

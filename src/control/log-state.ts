@@ -84,6 +84,8 @@ export interface LogState {
   lowest: number
   snapshot: SnapshotMeta | null
   job: SnapshotJob | null
+  /** Blocks or the snapshot on disk are not what they were: the next block begins a new snapshot. */
+  isDamaged: boolean
   /** Store keys that recovery found to be left over; deleted at the start. */
   readonly litter: string[]
   startedMs: number

@@ -1,4 +1,4 @@
-import type { Outcome, PeerId } from '../base/index.ts'
+import type { OstrakaError, Outcome, PeerId } from '../base/index.ts'
 import type { SigningKey } from '../crypto/index.ts'
 import type {
   CertifiedBlock,
@@ -48,6 +48,8 @@ export type LogEvent =
   /** Once, after recovery: the machine answers with its timers and whatever it had sent before the crash. */
   | { readonly type: 'start' }
   | SubmitEvent
+  /** What was read of this log in the node's store, by others than the log itself, is damaged. */
+  | { readonly type: 'damaged'; readonly error: OstrakaError }
   /** A message of the gossip topic `blocks`. */
   | { readonly type: 'gossiped'; readonly from: PeerId; readonly bytes: Uint8Array }
 

@@ -12,6 +12,7 @@ import { checkAnchor } from './abstention.ts'
 import { checkCertified, checkCertifiedHeader } from './blocks.ts'
 import { advanceSnapshot, commit, drive, want } from './commit.ts'
 import type { ConsensusMessage } from './consensus-state.ts'
+import { noteDamage } from './damage.ts'
 import { receiveHeight } from './heights.ts'
 import { isMember, isVoting, type LogState, peerOf, type Run, warn } from './log-state.ts'
 import type { LogEffect, LogEvent } from './log-types.ts'
@@ -53,6 +54,9 @@ export function stepLog(log: LogState, event: LogEvent, nowMs: number, rng: Rng)
       break
     case 'failed':
       failLoad(run, event.token, event.error)
+      break
+    case 'damaged':
+      noteDamage(run, event.error)
       break
     case 'submit':
       submit(run, event)

@@ -85,6 +85,7 @@ function freshLog(options: LogOptions): LogState {
     lowest: 1,
     snapshot: null,
     job: null,
+    isDamaged: false,
     litter: [],
     startedMs: 0,
     statusTurn: 0,

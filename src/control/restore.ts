@@ -32,6 +32,7 @@ export function restore(
   log.snapshot = meta
   log.lowest = height + 1
   log.job = null
+  log.isDamaged = false
   log.cache.clear()
   log.cacheBytes = 0
   run.effects.push({ type: 'restored', tip, state })

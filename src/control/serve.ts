@@ -7,6 +7,7 @@ import {
   type PeerAnswer,
   type PeerRequest,
 } from '../wire/index.ts'
+import { noteDamage } from './damage.ts'
 import { isMember, nextToken, type Run, type ServedLoad } from './log-state.ts'
 import {
   BLOCK_PREFIX,
@@ -145,11 +146,12 @@ function answerFrom({ log }: Run, served: ServedLoad, entries: Entries): PeerAns
   return { type: 'snapshot', height: snapshot.height, part, parts: snapshot.parts, bytes: entry.value }
 }
 
-/** The store could not answer. */
+/** The store could not answer: what is damaged is not served, and mended. */
 export function failLoad(run: Run, token: string, error: OstrakaError): boolean {
   const served = run.log.loads.get(token)
   if (served === undefined) return false
   run.log.loads.delete(token)
+  noteDamage(run, error)
   refuse(run, served.replyToken, error)
   return true
 }

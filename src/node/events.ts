@@ -22,6 +22,8 @@ export type NodeEvent =
   | CommonEvent
   | { readonly type: 'start' }
   | { readonly type: 'peer'; readonly peerId: PeerId; readonly isConnected: boolean }
+  /** What was read of the control log on disk, for a client, could not be. */
+  | { readonly type: 'damaged'; readonly error: OstrakaError }
   /** A certified block that gossip brought and `judgeBlock` accepted. */
   | { readonly type: 'gossiped'; readonly from: PeerId; readonly bytes: Uint8Array }
   /** Time for a beacon and for pings. */

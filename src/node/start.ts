@@ -1,6 +1,21 @@
 import { originOf } from '../audit/index.ts'
-import { type Clock, isOstrakaError, OstrakaError, type PeerId, peerIdOf, type Store } from '../base/index.ts'
-import { blockKey, HANDOVER_PREFIX, handoverKey, networkIdOf, viewLog } from '../control/index.ts'
+import {
+  type Clock,
+  isOstrakaError,
+  OstrakaError,
+  type PeerId,
+  peerIdOf,
+  type Store,
+  toOstrakaError,
+} from '../base/index.ts'
+import {
+  BLOCK_PREFIX,
+  blockKey,
+  HANDOVER_PREFIX,
+  handoverKey,
+  networkIdOf,
+  viewLog,
+} from '../control/index.ts'
 import { cryptoReady } from '../crypto/index.ts'
 import { auditLosses, type ExportResult, gatewayCounters, type OperationResult } from '../keys/index.ts'
 import {
@@ -152,7 +167,7 @@ function portOf(driver: Driver, ports: Ports): NodePort {
     keys: () => keyViews(driver.state),
     key: name => keyViewOf(driver.state, name),
     async blocks(from, limit) {
-      const entries = await store.scan('log/block/', { from: blockKey(from), limit })
+      const entries = await scanLog(driver, store, BLOCK_PREFIX, { from: blockKey(from), limit })
       if (entries.length > 0 && entries[0]!.key !== blockKey(from) && from > 0) {
         throw new OstrakaError('not_found', 'blocks from this height on are pruned here', { from })
       }
@@ -160,7 +175,7 @@ function portOf(driver: Driver, ports: Ports): NodePort {
     },
     prove: subject => proofOf(driver.state, subject, clock.nowMs()),
     async handovers(from, limit) {
-      const entries = await store.scan(HANDOVER_PREFIX, { from: handoverKey(from), limit })
+      const entries = await scanLog(driver, store, HANDOVER_PREFIX, { from: handoverKey(from), limit })
       return entries.map(entry => stateProofCodec.decode(entry.value))
     },
     async audit(from, limit) {
@@ -201,6 +216,21 @@ function portOf(driver: Driver, ports: Ports): NodePort {
       missing_shares: missingShares(driver.state),
       randomness_fallback: fallsBack(driver.state),
     }),
+  }
+}
+
+/** What is found damaged is the log's to mend. Errors: those of the store. */
+async function scanLog(
+  driver: Driver,
+  store: Store,
+  prefix: string,
+  options: { readonly from: string; readonly limit: number },
+): Promise<Entries> {
+  try {
+    return await store.scan(prefix, options)
+  } catch (error) {
+    driver.dispatch({ type: 'damaged', error: toOstrakaError(error) })
+    throw error
   }
 }
 

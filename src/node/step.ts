@@ -92,6 +92,7 @@ class Turn {
         this.#gateway(event)
         return
       case 'gossiped':
+      case 'damaged':
         this.#log(event)
         return
       case 'abandoned':

@@ -27,6 +27,8 @@ export const stranger: string = peerIdOf(owner.publicKey)
 export class TestStore implements Store {
   readonly entries: Map<string, Uint8Array> = new Map()
   fault: OstrakaError | undefined
+  /** Keys of entries that are damaged until they are written again. */
+  readonly damaged: Set<string> = new Set()
   /** Writes that touch this prefix wait until `resume`. */
   held: string | undefined
   syncs = 0
@@ -41,6 +43,8 @@ export class TestStore implements Store {
     { from = '', limit = Number.POSITIVE_INFINITY }: { readonly from?: string; readonly limit?: number } = {},
   ): Promise<ReadonlyArray<{ readonly key: string; readonly value: Uint8Array }>> {
     const keys = [...this.entries.keys()].filter(key => key.startsWith(prefix) && key >= from).sort()
+    const key = keys.slice(0, limit).find(each => this.damaged.has(each))
+    if (key !== undefined) throw new OstrakaError('storage_corrupt', 'a stored value is damaged', { key })
     return keys.slice(0, limit).map(key => ({ key, value: this.entries.get(key)! }))
   }
 
@@ -52,6 +56,7 @@ export class TestStore implements Store {
     if (this.fault !== undefined && batch.some(({ key }) => key.startsWith('audit/'))) throw this.fault
     this.syncs += 1
     for (const { key, value } of batch) {
+      this.damaged.delete(key)
       if (value === null) this.entries.delete(key)
       else this.entries.set(key, value)
     }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { equalBytes } from '../../src/base/index.ts'
+import { equalBytes, OstrakaError } from '../../src/base/index.ts'
 import { blockKey, LOG_PREFIXES, mendLog, recoverLog } from '../../src/control/index.ts'
 import { createKey, signed, testReducer } from './fixture.ts'
 import { Network, type SimNode } from './network.ts'
@@ -118,5 +118,102 @@ describe('a damaged control log', () => {
     const { network, hurt } = withBlocks(1)
     assert.throws(() => mend(network, hurt, [blockKey(23)]), { code: 'storage_corrupt' })
     assert.ok(hurt.store.has(blockKey(23)))
+  })
+})
+
+describe('a part of the control log that is found damaged while its node runs', () => {
+  const CACHED = 5
+
+  /** Nodes that have made 25 blocks and keep few of them in memory; the last of them has slept. */
+  function withLaggard(nodes = 4): { network: Network; hurt: SimNode; late: SimNode } {
+    const limits = { snapshotInterval: 1000, cacheCount: CACHED }
+    const network = new Network({ nodes, seed: 'damage', timing: { epochMs: 60_000 }, limits })
+    const [hurt, late] = [network.nodes[0]!, network.nodes.at(-1)!]
+    for (const node of network.nodes) if (node !== late || nodes === 1) network.start(node)
+    network.run(20)
+    for (let number = 0; number < BLOCKS; number++) decide(network, hurt, `k${number}`)
+    return { network, hurt, late }
+  }
+
+  function decide(network: Network, node: SimNode, name: string): void {
+    network.submit(node, name, signed(network.genesis, createKey(name)))
+    network.runUntil(() => node.outcomes.has(name), 20_000, 'a block')
+  }
+
+  function found(network: Network, node: SimNode, key: string): void {
+    node.damaged.add(key)
+    const error = new OstrakaError('storage_corrupt', 'a stored value is damaged', { key })
+    network.feed(node, { type: 'damaged', error })
+  }
+
+  /** Its store holds all of its log again: it starts as what it was, and may vote. */
+  function isWhole(network: Network, node: SimNode): void {
+    assert.deepEqual([...node.damaged], [])
+    const height = network.heightOf(node)
+    network.stop(node)
+    network.start(node)
+    assert.deepEqual([network.heightOf(node), network.view(node).recovery], [height, null])
+  }
+
+  it('is not served, and a snapshot replaces it at the next block', () => {
+    const { network, hurt, late } = withLaggard()
+    hurt.damaged.add(blockKey(7))
+    // the newcomer reaches this node alone
+    network.reachable = (from, to) => [from, to].every(each => each !== late) || [from, to].includes(hurt)
+    network.start(late)
+    network.runUntil(() => late.notes.some(note => note.includes('storage_corrupt')), 20_000, 'a refusal')
+    assert.ok(hurt.notes.some(note => note.includes(blockKey(7)) && note.includes('snapshot')))
+    decide(network, hurt, 'next')
+    network.runUntil(() => network.heightOf(late) === network.heightOf(hurt), 60_000, 'level')
+    assert.deepEqual(late.restored, [BLOCKS])
+    isWhole(network, hurt)
+    assert.deepEqual(network.contradictions, [])
+  })
+
+  it('is written again at once while it is in memory', () => {
+    const { network, hurt } = withLaggard()
+    for (const key of [blockKey(BLOCKS - 1), `log/header/${blockKey(BLOCKS).slice(-12)}`]) {
+      const sound = hurt.store.get(key)
+      hurt.store.set(key, new Uint8Array(3))
+      found(network, hurt, key)
+      assert.deepEqual(hurt.store.get(key), sound)
+    }
+    assert.deepEqual(keysUnder(hurt, 'log/snapshot/'), [])
+    isWhole(network, hurt)
+  })
+
+  it('does not cost a network of one its log', () => {
+    const { network, hurt } = withLaggard(1)
+    found(network, hurt, blockKey(7))
+    decide(network, hurt, 'next')
+    network.run(10)
+    isWhole(network, hurt)
+  })
+
+  it('is replaced where it belongs to a snapshot, once', () => {
+    const { network, hurt } = withLaggard(1)
+    found(network, hurt, blockKey(7))
+    decide(network, hurt, 'next')
+    network.run(10)
+    const old = keysUnder(hurt, 'log/snapshot/')
+    found(network, hurt, old[0]!)
+    decide(network, hurt, 'after')
+    network.run(10)
+    const replaced = keysUnder(hurt, 'log/snapshot/')
+    assert.ok(replaced.length > 0 && replaced.every(key => !old.includes(key)))
+    decide(network, hurt, 'last')
+    network.run(10)
+    assert.deepEqual(keysUnder(hurt, 'log/snapshot/'), replaced)
+    isWhole(network, hurt)
+  })
+
+  it('is left alone, and said, where it is neither', () => {
+    const { network, hurt } = withLaggard(1)
+    const key = `log/header/${blockKey(3).slice(-12)}`
+    found(network, hurt, key)
+    assert.ok(hurt.notes.some(note => note.includes(key) && note.includes('not served any more')))
+    decide(network, hurt, 'next')
+    network.run(10)
+    assert.deepEqual(keysUnder(hurt, 'log/snapshot/'), [])
   })
 })

@@ -66,6 +66,8 @@ export interface SimNode {
   /** How far its clock is ahead. */
   skewMs: number
   store: Map<string, Uint8Array>
+  /** Keys of entries that are found damaged when they are read. */
+  readonly damaged: Set<string>
   log: LogState | null
   life: number
   persists: number
@@ -123,6 +125,7 @@ export class Network {
       peerId: peerIdOf(key.publicKey),
       skewMs: (randomUnit(this.#rng) - 0.5) * 2 * (options.skewMs ?? 0),
       store: new Map(),
+      damaged: new Set(),
       log: null,
       life: 0,
       persists: 0,
@@ -296,6 +299,7 @@ export class Network {
     const crash = node.crash?.persist === node.persists ? node.crash.when : null
     if (crash === 'before') return crash
     for (const { key, value } of writes) {
+      node.damaged.delete(key)
       if (value === null) node.store.delete(key)
       else node.store.set(key, value)
     }
@@ -317,12 +321,20 @@ export class Network {
         this.#request(node, effect)
         return
       case 'load': {
+        const { token } = effect
         const entries = [...node.store]
           .filter(([key]) => key.startsWith(effect.prefix) && key >= effect.from)
           .sort(([a], [b]) => (a < b ? -1 : 1))
           .slice(0, effect.limit)
           .map(([key, value]) => ({ key, value }))
-        this.#later(node, 1, () => this.feed(node, { type: 'loaded', token: effect.token, entries }))
+        const bad = entries.find(({ key }) => node.damaged.has(key))?.key
+        const error = new OstrakaError('storage_corrupt', 'a stored value is damaged', { key: bad })
+        this.#later(node, 1, () =>
+          this.feed(
+            node,
+            bad === undefined ? { type: 'loaded', token, entries } : { type: 'failed', token, error },
+          ),
+        )
         return
       }
       case 'reply':
