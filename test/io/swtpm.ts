@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { anyPort, isFree } from '../../src/cli/testnet/layout.ts'
 
 /** Undefined where a TPM can be had; else what is missing, for a test to say when it is skipped. */
 export function whyNoTpm(): string | undefined {
@@ -77,19 +77,8 @@ export class SoftwareTpm {
 /** The TCTI expects the control channel on the port after the server's. */
 async function freePorts(): Promise<number> {
   for (let tries = 0; tries < 50; tries++) {
-    const port = await tryPort(0)
-    if (port !== undefined && (await tryPort(port + 1)) !== undefined) return port
+    const port = await anyPort()
+    if (await isFree(port + 1)) return port
   }
   throw new Error('no two free ports in a row')
-}
-
-function tryPort(port: number): Promise<number | undefined> {
-  return new Promise(resolve => {
-    const server = createServer()
-    server.once('error', () => resolve(undefined))
-    server.listen(port, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' ? address?.port : undefined))
-    })
-  })
 }

@@ -28,8 +28,12 @@ const WAITS: Omit<Timing, 'epochMs'> = {
 const TOKEN_TTL_MS = 365 * 24 * 3_600_000
 
 const LAST_PORT = 65_535
-/** Where any port will do: below the range from which systems take the ports of outgoing connections. */
-const ANY_PORTS = { first: 20_000, count: 12_000 }
+/**
+ * Where any port will do: below the range from which systems take the ports of outgoing connections. A port that is found
+ * free is bound only a moment later, and again when its node is restarted: so that two processes that lay networks out at
+ * the same time do not find the same, each looks in a block of its own.
+ */
+const ANY_PORTS = { first: 20_000, blocks: 20, blockSize: 600 }
 
 export interface LayoutOptions {
   readonly dir: string
@@ -162,8 +166,9 @@ export async function addressed(
 }
 
 /** A free loopback port that nobody else is likely to ask for at the same time. */
-function anyPort(taken: Set<number>): Promise<number> {
-  return freePort(ANY_PORTS.first + randomInt(ANY_PORTS.count), taken)
+export function anyPort(taken: Set<number> = new Set()): Promise<number> {
+  const { first, blocks, blockSize } = ANY_PORTS
+  return freePort(first + (process.pid % blocks) * blockSize + randomInt(blockSize), taken)
 }
 
 /** The first free loopback port from `first` on. */
@@ -176,7 +181,8 @@ async function freePort(first: number, taken: Set<number>): Promise<number> {
   throw new OstrakaError('conflict', 'no free port')
 }
 
-function isFree(port: number): Promise<boolean> {
+/** Whether a loopback port could be listened on now. */
+export function isFree(port: number): Promise<boolean> {
   return new Promise(resolve => {
     const server = createServer()
     server.once('error', () => resolve(false))
