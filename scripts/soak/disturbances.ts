@@ -27,8 +27,9 @@ export interface DisturbanceFigures {
 }
 
 /**
- * Kills a node every 10 s, every second time the coordinator, and stops one for 5 s in between. The witness is only
- * ever stopped: its process lives through the whole run, so that its memory can be followed.
+ * Kills a node every 10 s, every second time the coordinator, and again the next time when its office had passed on
+ * meanwhile; and stops one for 5 s in between. The witness is only ever stopped: its process lives through the whole run,
+ * so that its memory can be followed.
  */
 export class Disturbances {
   readonly witness: string
@@ -67,7 +68,7 @@ export class Disturbances {
     for (let cycle = 0; (cycle + 1) * CYCLE_MS <= durationMs; cycle++) {
       await until(cycle * CYCLE_MS)
       await this.#slot()
-      const isForCoordinator = cycle % 2 === 0
+      const isForCoordinator = this.#figures.coordinatorsKilled < (cycle + 1) / 2
       this.#begin(await (isForCoordinator ? this.#coordinator() : this.#anyone(false)), name =>
         this.#kill(name, isForCoordinator),
       )
