@@ -4,19 +4,18 @@ import { join } from 'node:path'
 import { utf8 } from '../../src/base/index.ts'
 import { blockKey } from '../../src/control/index.ts'
 import { openDatabase } from '../../src/io/store.ts'
-import { verifyWithPlatform } from '../../testnet/verification.ts'
-import { eventually, Testnet } from './testnet.ts'
+import { eventually, TEST_TIMEOUT_MS, Testnet } from './testnet.ts'
 
 describe('a daemon whose database is gone, and whose keystore is not', function () {
-  this.timeout(180_000)
+  this.timeout(TEST_TIMEOUT_MS)
   const LOST = 'node-3'
   let net: Testnet
 
   before(async () => {
     net = await Testnet.start()
-    await net.client('node-1').createKey({ name: 'steady', kind: 'ed25519', threshold: 3, shares: 5 })
+    await net.createKey('node-1', { name: 'steady', kind: 'ed25519', threshold: 3, shares: 5 })
     // so that its audit log is on record before it is lost
-    await net.client(LOST).sign('steady', [utf8('before')])
+    await net.signs(LOST, 'steady')
     await eventually('its audit log is on record', async () => (await recordOfLost()) !== undefined)
     await net.killAndUnlock(LOST)
     rmSync(join(net.node(LOST).dir, 'db'), { recursive: true })
@@ -50,23 +49,19 @@ describe('a daemon whose database is gone, and whose keystore is not', function 
       ...['audit', 'reset', net.node(LOST).peerId, '--operator-file', net.state.operator],
     )
     assert.equal(status, 0, String(stderr))
-    await eventually('it serves', async () => (await net.client(LOST).health()).status === 'ok')
+    await net.serves(LOST)
   })
 
   it('signs again, with a share that the others need', async () => {
     await net.kill('node-4')
-    const signs = async (): Promise<void> => {
-      const message = utf8(`after ${Date.now()}`)
-      const { publicKey, signatures } = await net.client(LOST).sign('steady', [message])
-      assert.ok(verifyWithPlatform(publicKey, message, signatures[0]!))
-    }
-    await signs()
+    await net.signs(LOST, 'steady')
     // four of five decide: without its vote there would be no more blocks
     const { height } = await net.client(LOST).status()
     await eventually('it votes', async () => (await net.client('node-1').status()).height > height + 1)
     await net.kill('node-5')
-    await signs()
+    await net.signs(LOST, 'steady')
     await net.restart('node-4', 'node-5')
+    await net.serves('node-4', 'node-5')
   })
 
   it('comes back whole from a backup, though it has voted since', async () => {
@@ -96,10 +91,8 @@ describe('a daemon whose database is gone, and whose keystore is not', function 
       return !lacks.join().includes('its database was lost')
     })
     run('audit', 'reset', peerId, '--operator-file', net.state.operator)
-    await eventually('it serves', async () => (await net.client(name).health()).status === 'ok')
-    const message = utf8('from the backup')
-    const { publicKey, signatures } = await net.client(name).sign('steady', [message])
-    assert.ok(verifyWithPlatform(publicKey, message, signatures[0]!))
+    await net.serves(name)
+    await net.signs(name, 'steady')
   })
 
   it('mends a damaged block of its control log from the others, and never serves it', async () => {
@@ -117,7 +110,7 @@ describe('a daemon whose database is gone, and whose keystore is not', function 
     // nodes may have seen different quorums of votes on it
     const [here, there] = [mended, sound].map(log => ({ ...log!.blocks[0]!, certificate: undefined }))
     assert.deepEqual(here, there)
-    await eventually('it serves', async () => (await net.client(name).health()).status === 'ok')
+    await net.serves(name)
   })
 
   it('is convicted of nothing, and its loss stays on record', async () => {

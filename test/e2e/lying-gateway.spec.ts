@@ -13,7 +13,7 @@ import { generateSealingKey } from '../../src/crypto/index.ts'
 import { SystemRng } from '../../src/io/index.ts'
 import { stateProofCodec } from '../../src/wire/index.ts'
 import { type ApiFixture, startFixture } from '../api/fixture.ts'
-import { eventually, Testnet } from './testnet.ts'
+import { eventually, patiently, TEST_TIMEOUT_MS, Testnet } from './testnet.ts'
 
 type Json = Record<string, unknown>
 /** What the gateway makes of a daemon's answer; the path is the request's. */
@@ -74,7 +74,7 @@ class LyingGateway {
 }
 
 describe('a gateway that lies', function () {
-  this.timeout(120_000)
+  this.timeout(TEST_TIMEOUT_MS)
   const SIZES = { threshold: 3, shares: 5 } as const
   let net: Testnet
   let gateway: LyingGateway
@@ -93,7 +93,7 @@ describe('a gateway that lies', function () {
       ['files', 'x25519'],
       ['values', 'ristretto255'],
     ] as const) {
-      await net.client('node-1').createKey({ name, kind, ...SIZES })
+      await net.createKey('node-1', { name, kind, ...SIZES })
     }
   })
 
@@ -172,8 +172,8 @@ describe('a gateway that lies', function () {
 
   it('cannot evaluate blinded inputs under a key of its own', async () => {
     const input = utf8('input')
-    const [expected] = (await net.client('node-1').derive('values', [input])).outputs
-    const honest = await through({ trust }).deriveBlinded('values', [input])
+    const [expected] = (await patiently(() => net.client('node-1').derive('values', [input]))).outputs
+    const honest = await patiently(() => through({ trust }).deriveBlinded('values', [input]))
     assert.deepEqual(honest.outputs[0], expected)
     assert.ok(honest.verified!.height > 0)
     const own: ApiFixture = await startFixture()
@@ -212,12 +212,12 @@ describe('a gateway that lies', function () {
 })
 
 describe('the command line, with what it goes by', function () {
-  this.timeout(120_000)
+  this.timeout(TEST_TIMEOUT_MS)
   let net: Testnet
 
   before(async () => {
     net = await Testnet.start()
-    await net.client('node-1').createKey({ name: 'files', kind: 'x25519', threshold: 3, shares: 5 })
+    await net.createKey('node-1', { name: 'files', kind: 'x25519', threshold: 3, shares: 5 })
     writeFileSync(net.file('plain'), 'secret')
   })
   after(() => net?.stop())

@@ -4,22 +4,41 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { type Client, connect, readPrincipal } from '../../src/api/index.ts'
-import { isOstrakaError } from '../../src/base/index.ts'
+import { type Client, connect, type KeyJson, type NewKey, readPrincipal } from '../../src/api/index.ts'
+import { type ErrorCode, isOstrakaError, OstrakaError, toBase64, utf8 } from '../../src/base/index.ts'
 import {
   killNodes,
-  restartNodes,
+  readState,
   type StartOptions,
   stopNodes,
   type TestnetNode,
   type TestnetState,
   testnetUp,
 } from '../../src/cli/testnet/index.ts'
-import { readState } from '../../src/cli/testnet/state.ts'
+import { startNodes } from '../../src/cli/testnet/processes.ts'
+import { isAlive } from '../../src/cli/testnet/state.ts'
 import type { SigningKey } from '../../src/crypto/index.ts'
 import { openStore } from '../../src/io/index.ts'
+import { verifyWithPlatform } from '../../testnet/verification.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+
+/** Daemons and their clients share a machine with other tests: what takes seconds alone may take a minute. */
+const PATIENCE_MS = 120_000
+
+/** Of one test or hook: above several such waits. */
+export const TEST_TIMEOUT_MS = 600_000
+
+/** What a client of busy daemons, or of daemons that have just come, is told, and asks again; all else is a fault. */
+const PASSING: ReadonlySet<ErrorCode> = new Set([
+  'ceremony_aborted',
+  'deadline_exceeded',
+  'insufficient_shares',
+  'no_quorum',
+  'not_ready',
+  'overloaded',
+  'unreachable',
+])
 
 /** Five real daemon processes in a temporary directory, on free ports; they end with this process. */
 export class Testnet {
@@ -91,9 +110,20 @@ export class Testnet {
     })
   }
 
-  /** Starts nodes again and waits until they serve. */
+  /** Starts nodes again and waits until they answer; `serves` says whether they are well. */
   async restart(...names: string[]): Promise<void> {
-    await restartNodes(this.state.dir, names, { isAttached: true })
+    await this.#start(names, {})
+  }
+
+  /** Kills one node and starts it again in another way: from another main file, or with further options. */
+  async restartAs(name: string, how: Omit<StartOptions, 'isAttached'>): Promise<void> {
+    await this.kill(name)
+    await this.#start([name], how)
+  }
+
+  async #start(names: readonly string[], how: Omit<StartOptions, 'isAttached'>): Promise<void> {
+    startNodes(readState(this.state.dir), names, { isAttached: true, ...how })
+    this.refresh()
     for (const name of names) {
       const answers = (): Promise<boolean> =>
         this.client(name)
@@ -106,11 +136,46 @@ export class Testnet {
     }
   }
 
-  /** Kills one node and starts it again in another way: from another main file, or with further options. */
-  async restartAs(name: string, how: Omit<StartOptions, 'isAttached'>): Promise<void> {
-    await this.kill(name)
-    await restartNodes(this.state.dir, [name], { isAttached: true, ...how })
-    this.refresh()
+  /** Waits until nodes have nothing to complain of. */
+  async serves(...names: string[]): Promise<void> {
+    for (const name of names) {
+      await eventually(`${name} serves`, async () => (await this.client(name).health()).status === 'ok')
+    }
+  }
+
+  /** Waits until all that run have the blocks that `name` has now: what one of them decides, others learn a little later. */
+  async keepsUp(name: string): Promise<void> {
+    const { height } = await this.client(name).status()
+    for (const node of readState(this.state.dir).nodes.filter(isAlive)) {
+      const has = async (): Promise<boolean> => (await this.client(node.name).status()).height >= height
+      await eventually(`${node.name} has block ${height}`, has)
+    }
+  }
+
+  /** Makes a key of which then every node knows. On a busy machine the first attempt's ceremony may be aborted. */
+  async createKey(name: string, key: NewKey): Promise<KeyJson> {
+    const client = this.client(name)
+    const made = await patiently(async () => {
+      try {
+        return await client.createKey(key)
+      } catch (error) {
+        // an attempt before this one, of which the client has not heard any more
+        if (!isOstrakaError(error, 'name_taken')) throw error
+        const taken = await client.key(key.name)
+        if (taken.version === 0) throw new OstrakaError('not_ready', `${key.name} is ${taken.state}`)
+        return taken
+      }
+    })
+    await this.keepsUp(name)
+    return made
+  }
+
+  /** Signs through a node, checks the signature with code that is not ours, and returns the public key. */
+  async signs(name: string, key: string): Promise<string> {
+    const message = utf8(`${name} ${key} ${Date.now()}`)
+    const { publicKey, signatures } = await patiently(() => this.client(name).sign(key, [message]))
+    if (!verifyWithPlatform(publicKey, message, signatures[0]!)) throw new Error(`${name}: a wrong signature`)
+    return toBase64(publicKey)
   }
 
   /** The command line, as a user would run it; with no name given, told nothing of any daemon. */
@@ -133,17 +198,41 @@ export class Testnet {
   }
 }
 
-/** Asks again until `condition` holds. */
+/** Asks again until `condition` holds; what a busy daemon says meanwhile counts as no. */
 export async function eventually(
   what: string,
   condition: () => Promise<boolean>,
-  deadlineMs = 30_000,
+  deadlineMs: number = PATIENCE_MS,
 ): Promise<void> {
   const deadline = Date.now() + deadlineMs
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`not in time: ${what}`)
+  let last = ''
+  for (;;) {
+    try {
+      if (await condition()) return
+    } catch (error) {
+      if (!isPassing(error)) throw error
+      last = `, but ${error.code}: ${error.message}`
+    }
+    if (Date.now() > deadline) throw new Error(`not in time: ${what}${last}`)
     await sleep(100)
   }
+}
+
+/** Acts again while what it meets is passing. Errors: any other, or the last one. */
+export async function patiently<T>(act: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + PATIENCE_MS
+  for (;;) {
+    try {
+      return await act()
+    } catch (error) {
+      if (!isPassing(error) || Date.now() > deadline) throw error
+      await sleep(100)
+    }
+  }
+}
+
+function isPassing(error: unknown): error is OstrakaError {
+  return isOstrakaError(error) && PASSING.has(error.code)
 }
 
 /** Whether a program can be run here; a test that needs it says so when it is skipped. */
