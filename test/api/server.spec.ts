@@ -238,17 +238,21 @@ describe('HTTP server', () => {
 
   it('tells the node when a client goes away', async () => {
     const { operate } = api.node
+    const begun = Promise.withResolvers<void>()
     const gone = Promise.withResolvers<void>()
     api.node.operate = async (_request, signal) => {
       signal!.addEventListener('abort', () => gone.resolve())
+      begun.resolve()
       await gone.promise
       throw new OstrakaError('deadline_exceeded', 'the client went away')
     }
     try {
-      const impatient = connect({ api: api.url, token: api.token, timeoutMs: 200 })
-      await assert.rejects(impatient.sign('first', [utf8('x')]), { code: 'deadline_exceeded' })
+      const client = connect({ api: api.url, token: api.token })
+      const refused = assert.rejects(client.sign('first', [utf8('x')]), { code: 'unreachable' })
+      await begun.promise
+      client.close()
+      await refused
       await gone.promise
-      impatient.close()
     } finally {
       api.node.operate = operate
     }

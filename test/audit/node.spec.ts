@@ -73,7 +73,7 @@ describe('a node’s audit log', () => {
     const answer = solo.request(derivePartial()).finally(() => {
       hasLeft = true
     })
-    await new Promise(resolve => setTimeout(resolve, 50))
+    await eventually(() => solo.store.waiting > 0)
     equal(hasLeft, false)
     equal(entriesIn(solo.store).filter(entry => entry.action === 'partial').length, 0)
     solo.store.resume()
@@ -131,10 +131,14 @@ describe('a node’s audit log', () => {
     equal(first?.peerId, peerId)
     const { size, root } = parseNote(solo.networkId, peerId, first!.note)
     deepEqual({ size, root }, { size: first!.size, root: first!.root })
-    await new Promise(resolve => setTimeout(resolve, 600))
-    const settled = solo.port.auditCheckpoints()[0]!
-    await new Promise(resolve => setTimeout(resolve, 600))
-    equal(solo.port.auditCheckpoints()[0]!.height, settled.height)
+    // at first it has the network's own key to make
+    let last = { height: 0, epoch: 0 }
+    const settled = await eventually(() => {
+      const latest = solo.port.auditCheckpoints()[0]!
+      const { epoch } = solo.port.status()
+      if (latest.height !== last.height) last = { height: latest.height, epoch }
+      return epoch > last.epoch + 4 && latest
+    })
     await solo.port.operate(solo.asks('seeds', 'derive'))
     const later = await eventually(() => {
       const next = solo.port.auditCheckpoints()[0]!

@@ -16,6 +16,9 @@ import type {
 
 const EPOCH_MS = 150
 
+/** Below mocha's timeout, so that it is said what never came. */
+const PATIENCE_MS = 15_000
+
 await cryptoReady
 
 export const owner: SigningKey = new SigningKey(new Secret(sha256(new Uint8Array([1]))))
@@ -33,6 +36,11 @@ export class TestStore implements Store {
   held: string | undefined
   syncs = 0
   #waiting: Array<() => void> = []
+
+  /** How many writes are held. */
+  get waiting(): number {
+    return this.#waiting.length
+  }
 
   async get(key: string): Promise<Uint8Array | undefined> {
     return this.entries.get(key)
@@ -112,8 +120,9 @@ export class Solo {
         proposeMs: 50,
         voteMs: 50,
         roundDeltaMs: 20,
-        dealMs: 500,
-        acknowledgeMs: 500,
+        // one node alone is never waited for: these only end what has failed
+        dealMs: 30_000,
+        acknowledgeMs: 30_000,
         ...timing,
       },
       ...more,
@@ -204,10 +213,11 @@ export class Solo {
 export async function eventually<T>(
   look: () => T | undefined | false | Promise<T | undefined | false>,
 ): Promise<T> {
-  for (let tries = 0; tries < 400; tries++) {
+  const deadline = performance.now() + PATIENCE_MS
+  for (;;) {
     const found = await look()
     if (found !== undefined && found !== false) return found
+    if (performance.now() > deadline) throw new Error('it never came')
     await new Promise(resolve => setTimeout(resolve, 10))
   }
-  throw new Error('it never came')
 }

@@ -60,11 +60,14 @@ describe('Asking', () => {
     const stream = new FakeStream()
     const { asking, silences } = ask(async () => stream as unknown as Stream)
     const endMs = performance.now() + 2 * SILENCE_MS
+    let longestMs = 0
     for (let id = 1; performance.now() < endMs; id++) {
+      const askedMs = performance.now()
       await failsWith(asking.request(question, DEADLINE_MS), 'deadline_exceeded')
+      longestMs = Math.max(longestMs, performance.now() - askedMs)
       stream.hear(encodeFrames([{ kind: 'answer', id, payload: question }]))
     }
-    assert.deepEqual(silences, [])
+    assert.ok(silences.length === 0 || longestMs >= SILENCE_MS, 'unless this process stood still for so long')
   })
 
   it('holds no silence against a peer that owes nothing', async () => {
@@ -75,7 +78,9 @@ describe('Asking', () => {
     await answered
     const quietUntilMs = performance.now() + 1.5 * SILENCE_MS
     await realTime.until(() => performance.now() > quietUntilMs)
+    const askedMs = performance.now()
     await failsWith(asking.request(question, DEADLINE_MS), 'deadline_exceeded')
-    assert.deepEqual(silences, [])
+    const hasStoodStill = performance.now() - askedMs >= SILENCE_MS
+    assert.ok(silences.length === 0 || hasStoodStill, 'unless this process stood still for so long')
   })
 })

@@ -7,7 +7,8 @@ import type { Io } from '../../src/io/index.ts'
 import { bytesOf, failsWith, keyOf, realTime } from './contracts/world.ts'
 import { type Network, peerIdAt, startNetwork, temporaryDirectory } from './network.ts'
 
-describe('a peer in another process', () => {
+describe('a peer in another process', function () {
+  this.timeout(60_000)
   let network: Network
   let node: Io
   let peer: ChildProcess
@@ -47,7 +48,8 @@ describe('a peer in another process', () => {
     await failsWith(pending, 'unreachable')
     await realTime.until(() => connected.size === 0)
     await failsWith(node.transport.request(peerIdAt(1), bytesOf('x'), 60_000), 'unreachable')
-    assert.ok(performance.now() - startedMs < 2000)
+    // by what the system says of the connection: silence alone is taken for an end after 10 s
+    assert.ok(performance.now() - startedMs < 8000)
   })
 
   it('frozen: requests end at their deadline, and a put does not wait for long', async () => {
@@ -59,7 +61,8 @@ describe('a peer in another process', () => {
     const another = bytesOf('another record')
     await node.records.put(keyOf(another), another)
     assert.equal(await node.records.get(keyOf(bytesOf('unknown'))), undefined)
-    assert.ok(performance.now() - startedMs < 8000)
+    // 2.5 s for the one and 4 s for the other, and room for a busy machine
+    assert.ok(performance.now() - startedMs < 15_000)
     assert.deepEqual(await node.records.get(keyOf(another)), another)
   })
 })

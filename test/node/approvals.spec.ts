@@ -4,10 +4,7 @@ import { fromBase64, fromHex, OstrakaError, SeededRng, toBase64, toHex } from '.
 import { generateSealingKey, signValue } from '../../src/crypto/index.ts'
 import type { Notice, ProposalView } from '../../src/node/index.ts'
 import { peerAnswerCodec, peerRequestCodec, type Transaction } from '../../src/wire/index.ts'
-import { eventually, identity, owner, peerId, Solo, stranger, TestStore } from '../audit/solo.ts'
-
-/** Long enough that no test meets its end. */
-const ROOMY = { dealMs: 30_000, acknowledgeMs: 30_000 }
+import { eventually, identity, owner, peerId, Solo, stranger } from '../audit/solo.ts'
 
 describe('exceptional acts on a node', () => {
   let solo: Solo
@@ -15,7 +12,7 @@ describe('exceptional acts on a node', () => {
   const oneTime = generateSealingKey(new SeededRng('one-time'))
 
   beforeEach(async () => {
-    solo = await new Solo(new TestStore(), Date.now(), ROOMY).start()
+    solo = await new Solo().start()
     notices = []
     solo.port.onNotice(notice => notices.push(notice))
     await solo.createKey('wallet', 'ed25519', true)
@@ -118,7 +115,7 @@ describe('exceptional acts on a node', () => {
     const answer = solo.request(call).finally(() => {
       hasLeft = true
     })
-    await new Promise(resolve => setTimeout(resolve, 50))
+    await eventually(() => solo.store.waiting > 0)
     assert.equal(hasLeft, false)
     solo.store.resume()
     assert.equal(peerAnswerCodec.decode(await answer).type, 'export')
