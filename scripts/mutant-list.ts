@@ -239,6 +239,13 @@ export const MUTANTS: readonly Mutant[] = [
     specs: ['test/trust/evidence.spec.ts'],
   },
   {
+    name: 'evidence: whoever deals for two slots contradicts itself',
+    file: 'src/keys/evidence-handler.ts',
+    find: '  if (first.value.fromSlot !== second.value.fromSlot) return undefined\n',
+    replace: '',
+    specs: ['test/keys/deal-evidence.spec.ts'],
+  },
+  {
     name: 'evidence: a convicted member stays',
     file: 'src/node/state.ts',
     find: 'atEnd: [removeConvicted, settleTrust',

@@ -39,6 +39,8 @@ function judgeDeals(networkId: Uint8Array, evidence: ConflictingDeals): Verdict 
   const { first, second } = evidence
   if (!equalBytes(first.signer, second.signer)) return undefined
   if (!equalBytes(first.value.ceremony, second.value.ceremony)) return undefined
+  // whoever holds several slots hands each of their shares on in a dealing of its own
+  if (first.value.fromSlot !== second.value.fromSlot) return undefined
   if (sameTransaction(first.value, second.value)) return undefined
   const isSigned = [first, second].every(deal => verifySigned('transaction', networkId, deal))
   return isSigned ? { culprit: first.signer, reason: 'equivocation' } : undefined

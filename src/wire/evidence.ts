@@ -30,7 +30,7 @@ export interface VoteHalf {
   readonly signature: Uint8Array
 }
 
-/** Two different dealings of one signer for one ceremony. */
+/** Two different dealings of one signer in one ceremony, both of the same share (`fromSlot`). */
 export interface ConflictingDeals {
   readonly type: 'conflicting-deals'
   readonly first: Signed<Deal>
