@@ -13,6 +13,7 @@ import {
   testnetAdd,
 } from '../src/cli/testnet/index.ts'
 import type { KeyKind } from '../src/wire/index.ts'
+import { createKeyPatiently, patiently } from './patience.ts'
 import { verifyWithNoble, verifyWithOpenSsl, verifyWithPlatform } from './verification.ts'
 
 const README = new URL('../README.md', import.meta.url)
@@ -24,6 +25,8 @@ const NEW_COORDINATOR_DEADLINE_MS = 30_000
 const SUSPENSION_DEADLINE_MS = 60_000
 /** A handoff for each key, at most four at a time. */
 const REPAIR_DEADLINE_MS = 60_000
+/** For one thing that is asked of the network, before it counts as failed. */
+const ASKING_MS = 20_000
 /** A beacon interval, and its way around. */
 const BEACONS_DEADLINE_MS = 15_000
 
@@ -104,10 +107,16 @@ function hold(condition: boolean, what: string): asserts condition {
   if (!condition) throw new OstrakaError('internal', `did not hold: ${what}`)
 }
 
+/** As any client would: again while the network says that it cannot do it at the moment. */
+function asked<T>(call: () => Promise<T>): Promise<T> {
+  return patiently(call, ASKING_MS)
+}
+
 const createKeys: readonly DemonstrationStep[] = KINDS.map((kind, index) => ({
   title: `create a ${kind} key, 3 of 5`,
   async run(world) {
-    const key = await world.client(index).createKey({ name: `demo-${kind}`, kind, threshold: 3, shares: 5 })
+    const wanted = { name: `demo-${kind}`, kind, threshold: 3, shares: 5 }
+    const key = await createKeyPatiently(world.client(index), wanted, ASKING_MS)
     hold(key.state === 'active' && key.version === 1, 'the key is active')
     hold(new Set(key.holders.map(({ peerId }) => peerId)).size === 5, 'five nodes hold one share each')
     world.keys.set(kind, key)
@@ -117,7 +126,7 @@ const createKeys: readonly DemonstrationStep[] = KINDS.map((kind, index) => ({
 
 async function signReadme(world: World, gateway: number): Promise<string> {
   const message = new Uint8Array(readFileSync(README))
-  const { publicKey, signatures } = await world.client(gateway).sign('demo-ed25519', [message])
+  const { publicKey, signatures } = await asked(() => world.client(gateway).sign('demo-ed25519', [message]))
   const signature = signatures[0]!
   hold(Buffer.from(publicKey).toString('base64') === world.key('ed25519').publicKey, 'the same public key')
   hold(verifyWithPlatform(publicKey, message, signature), 'the platform’s Ed25519 verifies it')
@@ -133,7 +142,7 @@ const operations: readonly DemonstrationStep[] = [
     title: 'sign it in BIP-340 too',
     async run(world) {
       const message = new Uint8Array(readFileSync(README))
-      const { publicKey, signatures } = await world.client(2).sign('demo-secp256k1', [message])
+      const { publicKey, signatures } = await asked(() => world.client(2).sign('demo-secp256k1', [message]))
       hold(await verifyWithNoble(publicKey, message, signatures[0]!), 'noble’s BIP-340 verifies it')
       return `${toHex(signatures[0]!).slice(0, 24)}… verified by noble`
     },
@@ -142,8 +151,8 @@ const operations: readonly DemonstrationStep[] = [
     title: 'derive, plain and blinded, through two gateways',
     async run(world) {
       const inputs = [utf8('alice'), utf8('bob')]
-      const plain = await world.client(3).derive('demo-ristretto255', inputs)
-      const blinded = await world.client(4).deriveBlinded('demo-ristretto255', inputs)
+      const plain = await asked(() => world.client(3).derive('demo-ristretto255', inputs))
+      const blinded = await asked(() => world.client(4).deriveBlinded('demo-ristretto255', inputs))
       const [alice, bob] = plain.outputs.map(toHex)
       hold(alice !== bob, 'different inputs give different outputs')
       hold(toHex(blinded.outputs[0]!) === alice && toHex(blinded.outputs[1]!) === bob, 'both ways agree')
@@ -177,7 +186,7 @@ async function decryptThrough(client: Client, key: KeyJson, sealed: string, open
     version: key.version,
     recipient: key.recipient!,
     sharedSecret: async (ephemeral: Uint8Array) => {
-      return (await client.decrypt(key.name, [ephemeral])).outputs[0]!
+      return (await asked(() => client.decrypt(key.name, [ephemeral]))).outputs[0]!
     },
   }
   await writeStream(opened, await decryptStream([identity], await openInput(sealed)))
@@ -282,7 +291,7 @@ async function untilRepaired(world: World): Promise<string> {
 async function useMovedShares(world: World): Promise<string> {
   const newest = world.living().length - 1
   const signature = await signReadme(world, newest)
-  const { outputs } = await world.client(newest).derive('demo-ristretto255', [utf8('alice')])
+  const { outputs } = await asked(() => world.client(newest).derive('demo-ristretto255', [utf8('alice')]))
   hold(toHex(outputs[0]!) === world.derived, 'the same input derives the same output')
   const [sealed, opened] = ['plain.age', 'opened-again'].map(name => join(world.state.dir, 'files', name))
   await decryptThrough(world.client(newest), world.key('x25519'), sealed!, opened!)

@@ -21,7 +21,7 @@ function genesisOf(members: readonly Member[]): Genesis {
 }
 
 describe('the backup of a node', function () {
-  this.timeout(20_000)
+  this.timeout(60_000)
   let base: string
   let dir: string
   let out: string

@@ -68,7 +68,7 @@ describe('rotation', () => {
       const deviation = Math.sqrt(epochs * share * (1 - share))
       assert.ok(Math.abs(firsts[index]! - epochs * share) < 3 * deviation, `${index}: ${firsts.join()}`)
     }
-  }).timeout(30_000)
+  }).timeout(120_000)
 
   it('each epoch has its own order', () => {
     const network = new Network({ nodes: 5, seed: 'epochs', timing: { epochMs: 1000 } })

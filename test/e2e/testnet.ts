@@ -2,10 +2,9 @@ import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type Client, connect, type KeyJson, type NewKey, readPrincipal } from '../../src/api/index.ts'
-import { type ErrorCode, isOstrakaError, OstrakaError, toBase64, utf8 } from '../../src/base/index.ts'
+import { isOstrakaError, toBase64, utf8 } from '../../src/base/index.ts'
 import {
   killNodes,
   readState,
@@ -19,26 +18,15 @@ import { startNodes } from '../../src/cli/testnet/processes.ts'
 import { isAlive } from '../../src/cli/testnet/state.ts'
 import type { SigningKey } from '../../src/crypto/index.ts'
 import { openStore } from '../../src/io/index.ts'
+import { createKeyPatiently, eventually, patiently } from '../../testnet/patience.ts'
 import { verifyWithPlatform } from '../../testnet/verification.ts'
+
+export { eventually, patiently }
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
-/** Daemons and their clients share a machine with other tests: what takes seconds alone may take a minute. */
-const PATIENCE_MS = 120_000
-
 /** Of one test or hook: above several such waits. */
 export const TEST_TIMEOUT_MS = 600_000
-
-/** What a client of busy daemons, or of daemons that have just come, is told, and asks again; all else is a fault. */
-const PASSING: ReadonlySet<ErrorCode> = new Set([
-  'ceremony_aborted',
-  'deadline_exceeded',
-  'insufficient_shares',
-  'no_quorum',
-  'not_ready',
-  'overloaded',
-  'unreachable',
-])
 
 /** Five real daemon processes in a temporary directory, on free ports; they end with this process. */
 export class Testnet {
@@ -152,20 +140,9 @@ export class Testnet {
     }
   }
 
-  /** Makes a key of which then every node knows. On a busy machine the first attempt's ceremony may be aborted. */
+  /** Makes a key of which then every node knows. */
   async createKey(name: string, key: NewKey): Promise<KeyJson> {
-    const client = this.client(name)
-    const made = await patiently(async () => {
-      try {
-        return await client.createKey(key)
-      } catch (error) {
-        // an attempt before this one, of which the client has not heard any more
-        if (!isOstrakaError(error, 'name_taken')) throw error
-        const taken = await client.key(key.name)
-        if (taken.version === 0) throw new OstrakaError('not_ready', `${key.name} is ${taken.state}`)
-        return taken
-      }
-    })
+    const made = await createKeyPatiently(this.client(name), key)
     await this.keepsUp(name)
     return made
   }
@@ -196,43 +173,6 @@ export class Testnet {
     this.#clients.push(client)
     return client
   }
-}
-
-/** Asks again until `condition` holds; what a busy daemon says meanwhile counts as no. */
-export async function eventually(
-  what: string,
-  condition: () => Promise<boolean>,
-  deadlineMs: number = PATIENCE_MS,
-): Promise<void> {
-  const deadline = Date.now() + deadlineMs
-  let last = ''
-  for (;;) {
-    try {
-      if (await condition()) return
-    } catch (error) {
-      if (!isPassing(error)) throw error
-      last = `, but ${error.code}: ${error.message}`
-    }
-    if (Date.now() > deadline) throw new Error(`not in time: ${what}${last}`)
-    await sleep(100)
-  }
-}
-
-/** Acts again while what it meets is passing. Errors: any other, or the last one. */
-export async function patiently<T>(act: () => Promise<T>): Promise<T> {
-  const deadline = Date.now() + PATIENCE_MS
-  for (;;) {
-    try {
-      return await act()
-    } catch (error) {
-      if (!isPassing(error) || Date.now() > deadline) throw error
-      await sleep(100)
-    }
-  }
-}
-
-function isPassing(error: unknown): error is OstrakaError {
-  return isOstrakaError(error) && PASSING.has(error.code)
 }
 
 /** Whether a program can be run here; a test that needs it says so when it is skipped. */

@@ -35,7 +35,7 @@ class TestAttestor implements Attestor {
 }
 
 describe('a node that attests', function () {
-  this.timeout(20_000)
+  this.timeout(60_000)
   let solo: Solo
 
   before(() => cryptoReady)

@@ -14,7 +14,7 @@ export interface World {
 /** The world's side of real adapters: wall-clock time, polled. */
 export const realTime: Pick<World, 'until' | 'settle'> = {
   async until(condition) {
-    const deadline = performance.now() + 15_000
+    const deadline = performance.now() + 30_000
     while (!condition()) {
       if (performance.now() > deadline) throw new Error(`never became true: ${condition}`)
       await new Promise(resolve => setTimeout(resolve, 5))

@@ -1,0 +1,69 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Client, KeyJson, NewKey } from '../src/api/index.ts'
+import { type ErrorCode, isOstrakaError, OstrakaError } from '../src/base/index.ts'
+
+/** Daemons and their clients share a machine with other things: what takes seconds alone may take a minute. */
+const PATIENCE_MS = 120_000
+const POLL_MS = 100
+
+/** What a client of busy daemons, or of daemons that have just come, is told, and asks again; all else is a fault. */
+const PASSING: ReadonlySet<ErrorCode> = new Set([
+  'ceremony_aborted',
+  'deadline_exceeded',
+  'insufficient_shares',
+  'no_quorum',
+  'not_ready',
+  'overloaded',
+  'unreachable',
+])
+
+function isPassing(error: unknown): error is OstrakaError {
+  return isOstrakaError(error) && PASSING.has(error.code)
+}
+
+/** Acts again while what it meets is passing. Errors: any other, or the last one. */
+export async function patiently<T>(act: () => Promise<T>, patienceMs: number = PATIENCE_MS): Promise<T> {
+  const endMs = performance.now() + patienceMs
+  for (;;) {
+    try {
+      return await act()
+    } catch (error) {
+      if (!isPassing(error) || performance.now() > endMs) throw error
+      await sleep(POLL_MS)
+    }
+  }
+}
+
+/** Makes a key: on a busy machine a first ceremony may be aborted, or end after its client has heard of a failure. */
+export function createKeyPatiently(client: Client, key: NewKey, patienceMs?: number): Promise<KeyJson> {
+  return patiently(async () => {
+    try {
+      return await client.createKey(key)
+    } catch (error) {
+      if (!isOstrakaError(error, 'name_taken')) throw error
+      const taken = await client.key(key.name)
+      if (taken.version === 0) throw new OstrakaError('not_ready', `${key.name} is ${taken.state}`)
+      return taken
+    }
+  }, patienceMs)
+}
+
+/** Asks again until `condition` holds; what a busy daemon says meanwhile counts as no. */
+export async function eventually(
+  what: string,
+  condition: () => Promise<boolean>,
+  patienceMs: number = PATIENCE_MS,
+): Promise<void> {
+  const endMs = performance.now() + patienceMs
+  let last = ''
+  for (;;) {
+    try {
+      if (await condition()) return
+    } catch (error) {
+      if (!isPassing(error)) throw error
+      last = `, but ${error.code}: ${error.message}`
+    }
+    if (performance.now() > endMs) throw new Error(`not in time: ${what}${last}`)
+    await sleep(POLL_MS)
+  }
+}
