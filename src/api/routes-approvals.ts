@@ -4,6 +4,7 @@ import { verifySigned } from '../crypto/index.ts'
 import {
   type ApprovalTransaction,
   exportedSharesCodec,
+  type KeyKind,
   type Propose,
   type SignedTransaction,
   transactionCodec,
@@ -193,7 +194,9 @@ async function collect(port: NodePort, use: SignedTransaction, proposal: Uint8Ar
   const { state, proposer } = requireProposal(port, toHex(proposal))
   if (state === 'done') requireProposer(port, use, fromBase64(proposer))
   else await port.submit(use)
-  return exportJson(port, await port.exportShares(proposal))
+  const result = await port.exportShares(proposal)
+  const { id, act } = result.export
+  return exportJson(result, requireKey(port, act.name).kind, requireProposal(port, toHex(id)))
 }
 
 /** Errors: `forbidden`, `bad_signature`. */
@@ -206,10 +209,15 @@ function requireProposer(port: NodePort, use: SignedTransaction, proposer: Uint8
   }
 }
 
-function exportJson(port: NodePort, { export: inUse, version, answers }: ExportResult): ExportJson {
+/** The holders' answers, and all that it takes to check them. */
+export function exportJson(
+  { version, answers }: ExportResult,
+  kind: KeyKind,
+  proposal: ProposalView,
+): ExportJson {
   return {
-    proposal: requireProposal(port, toHex(inUse.id)),
-    kind: requireKey(port, inUse.act.name).kind,
+    proposal,
+    kind,
     generation: version.generation,
     threshold: version.threshold,
     publicKey: toBase64(version.publicKey),

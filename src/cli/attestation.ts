@@ -1,9 +1,8 @@
 import type { AttestationPolicyJson } from '../api/index.ts'
 import { fromHex, OstrakaError } from '../base/index.ts'
-import { networkIdOf } from '../control/index.ts'
-import { type SigningKey, signValue } from '../crypto/index.ts'
+import type { SigningKey } from '../crypto/index.ts'
 import type { AttestationChange, AttestationPolicy, Genesis, SignedTransaction } from '../wire/index.ts'
-import { signIn } from './invites.ts'
+import { approvalsBy, signIn } from './invites.ts'
 
 /** The transaction that replaces the policy, approved by all the given operators. */
 export function signAttestationPolicy(
@@ -12,10 +11,7 @@ export function signAttestationPolicy(
   change: AttestationChange,
 ): SignedTransaction {
   const [first, ...others] = operators
-  const approvals = others.map(operator => {
-    const { signer, signature } = signValue(operator, 'attestation-policy', networkIdOf(genesis), change)
-    return { signer, signature }
-  })
+  const approvals = approvalsBy(genesis, others, 'attestation-policy', change)
   return signIn(genesis, first, { type: 'set-attestation', ...change, approvals })
 }
 

@@ -4,6 +4,7 @@ import { isOstrakaError, OstrakaError, type PeerId, type Rng, utf8 } from '../ba
 import { networkIdOf } from '../control/index.ts'
 import { type SigningKey, signValue } from '../crypto/index.ts'
 import {
+  type Approval,
   type AuditReset,
   type Genesis,
   type Invite,
@@ -11,8 +12,8 @@ import {
   inviteTokenCodec,
   MAX_BOOTSTRAP,
   type Member,
-  type RemoveMember,
   type SignedTransaction,
+  type SigningType,
   type Transaction,
   transactionCodec,
 } from '../wire/index.ts'
@@ -73,6 +74,19 @@ export function signIn(genesis: Genesis, key: SigningKey, value: Transaction): S
   return signed
 }
 
+/** What further operators add to a transaction that the first of them signs: each its signature over `value`. */
+export function approvalsBy(
+  genesis: Genesis,
+  operators: readonly SigningKey[],
+  type: SigningType,
+  value: object,
+): readonly Approval[] {
+  return operators.map(operator => {
+    const { signer, signature } = signValue(operator, type, networkIdOf(genesis), value)
+    return { signer, signature }
+  })
+}
+
 /** The removal of a member, approved by all the given operators. */
 export function signRemoval(
   genesis: Genesis,
@@ -80,15 +94,8 @@ export function signRemoval(
   peerId: PeerId,
 ): SignedTransaction {
   const [first, ...others] = operators
-  const value: RemoveMember = {
-    type: 'remove-member',
-    peerId,
-    approvals: others.map(operator => {
-      const { signer, signature } = signValue(operator, 'removal', networkIdOf(genesis), { peerId })
-      return { signer, signature }
-    }),
-  }
-  return signIn(genesis, first, value)
+  const approvals = approvalsBy(genesis, others, 'removal', { peerId })
+  return signIn(genesis, first, { type: 'remove-member', peerId, approvals })
 }
 
 /** The write-off of a node's audit log, approved by all the given operators; `generation` is that of its next log. */
@@ -98,10 +105,7 @@ export function signAuditReset(
   reset: AuditReset,
 ): SignedTransaction {
   const [first, ...others] = operators
-  const approvals = others.map(operator => {
-    const { signer, signature } = signValue(operator, 'audit-reset', networkIdOf(genesis), reset)
-    return { signer, signature }
-  })
+  const approvals = approvalsBy(genesis, others, 'audit-reset', reset)
   return signIn(genesis, first, { type: 'reset-audit', ...reset, approvals })
 }
 

@@ -32,6 +32,22 @@ export interface ActRule<A extends Act> {
   enact(ledger: Ledger, act: A, at: TransactionContext): void
 }
 
+/** An act that operators alone propose, and that is done with the last approval. */
+export function operatorsRule<A extends Act>(
+  /** Whether it can be done at all, as things are. */
+  requirePossible: (ledger: Ledger, act: A) => void,
+  enact: ActRule<A>['enact'],
+): ActRule<A> {
+  return {
+    takesEffect: 'on-approval',
+    check(ledger, act, proposer) {
+      requireOperator(ledger, proposer)
+      requirePossible(ledger, act)
+    },
+    enact,
+  }
+}
+
 export type ActRules = {
   readonly [K in Act['type']]: ActRule<Extract<Act, { readonly type: K }>>
 }

@@ -9,9 +9,9 @@ import type {
   Signed,
 } from '../wire/index.ts'
 import type { TransactionHandler } from './apply.ts'
-import type { ActRule } from './approvals.ts'
+import { type ActRule, operatorsRule } from './approvals.ts'
 import type { Ledger, LedgerReader } from './ledger.ts'
-import { requireOperator, requireOperators } from './operators.ts'
+import { requireOperators } from './operators.ts'
 import { CHAIN_PATH, type ChainRecord } from './records.ts'
 
 /*
@@ -127,14 +127,10 @@ export const setAttestation: TransactionHandler<SetAttestation> = (ledger, trans
  * The same, by operators who sign one after the other: proposed by one of them, done with the last approval. Errors:
  * `unauthorized` (proposed by no operator), and those of `requireReplaceable`.
  */
-export const attestationRule: ActRule<AttestationAct> = {
-  takesEffect: 'on-approval',
-  check(ledger, change, proposer) {
-    requireOperator(ledger, proposer)
-    requireReplaceable(ledger, change)
-  },
-  enact: replacePolicy,
-}
+export const attestationRule: ActRule<AttestationAct> = operatorsRule<AttestationAct>(
+  requireReplaceable,
+  replacePolicy,
+)
 
 /** Errors: `conflict` { revision } when the policy has changed meanwhile, `malformed` for a hash that stands there twice. */
 function requireReplaceable(ledger: LedgerReader, { revision, policy }: AttestationChange): void {

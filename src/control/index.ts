@@ -18,6 +18,7 @@ export {
   expireProposals,
   isApproved,
   liveProposals,
+  operatorsRule,
   proposalIdOf,
   proposals,
 } from './approvals.ts'
@@ -67,7 +68,7 @@ export { removalRule } from './membership.ts'
 export { type Mended, mendLog } from './mending.ts'
 export { type MapEntry, MerkleMap } from './merkle-map.ts'
 export { type MerkleProof, verifyAbsence, verifyInclusion } from './merkle-trie.ts'
-export { requireOperator, requireOperators } from './operators.ts'
+export { requireOperators } from './operators.ts'
 export {
   type ChainRecord,
   type CreatorRecord,

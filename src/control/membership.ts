@@ -2,9 +2,9 @@ import { equalBytes, OstrakaError, type PeerId, peerIdOf, publicKeyOf, toHex } f
 import { ristretto255, verifySigned } from '../crypto/index.ts'
 import type { Arrive, Invite, Join, Leave, Removal, RemovalAct, RemoveMember, Signed } from '../wire/index.ts'
 import type { BlockHook, TransactionHandler } from './apply.ts'
-import type { ActRule } from './approvals.ts'
+import { type ActRule, operatorsRule } from './approvals.ts'
 import type { Ledger, LedgerReader } from './ledger.ts'
-import { isOperator, requireOperator, requireOperators } from './operators.ts'
+import { isOperator, requireOperators } from './operators.ts'
 import {
   INVITE_PREFIX,
   type InviteRecord,
@@ -104,14 +104,10 @@ export const removeMember: TransactionHandler<RemoveMember> = (ledger, transacti
  * The same, by operators who sign one after the other: proposed by one of them, done with the last approval.
  * Errors: `unauthorized` (proposed by no operator), `not_found`, `conflict`, `not_enough_nodes`.
  */
-export const removalRule: ActRule<RemovalAct> = {
-  takesEffect: 'on-approval',
-  check(ledger, { peerId }, proposer) {
-    requireOperator(ledger, proposer)
-    requireRemovable(ledger, requireMember(ledger, peerId, 'not_found'))
-  },
-  enact: (ledger, { peerId }) => remove(ledger, requireMember(ledger, peerId, 'not_found')),
-}
+export const removalRule: ActRule<RemovalAct> = operatorsRule(
+  (ledger, { peerId }) => requireRemovable(ledger, requireMember(ledger, peerId, 'not_found')),
+  (ledger, { peerId }) => remove(ledger, requireMember(ledger, peerId, 'not_found')),
+)
 
 function requireMember(ledger: LedgerReader, peerId: PeerId, code: 'forbidden' | 'not_found'): MemberRecord {
   const member = ledger.get<MemberRecord>(memberPath(peerId))

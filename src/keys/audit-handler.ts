@@ -5,7 +5,7 @@ import {
   type Ledger,
   type LedgerReader,
   memberPath,
-  requireOperator,
+  operatorsRule,
   requireOperators,
   type TransactionContext,
 } from '../control/index.ts'
@@ -77,14 +77,10 @@ export function resetAudit(ledger: Ledger, transaction: ResetAudit, at: Transact
  * The same, by operators who sign one after the other: proposed by one of them, done with the last approval. Errors:
  * `unauthorized` (proposed by no operator), and those of `requireResettable`.
  */
-export const auditResetRule: ActRule<AuditResetAct> = {
-  takesEffect: 'on-approval',
-  check(ledger, act, proposer) {
-    requireOperator(ledger, proposer)
-    requireResettable(ledger, act)
-  },
-  enact: writeOff,
-}
+export const auditResetRule: ActRule<AuditResetAct> = operatorsRule<AuditResetAct>(
+  requireResettable,
+  writeOff,
+)
 
 /** Errors: `not_found` (no member), `too_large` (no further log), `conflict` { generation }. */
 function requireResettable(ledger: LedgerReader, { peerId, generation }: AuditReset): void {

@@ -7,6 +7,7 @@ import { cryptoReady, groupByName } from '../../src/crypto/index.ts'
 import { encodePublicKey, suiteOf } from '../../src/keys/index.ts'
 import { exportedSharesCodec, type KeyKind } from '../../src/wire/index.ts'
 import { ExportNetwork } from '../keys/export-network.ts'
+import { exportedJson } from './exported.ts'
 
 await cryptoReady
 
@@ -16,37 +17,7 @@ const KINDS: readonly KeyKind[] = ['ed25519', 'secp256k1', 'ristretto255', 'x255
 function collected(network: ExportNetwork, id: Uint8Array, kind: KeyKind): ExportJson {
   const outcome = network.collect(id)
   if (!outcome.ok) throw outcome.error
-  const { version, answers, export: inUse } = outcome.value
-  const { name, keyId, recipient } = inUse.act
-  const act = {
-    type: 'export-key',
-    name,
-    version: version.version,
-    keyId: toHex(keyId),
-    recipient: toBase64(recipient),
-  } as const
-  return {
-    proposal: {
-      ...{
-        id: toHex(id),
-        proposer: '',
-        act,
-        reason: '',
-        expiresMs: 0,
-        state: 'done',
-        needed: 2,
-        approvals: [],
-      },
-      ...{ height: 1, timeMs: 1, closedMs: 1 },
-    },
-    kind,
-    generation: version.generation,
-    threshold: version.threshold,
-    publicKey: toBase64(version.publicKey),
-    commitments: version.commitments.map(toBase64),
-    holders: version.slots.map(({ slot, peerId }) => ({ slot, peerId })),
-    answers: answers.map(answer => toBase64(exportedSharesCodec.encode(answer))),
-  }
+  return exportedJson(outcome.value, kind)
 }
 
 async function refusal(run: Promise<unknown>) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { equalBytes } from '../../src/base/index.ts'
-import { type Anchor, forgetWrite, initialState } from '../../src/control/index.ts'
+import { type Anchor, forgetWrite } from '../../src/control/index.ts'
+import { rankedNodes, submitThroughCrash } from './crashing.ts'
 import { createKey, signed } from './fixture.ts'
 import { type CrashPlan, codeOf, Network, type SimNode } from './network.ts'
 
@@ -18,10 +19,6 @@ function makeBlocks(network: Network, by: SimNode, count: number, name: string):
     network.submit(by, token, signed(network.genesis, createKey(token)))
     network.runUntil(() => by.outcomes.has(token), 20_000, `${token} in a block`)
   }
-}
-
-function rankedNodes(network: Network): SimNode[] {
-  return initialState(network.genesis).ranking.map(({ peerId }) => network.nodeOf(peerId))
 }
 
 function voters(network: Network, seenBy: SimNode): SimNode[] {
@@ -49,18 +46,7 @@ function comeBackEmpty(network: Network, node: SimNode): void {
 /** Six transactions, while the node of rank `victim` loses power and disk at its `persist`-th write. */
 function runWithLoss(victim: number, plan: CrashPlan): Network {
   const network = networkOf(4, `loss-${victim}-${plan.persist}-${plan.when}`)
-  const byRank = rankedNodes(network)
-  const node = byRank[victim]!
-  node.crash = plan
-  node.loses = 'disk'
-  for (let number = 0; number < 6; number++) {
-    const submitter = byRank[(victim + 1 + (number % 3)) % 4]!
-    network.submit(submitter, `t${number}`, signed(network.genesis, createKey(`k${number}`)))
-    network.run(150)
-    if (node.log !== null) continue
-    network.lose(node)
-    network.start(node)
-  }
+  submitThroughCrash(network, { victim, plan, loses: 'disk', transactions: 6 })
   return network
 }
 

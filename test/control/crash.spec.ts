@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createKey, signed } from './fixture.ts'
+import { submitThroughCrash } from './crashing.ts'
 import { type CrashPlan, codeOf, Network, type SimNode } from './network.ts'
 
 const TRANSACTIONS = 6
@@ -12,18 +12,7 @@ function runWithCrash(victim: number, plan: CrashPlan, loses: SimNode['loses']):
   const seed = `crash-${victim}-${plan.persist}-${plan.when}`
   const network = new Network({ nodes: 4, seed, timing: { epochMs: 2000 }, limits: { snapshotInterval: 3 } })
   network.startAll()
-  const byRank = network.state(network.nodes[0]!).ranking.map(({ peerId }) => network.nodeOf(peerId))
-  const node = byRank[victim]!
-  node.crash = plan
-  node.loses = loses
-  for (let number = 0; number < TRANSACTIONS; number++) {
-    const submitter = byRank[(victim + 1 + (number % 3)) % 4]!
-    network.submit(submitter, `t${number}`, signed(network.genesis, createKey(`k${number}`)))
-    network.run(150)
-    if (node.log !== null) continue
-    network.lose(node)
-    network.start(node)
-  }
+  submitThroughCrash(network, { victim, plan, loses, transactions: TRANSACTIONS })
   return network
 }
 

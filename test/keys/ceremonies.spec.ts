@@ -282,18 +282,7 @@ describe('ceremonies', () => {
     network.create('a', { threshold: 6 })
     network.create('b', { threshold: 1 })
     network.create('c', { threshold: 12, shares: 60 })
-    network.submit(stranger, {
-      type: 'create-key',
-      nonce: network.rng.bytes(16),
-      name: 'd',
-      kind: 'ed25519',
-      threshold: 3,
-      shares: 5,
-      rules: [],
-      isExportable: false,
-      entropy: 0,
-      origin: 'generate',
-    })
+    network.create('d', {}, stranger)
     network.submit(stranger, { type: 'set-policy', name: 'k', revision: 0, rules: [] })
     network.submit(network.principal, { type: 'set-policy', name: 'k', revision: 7, rules: [] })
     network.submit(network.principal, { type: 'set-policy', name: 'none', revision: 0, rules: [] })

@@ -136,8 +136,8 @@ export class CeremonyNetwork {
     this.#pending.push(signValue(key, 'transaction', this.ledger.networkId, transaction))
   }
 
-  create(name: string, overrides: Partial<CreateKey> = {}): void {
-    this.submit(this.principal, {
+  create(name: string, overrides: Partial<CreateKey> = {}, by: SigningKey = this.principal): void {
+    this.submit(by, {
       type: 'create-key',
       nonce: this.rng.bytes(16),
       name,

@@ -55,6 +55,11 @@ function made(count: number, seed: string): CeremonyNetwork {
 }
 
 function change(network: CeremonyNetwork, what: ChangeKey['change'], extra: Partial<ChangeKey> = {}): void {
+  ask(network, what, extra)
+  network.run(network.nowMs + 20_000)
+}
+
+function ask(network: CeremonyNetwork, what: ChangeKey['change'], extra: Partial<ChangeKey> = {}): void {
   const { version, generation } = network.version('k')!
   const nonce = network.rng.bytes(16)
   network.submit(network.principal, {
@@ -66,7 +71,6 @@ function change(network: CeremonyNetwork, what: ChangeKey['change'], extra: Part
     generation,
     ...extra,
   })
-  network.run(network.nowMs + 20_000)
 }
 
 function remove(network: CeremonyNetwork, peerId: PeerId): void {
@@ -350,16 +354,7 @@ describe('handoffs', () => {
     const { slots } = network.version('k')!
     for (let cycle = 0; cycle < CYCLES; cycle++) {
       for (const { peerId } of slots.slice(0, 3)) network.node(peerId).isDown = true
-      const { version, generation } = network.version('k')!
-      const nonce = network.rng.bytes(16)
-      network.submit(network.principal, {
-        type: 'change-key',
-        nonce,
-        name: 'k',
-        change: 'refresh',
-        version,
-        generation,
-      })
+      ask(network, 'refresh')
       network.run(network.nowMs + 4_500)
       assert.equal(network.key('k').ceremony.length, 0, `cycle ${cycle}`)
       assert.notEqual(network.key('k').lastFailure, '')

@@ -2,21 +2,12 @@ import { deepEqual, ok } from 'node:assert/strict'
 import { CALM } from '../../src/sim/network.ts'
 import type { Plan } from '../../src/sim/plan.ts'
 import { simulate } from '../../src/sim/simulation.ts'
+import { CALM_PLAN } from './calm.ts'
 
 const PLAN: Plan = {
-  kinds: ['toy'],
+  ...CALM_PLAN,
   conditions: { ...CALM, maxDelayMs: 60, slowRate: 0.1, slowMs: 1500, lossRate: 0.05 },
-  partitionEveryMs: undefined,
-  crashEveryMs: undefined,
-  clockJumpEveryMs: undefined,
-  fullDiskEveryMs: undefined,
-  outageAtMs: undefined,
-  diskLossAtMs: undefined,
-  recordMissRate: 0,
   syncMs: 40,
-  byzantine: new Map(),
-  absent: undefined,
-  tampered: undefined,
 }
 
 describe('what a node has said', function () {

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict'
 import { openExport } from '../../src/api/export-client.ts'
-import type { ExportJson } from '../../src/api/json.ts'
-import { fromHex, isOstrakaError, Secret, SeededRng, toBase64, toHex } from '../../src/base/index.ts'
+import { fromHex, isOstrakaError, Secret, SeededRng } from '../../src/base/index.ts'
 import { networkIdOf, proposalIdOf } from '../../src/control/index.ts'
 import { cryptoReady, generateSealingKey, SigningKey, signValue } from '../../src/crypto/index.ts'
-import type { ExportResult } from '../../src/node/index.ts'
 import { Findings } from '../../src/sim/checks/findings.ts'
 import { SecretCheck } from '../../src/sim/checks/secrets.ts'
 import { FaultCounts } from '../../src/sim/fault-counts.ts'
@@ -14,7 +12,8 @@ import { type Conditions, SimNetwork } from '../../src/sim/network.ts'
 import { RecordMesh } from '../../src/sim/records.ts'
 import { VirtualTime } from '../../src/sim/time.ts'
 import { Trace } from '../../src/sim/trace.ts'
-import { type Consent, exportedSharesCodec, type Genesis, type Transaction } from '../../src/wire/index.ts'
+import type { Consent, Genesis, Transaction } from '../../src/wire/index.ts'
+import { exportedJson } from '../api/exported.ts'
 
 await cryptoReady
 
@@ -139,33 +138,6 @@ class World {
   }
 }
 
-function jsonOf({ export: inUse, version, answers }: ExportResult): ExportJson {
-  const { name, keyId, recipient } = inUse.act
-  return {
-    proposal: {
-      ...{
-        id: toHex(inUse.id),
-        proposer: '',
-        reason: '',
-        expiresMs: 0,
-        state: 'done',
-        needed: 2,
-        approvals: [],
-      },
-      ...{ height: 1, timeMs: 1, closedMs: 1 },
-      act: {
-        ...{ type: 'export-key', name, version: version.version },
-        ...{ keyId: toHex(keyId), recipient: toBase64(recipient) },
-      } as const,
-    },
-    ...{ kind: 'ristretto255', generation: version.generation, threshold: version.threshold },
-    publicKey: toBase64(version.publicKey),
-    commitments: version.commitments.map(toBase64),
-    holders: version.slots.map(({ slot, peerId }) => ({ slot, peerId })),
-    answers: answers.map(answer => toBase64(exportedSharesCodec.encode(answer))),
-  }
-}
-
 describe('an export in simulation', () => {
   for (const seed of SEEDS) {
     it(`seed ${seed}: gives the one secret over bad wires and without a crashed holder, then the shares are new`, async () => {
@@ -210,7 +182,7 @@ async function scenario(world: World): Promise<void> {
   await world.until('the gateway knows of the use', () =>
     gateway.port!.approvals().proposals.some(({ state }) => state === 'done'),
   )
-  const json = jsonOf(await gateway.port!.exportShares(id))
+  const json = exportedJson(await gateway.port!.exportShares(id), 'ristretto255')
   const exported = await openExport(oneTime.secretKey, networkId, json)
   assert.deepEqual(exported.publicKey, publicKey)
   void crashed.start(world.genesis)

@@ -1,26 +1,9 @@
 import { deepEqual, equal, notEqual, ok } from 'node:assert/strict'
 import { summarize } from '../../src/sim/batch.ts'
 import type { FaultKind } from '../../src/sim/fault-counts.ts'
-import { CALM } from '../../src/sim/network.ts'
 import { drawPlan, type Plan } from '../../src/sim/plan.ts'
 import { type SimulationOptions, type SimulationReport, simulate } from '../../src/sim/simulation.ts'
-
-/** No weather at all: each test adds what it is about. */
-const CALM_PLAN: Plan = {
-  kinds: ['toy'],
-  conditions: CALM,
-  partitionEveryMs: undefined,
-  crashEveryMs: undefined,
-  clockJumpEveryMs: undefined,
-  fullDiskEveryMs: undefined,
-  outageAtMs: undefined,
-  diskLossAtMs: undefined,
-  recordMissRate: 0,
-  syncMs: 4,
-  byzantine: new Map(),
-  absent: undefined,
-  tampered: undefined,
-}
+import { CALM_PLAN } from './calm.ts'
 
 async function passes(
   plan: Partial<Plan>,

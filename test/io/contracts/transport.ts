@@ -138,15 +138,21 @@ export function transportContract(name: string, makeWorld: (count: number) => Pr
       assert.equal(textOf(await ask('next')), 'next')
     })
 
-    it('fails what is pending with unreachable when the peer dies, and what comes after at once', async () => {
+    /** A request that has reached bob, who never answers. */
+    const askInVain = async (): Promise<{ readonly answer: Promise<Uint8Array> }> => {
       let asked = 0
       await start(() => {
         asked += 1
         return new Promise(() => {})
       })
-      const pending = alice.transport.request(bob.peerId, bytesOf('never'), 60_000)
-      pending.catch(() => {})
+      const answer = alice.transport.request(bob.peerId, bytesOf('never'), 60_000)
+      answer.catch(() => {})
       await world.until(() => asked === 1)
+      return { answer }
+    }
+
+    it('fails what is pending with unreachable when the peer dies, and what comes after at once', async () => {
+      const { answer: pending } = await askInVain()
       await world.kill(1)
       await failsWith(world.settle(pending), 'unreachable')
       await world.until(() => !(heard[0] as Heard).connected.has(bob.peerId))
@@ -155,14 +161,7 @@ export function transportContract(name: string, makeWorld: (count: number) => Pr
     })
 
     it('fails what is pending when it is stopped itself', async () => {
-      let asked = 0
-      await start(() => {
-        asked += 1
-        return new Promise(() => {})
-      })
-      const pending = alice.transport.request(bob.peerId, bytesOf('never'), 60_000)
-      pending.catch(() => {})
-      await world.until(() => asked === 1)
+      const { answer: pending } = await askInVain()
       await world.settle(alice.transport.stop())
       await failsWith(world.settle(pending), 'unreachable')
     })
