@@ -4,7 +4,6 @@ import { ristretto255, signValue } from '../crypto/index.ts'
 import { vaultPaths } from '../keys/index.ts'
 import {
   type Beacon,
-  beaconCodec,
   type Deal,
   type PartialAnswer,
   type PeerMessage,
@@ -16,7 +15,7 @@ import {
 } from '../wire/index.ts'
 import { contentOf } from './frames.ts'
 import type { SimHost } from './host.ts'
-import { type Liar, otherVote, spoiltPartial } from './lies.ts'
+import { type Liar, otherBeacon, otherVote, spoiltPartial } from './lies.ts'
 import type { Misdeed } from './misdeeds.ts'
 import type { Frame } from './network.ts'
 import type { RecordMesh } from './records.ts'
@@ -86,10 +85,8 @@ export class Byzantine {
     const { value, signer } = contentOf<Partial<Signed<Partial<Beacon>>>>(frame)
     const isOwn = value?.coordinate !== undefined && equalBytes(signer!, host.identity.publicKey)
     if (!isOwn || !this.#isToldOtherwise(frame)) return frame.bytes
-    const beacon = value as Beacon
     this.#count('conflicting-beacons')
-    const other = { ...beacon, load: { ...beacon.load, operations: beacon.load.operations + 1 } }
-    return beaconCodec.encode(signValue(host.identity, 'beacon', this.#networkId, other))
+    return otherBeacon(this.#liar(host), value as Beacon)
   }
 
   #spoilPartial(host: SimHost, frame: Frame): Uint8Array {

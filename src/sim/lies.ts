@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto'
 import { type SigningKey, signValue } from '../crypto/index.ts'
-import { type PartialAnswer, peerAnswerCodec, peerMessageCodec, type VoteMessage } from '../wire/index.ts'
+import {
+  type Beacon,
+  beaconCodec,
+  type PartialAnswer,
+  peerAnswerCodec,
+  peerMessageCodec,
+  type VoteMessage,
+} from '../wire/index.ts'
 
 /** Whose words these are: whatever is changed is signed again. */
 export interface Liar {
@@ -14,6 +21,12 @@ export function otherVote({ identity, networkId }: Liar, { step, vote }: VoteMes
   const made = createHash('sha256').update(`${height}/${round}`).digest()
   const other = { ...vote.value, blockId: blockId.length === 0 ? new Uint8Array(made) : new Uint8Array(0) }
   return peerMessageCodec.encode({ type: 'vote', step, vote: signValue(identity, step, networkId, other) })
+}
+
+/** Another load under the same sequence. */
+export function otherBeacon({ identity, networkId }: Liar, beacon: Beacon): Uint8Array {
+  const load = { ...beacon.load, operations: beacon.load.operations + 1 }
+  return beaconCodec.encode(signValue(identity, 'beacon', networkId, { ...beacon, load }))
 }
 
 /** The same answer with one bit of each value changed. */

@@ -1,21 +1,29 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { equalBytes, type PeerId, peerIdOf, Secret, type Transport } from '../../src/base/index.ts'
+import {
+  equalBytes,
+  type Gossip,
+  type PeerId,
+  peerIdOf,
+  Secret,
+  type Transport,
+} from '../../src/base/index.ts'
 import { addressBook } from '../../src/cli/daemon.ts'
 import { networkIdText, readGenesis } from '../../src/cli/genesis-file.ts'
 import { measureLoad } from '../../src/cli/load.ts'
 import { followMembers, membershipOf } from '../../src/cli/membership.ts'
 import { nodeFiles, openNode } from '../../src/cli/node-directory.ts'
 import { networkIdOf } from '../../src/control/index.ts'
-import { createLogger, startIo } from '../../src/io/index.ts'
+import { createLogger, type Io, startIo } from '../../src/io/index.ts'
 import { type RunningNode, startNode } from '../../src/node/index.ts'
 import { type Liar, otherVote, spoiltPartial } from '../../src/sim/lies.ts'
 import { peerAnswerCodec, peerMessageCodec } from '../../src/wire/index.ts'
+import { deafToItself, tellTwoStories } from './two-faced-gossip.ts'
 
 /**
  * A daemon as any other, of the same parts, but for what stands between its node and the wires: it votes twice
- * (`equivocation`) or answers with wrong partials (`bad-partial`). Arguments: directory, passphrase file, multiaddr,
- * misdeed. Ends with its parent.
+ * (`equivocation`), says two things in one beacon (`conflicting-beacons`) or answers with wrong partials (`bad-partial`).
+ * Arguments: directory, passphrase file, multiaddr, misdeed. Ends with its parent.
  */
 async function main(dir: string, passphraseFile: string, listen: string, misdeed: string): Promise<void> {
   const passphrase = new Secret(new Uint8Array(Buffer.from(readFileSync(passphraseFile, 'utf8').trim())))
@@ -23,6 +31,8 @@ async function main(dir: string, passphraseFile: string, listen: string, misdeed
   const genesis = readGenesis(nodeFiles(dir).genesis)
   const { identity } = secrets
   const peers = addressBook(JSON.parse(readFileSync(join(dir, 'peers.json'), 'utf8')))
+  const liar: Liar = { identity, networkId: networkIdOf(genesis) }
+  if (misdeed === 'conflicting-beacons') await tellTwoStories(liar)
   let node: RunningNode | undefined
   const logger = createLogger({ level: 'info', isPretty: false })
   const io = await startIo({
@@ -35,9 +45,6 @@ async function main(dir: string, passphraseFile: string, listen: string, misdeed
     judgeRecord: record => node?.judgeRecord(record) ?? false,
     logger,
   })
-  const liar: Liar = { identity, networkId: networkIdOf(genesis) }
-  const transport =
-    misdeed === 'equivocation' ? votingTwice(io.transport, liar) : answeringWrong(io.transport, liar)
   node = await startNode({
     genesis,
     identity,
@@ -45,12 +52,30 @@ async function main(dir: string, passphraseFile: string, listen: string, misdeed
     storageKey: secrets.storageKey,
     software: 'ostraka/byzantine',
     beaconIntervalMs: Math.floor(genesis.timing.epochMs / 4),
-    ports: { ...io, transport },
+    ports: { ...io, ...mouthOf(io, liar, misdeed) },
     logger,
     measureLoad: measureLoad(),
   })
   followMembers(io, node)
   process.once('disconnect', () => process.exit(0))
+}
+
+/** The ports through which it lies. */
+function mouthOf(
+  { transport, gossip }: Io,
+  liar: Liar,
+  misdeed: string,
+): { readonly transport: Transport } | { readonly gossip: Gossip } {
+  switch (misdeed) {
+    case 'equivocation':
+      return { transport: votingTwice(transport, liar) }
+    case 'conflicting-beacons':
+      return { gossip: deafToItself(gossip, liar) }
+    case 'bad-partial':
+      return { transport: answeringWrong(transport, liar) }
+    default:
+      throw new Error(`no such misdeed: ${misdeed}`)
+  }
 }
 
 /** Every second peer hears that it has voted for something else. */
