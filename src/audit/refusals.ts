@@ -3,7 +3,7 @@ import type { AuditAct } from './entry.ts'
 
 /** Refusals that are written one by one in a window; a human's mistakes fit, a flood does not. */
 const SINGLE_ENTRIES = 20
-/** Beyond those, so many kinds of refusal are counted apart; the rest by action and code alone, which are few. */
+/** Beyond those, so many kinds of refusal are counted apart; the rest by action, code and peer alone, which are few. */
 const COUNTED_APART = 32
 const WINDOW_MS = 60_000
 

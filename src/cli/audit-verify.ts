@@ -110,6 +110,9 @@ async function readPages(client: Client, inspection: Inspection, generation: num
     if (page.generation < generation) {
       inspection.report('rewritten', `it shows log ${page.generation}, which was written off`)
     }
+    // a log that was begun since the witnesses spoke is not theirs to judge
+    if (page.generation > generation)
+      throw new OstrakaError('conflict', 'its log was written off meanwhile: verify again')
     // the log may grow while it is read: what is there at the beginning is enough
     if (from === 0) end = page.size
     const { checkpoint, root, size } = page

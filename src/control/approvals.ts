@@ -16,9 +16,16 @@ import type { Ledger, LedgerReader } from './ledger.ts'
 import { isOperator, requireOperator } from './operators.ts'
 import { PROPOSAL_PREFIX, type ProposalRecord, proposalPath } from './records.ts'
 
-/** Every proposal that lives is an alarm at every operator's: more at once would only hide the one that matters. */
+/**
+ * Every proposal that lives is an alarm at every operator's: more at once would only hide the one that matters. Operators
+ * have room beside all others together: no key's owner, who can make principals at will, may keep them from acting.
+ */
 const MAX_LIVE = 64
 const MAX_LIVE_PER_PROPOSER = 8
+
+/** What was proposed and withdrawn again stays in the ledger, too. */
+const MAX_A_DAY_PER_PROPOSER = 64
+const DAY_MS = 24 * 3_600_000
 
 /** What became of a proposal stays in the ledger for a month; the log itself keeps it for good. */
 const KEPT_MS: number = 30 * 24 * 3_600_000
@@ -99,7 +106,7 @@ function propose(ledger: Ledger, transaction: Propose, at: TransactionContext, r
   const id = proposalIdOf(at.transactionId)
   if (ledger.get(proposalPath(id)) !== undefined)
     throw new OstrakaError('conflict', 'this is proposed already')
-  requireRoom(ledger, at.signer)
+  requireRoom(ledger, at.signer, at.timeMs)
   const { height, timeMs } = at
   put(ledger, {
     ...{ id, proposer: at.signer, act, reason, expiresMs, state: 'open', approvals: [], height, timeMs },
@@ -108,12 +115,18 @@ function propose(ledger: Ledger, transaction: Propose, at: TransactionContext, r
   ledger.wakeAt(expiresMs, proposalPath(id))
 }
 
-function requireRoom(ledger: Ledger, proposer: Uint8Array): void {
-  const live = liveProposals(ledger)
-  const own = live.filter(proposal => equalBytes(proposal.proposer, proposer))
-  if (live.length < MAX_LIVE && own.length < MAX_LIVE_PER_PROPOSER) return
-  const limit = live.length < MAX_LIVE ? MAX_LIVE_PER_PROPOSER : MAX_LIVE
-  throw new OstrakaError('overloaded', 'too many proposals wait for the operators', { limit })
+function requireRoom(ledger: Ledger, proposer: Uint8Array, timeMs: number): void {
+  const all = proposals(ledger)
+  const own = all.filter(proposal => equalBytes(proposal.proposer, proposer))
+  const others = all.filter(proposal => isLive(proposal) && !isOperator(ledger.genesis, proposal.proposer))
+  requireFewer(own.filter(isLive).length, MAX_LIVE_PER_PROPOSER)
+  requireFewer(own.filter(proposal => timeMs - proposal.timeMs < DAY_MS).length, MAX_A_DAY_PER_PROPOSER)
+  if (!isOperator(ledger.genesis, proposer)) requireFewer(others.length, MAX_LIVE)
+}
+
+function requireFewer(count: number, limit: number): void {
+  if (count < limit) return
+  throw new OstrakaError('overloaded', 'too many proposals', { limit })
 }
 
 /**

@@ -62,6 +62,7 @@ function operationAct(
 function administrationAct(signed: SignedTransaction): AuditAct {
   const { value, signer } = signed
   const key = 'name' in value ? { key: value.name } : {}
+  const peer = 'peerId' in value ? { peer: value.peerId } : {}
   return {
     kind: 'administration',
     action: value.type,
@@ -69,6 +70,7 @@ function administrationAct(signed: SignedTransaction): AuditAct {
     principal: signer,
     requestHash: transactionIdOf(signed),
     ...key,
+    ...peer,
   }
 }
 

@@ -20,7 +20,11 @@ import { memberOf, type NodeState, reading } from './state.ts'
 
 /** Judges a gossiped beacon that `from` has passed on, which shows that `from` is alive. */
 export function judgeBeacon(state: NodeState, from: PeerId, bytes: Uint8Array, nowMs: number): GossipVerdict {
-  const verdict = hearBeacon(state.beacons, bytes, peerId => memberOf(state, peerId), nowMs)
+  const standing = (peerId: PeerId): MemberRecord | undefined => {
+    const member = memberOf(state, peerId)
+    return member?.state === 'removed' ? undefined : member
+  }
+  const verdict = hearBeacon(state.beacons, bytes, standing, nowMs)
   if (verdict === 'accept') noteAlive(state.log, from, nowMs)
   return verdict
 }
@@ -35,9 +39,11 @@ export function observeBeat(state: NodeState, nowMs: number): Transaction[] {
     .filter(member => member.peerId !== state.peerId)
     .map(member => member.peerId)
   noteBeat(observations, subjects, peerId => beacons.heard.get(peerId)?.heardMs, nowMs)
-  const transactions: Transaction[] = beacons.conflicts
-    .splice(0)
-    .map(evidence => ({ type: 'report-evidence', evidence }))
+  const transactions: Transaction[] = [...beacons.conflicts.values()].map(evidence => ({
+    type: 'report-evidence',
+    evidence,
+  }))
+  beacons.conflicts.clear()
   const self = members.find(entry => entry.value.peerId === state.peerId)?.value
   if (self?.state === 'joining' && !viewLog(state.log, nowMs).isSyncing) transactions.push({ type: 'arrive' })
   if (self?.state !== 'active') return transactions

@@ -26,9 +26,6 @@ const MAX_SKEW_MS = 60_000
 /** Faster than this share of the interval is noise: one per node per interval, with room for jitter on the way. */
 const MIN_SPACING = 0.5
 
-/** Conflicts that wait to be reported; one convicts. */
-const MAX_CONFLICTS = 16
-
 export interface HeardBeacon {
   readonly beacon: Beacon
   readonly signed: Signed<Beacon>
@@ -40,14 +37,14 @@ export interface BeaconState {
   readonly networkId: Uint8Array
   readonly intervalMs: number
   readonly heard: Map<PeerId, HeardBeacon>
-  /** Proofs that a node said two things at once, which the node that heard them has yet to report. */
-  readonly conflicts: ConflictingBeacons[]
+  /** Proof that a node said two things at once, by node, which this one has yet to report: one each convicts. */
+  readonly conflicts: Map<PeerId, ConflictingBeacons>
   ownSequence: number
   salt: number | undefined
 }
 
 export function createBeacons(networkId: Uint8Array, intervalMs: number): BeaconState {
-  return { networkId, intervalMs, heard: new Map(), conflicts: [], ownSequence: 0, salt: undefined }
+  return { networkId, intervalMs, heard: new Map(), conflicts: new Map(), ownSequence: 0, salt: undefined }
 }
 
 /** What stands in a beacon for what the log says of its signer. */
@@ -134,7 +131,7 @@ export function hearBeacon(
   if (Math.abs(timeOf(signed.value) - nowMs) > MAX_SKEW_MS) return 'ignore'
   const last = state.heard.get(peerId)
   if (last !== undefined) {
-    if (signed.value.sequence === last.beacon.sequence) return judgeRepeat(state, last.signed, signed)
+    if (signed.value.sequence === last.beacon.sequence) return judgeRepeat(state, peerId, last.signed, signed)
     if (signed.value.sequence < last.beacon.sequence) return 'ignore'
     if (nowMs - last.heardMs < state.intervalMs * MIN_SPACING) return 'ignore'
   }
@@ -144,11 +141,14 @@ export function hearBeacon(
 }
 
 /** A sequence once more: a copy, or proof that its signer told others something else. */
-function judgeRepeat(state: BeaconState, first: Signed<Beacon>, second: Signed<Beacon>): GossipVerdict {
+function judgeRepeat(
+  state: BeaconState,
+  peerId: PeerId,
+  first: Signed<Beacon>,
+  second: Signed<Beacon>,
+): GossipVerdict {
   if (equalBytes(canonicalBytes(first.value), canonicalBytes(second.value))) return 'ignore'
   if (!verifySigned('beacon', state.networkId, second)) return 'reject'
-  if (state.conflicts.length < MAX_CONFLICTS) {
-    state.conflicts.push({ type: 'conflicting-beacons', first, second })
-  }
+  state.conflicts.set(peerId, { type: 'conflicting-beacons', first, second })
   return 'ignore'
 }

@@ -4,6 +4,7 @@ import {
   consentTo,
   initialState,
   isApproved,
+  type LedgerState,
   networkIdOf,
   type ProposalRecord,
   proposalIdOf,
@@ -28,6 +29,7 @@ import {
   refuses,
   run,
   second,
+  target,
   third,
 } from './proposing.ts'
 
@@ -160,6 +162,23 @@ describe('approvals', () => {
       state,
     )
     refuses(full, proposal(keyNamed('one more')), 'overloaded')
+    const removal = { type: 'remove-member', peerId: target } as const
+    const own = Array.from({ length: 8 }, () => proposal(operator, removal))
+    refuses(decided(full, ...own), proposal(operator, removal), 'overloaded')
+  })
+
+  it('proposing and withdrawing fills no ledger: 64 a day', () => {
+    const tryOnce = (state: LedgerState): LedgerState => {
+      const transaction = proposal()
+      const open = decided(state, transaction)
+      return decided(open, signed(genesis, { type: 'withdraw', proposal: idOf(transaction) }))
+    }
+    const start = initialState(genesis)
+    const spent = Array.from({ length: 64 }).reduce<LedgerState>(tryOnce, start)
+    refuses(spent, proposal(), 'overloaded')
+    decided(spent, proposal(keyNamed('another')))
+    const nextDay = run(spent, [], spent.chain.timeMs + 24 * 3_600_000).state
+    decided(nextDay, proposal(principal, exportAct, nextDay.chain.timeMs + 3_600_000))
   })
 
   it('what became of a proposal is kept for a month', () => {

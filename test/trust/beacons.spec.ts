@@ -103,7 +103,7 @@ describe('a beacon that is heard', () => {
     equal(hear(state, sign(beacon({ sequence: sequenceAt(NOW_MS, 5) })), NOW_MS + INTERVAL_MS), 'ignore')
     equal(hear(state, sign(beacon({ sequence: sequenceAt(NOW_MS, 4) })), NOW_MS + INTERVAL_MS), 'ignore')
     equal(heard()?.sequence, sequenceAt(NOW_MS, 5))
-    equal(state.conflicts.length, 0)
+    equal(state.conflicts.size, 0)
   })
 
   it('is not passed on sooner than half an interval after the one before', () => {
@@ -121,9 +121,9 @@ describe('a beacon that is heard', () => {
       ...signValue(stranger, 'beacon', NETWORK, beacon({ sequence: sequenceAt(NOW_MS, 5), height: 8 })),
     }
     equal(hear(state, beaconCodec.encode({ ...forged, signer: member.publicKey })), 'reject')
-    equal(state.conflicts.length, 0)
+    equal(state.conflicts.size, 0)
     equal(hear(state, sign(beacon({ sequence: sequenceAt(NOW_MS, 5), height: 8 }))), 'ignore')
-    equal(state.conflicts.length, 1)
+    equal(state.conflicts.size, 1)
   })
 })
 

@@ -134,9 +134,9 @@ describe('evidence', () => {
       hearBeacon(state, beaconCodec.encode(signBeacon(on, 0, beacon)), () => member, nowMs)
     assert.equal(hear(beaconOf(on, sequence, 1)), 'accept')
     assert.equal(hear(beaconOf(on, sequence, 1)), 'ignore')
-    assert.equal(state.conflicts.length, 0)
+    assert.equal(state.conflicts.size, 0)
     assert.equal(hear(beaconOf(on, sequence, 2)), 'ignore')
-    assert.equal(submit(on, 1, state.conflicts[0]!), 'ok')
+    assert.equal(submit(on, 1, [...state.conflicts.values()][0]!), 'ok')
     assert.equal(on.member(0).state, 'removed')
   })
 

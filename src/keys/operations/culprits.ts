@@ -7,6 +7,7 @@ import {
   type PartialRequest,
   type Signed,
 } from '../../wire/index.ts'
+import type { VersionRecord } from '../records.ts'
 import { count, type Desk, note } from './desk.ts'
 import { judgeBadPartial } from './evidence.ts'
 import type { Call, Run } from './run.ts'
@@ -52,7 +53,7 @@ function dismissCheat(desk: Desk, run: Run, culprit: PeerId): void {
   desk.gateway.standings.cheated(culprit, desk.nowMs)
 }
 
-/** Hands the proof in; false when there is none, or it is too large for a transaction. */
+/** Hands the proof in; false when there is none, it is too large for a transaction, or nobody can judge it any more. */
 function report(
   desk: Desk,
   run: Run,
@@ -65,10 +66,20 @@ function report(
   const partial = canonicalBytes(answer)
   if (request.length > MAX_PROVEN_REQUEST_BYTES || partial.length > MAX_PROVEN_PARTIAL_BYTES) return false
   const { kind, record: version } = run.material
+  if (!isJudgedStill(desk, version)) return false
   if (!judgeBadPartial({ networkId: world.networkId, version, kind, holder, request, partial })) return false
   if (desk.nowMs < (accusedMs.get(holder) ?? Number.NEGATIVE_INFINITY) + ACCUSE_AGAIN_MS) return true
   accusedMs.set(holder, desk.nowMs)
   const evidence = { type: 'bad-partial', holder, request, partial } as const
   desk.effects.push({ type: 'submit', transaction: { type: 'report-evidence', evidence } })
   return true
+}
+
+/**
+ * The control log judges by the present shares, or by those that the last handoff replaced. A holder and an owner who
+ * refreshes twice while the answer is on its way must not have an honest accuser fined.
+ */
+function isJudgedStill({ gateway }: Desk, { keyId, version, generation }: VersionRecord): boolean {
+  const present = gateway.world.version(keyId, version)
+  return present !== undefined && present.generation <= generation + 1
 }

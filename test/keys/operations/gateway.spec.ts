@@ -53,6 +53,25 @@ describe('a gateway', () => {
     })
   }
 
+  // of signature shares, which are checked once enough have come, a gateway drops those of shares that are replaced
+  for (const kind of EVALUATING) {
+    it(`hands no proof in that nobody can judge after two handoffs (${kind})`, () => {
+      for (const handoffs of [1, 2]) {
+        const network = new TestNetwork()
+        const key = network.addKey(kind)
+        const [liar] = network.peerIds
+        network.tampers.set(liar!, (answer, request, node) => {
+          if (answer.type === 'partial') key.version = { ...key.version, generation: handoffs }
+          return lying(answer, request, node)
+        })
+        network.outcomeOf(network.request(key, inputsFor(kind)))
+        const [told] = network.notes.filter(({ details }) => details.culprit === liar)
+        equal(told?.details.isProven, handoffs === 1)
+        equal(network.submitted.length, handoffs === 1 ? 1 : 0)
+      }
+    })
+  }
+
   for (const kind of [...SIGNING, ...EVALUATING]) {
     it(`names a wrong partial's sender and still succeeds (${kind})`, () => {
       const network = new TestNetwork()
