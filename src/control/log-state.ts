@@ -214,7 +214,8 @@ export function viewLog(log: LogState, nowMs: number): LogView {
     pending: log.mempool.size,
     isSyncing: log.sync !== null,
     recovery: recoveryOf(log),
-    forgottenHeight: forgottenHeightOf(log),
+    forgottenHeight: log.abstention?.isLost === true ? replayedHeightOf(log) : 0,
+    replayedHeight: replayedHeightOf(log),
   }
 }
 
@@ -224,9 +225,8 @@ function recoveryOf({ abstention, ledger, options }: LogState): LogView['recover
   return ledger.chain.height < abstention.bound && options.acceptsVoteRisk !== true ? 'abstaining' : null
 }
 
-function forgottenHeightOf({ abstention }: LogState): number {
-  if (abstention === null || !abstention.isLost) return 0
-  return abstention.bound ?? Number.POSITIVE_INFINITY
+function replayedHeightOf({ abstention }: LogState): number {
+  return abstention === null ? 0 : (abstention.bound ?? Number.POSITIVE_INFINITY)
 }
 
 export function ownPeerId(options: LogOptions): PeerId {

@@ -129,4 +129,6 @@ export interface LogView {
   readonly recovery: 'catching-up' | 'abstaining' | null
   /** Its own deeds up to this height may be forgotten; 0 when none are. */
   readonly forgottenHeight: number
+  /** Blocks up to this height may come again though this node has acted on them before; 0 when none will. */
+  readonly replayedHeight: number
 }

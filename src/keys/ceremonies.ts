@@ -1,5 +1,12 @@
 import { equalBytes, type Rng, type Secret, toHex } from '../base/index.ts'
-import { type CommonEvent, canonicalBytes, type Effect, type Step, type Token } from '../wire/index.ts'
+import {
+  type CommonEvent,
+  canonicalBytes,
+  type Effect,
+  type SignedTransaction,
+  type Step,
+  type Token,
+} from '../wire/index.ts'
 import { isHandoff, openCeremonies, standingDealings } from './ceremony-rules.ts'
 import { type CeremonyState, dealingName, type Work } from './ceremony-state.ts'
 import { completeVersion, endCeremony, eraseRetired, kindOf, scanVersions } from './completing.ts'
@@ -19,6 +26,7 @@ import { paths } from './paths.ts'
 import { hasShares, type Need } from './receiving.ts'
 import type { CeremonyRecord, Dealer, DealRecord } from './records.ts'
 import { eraseSealingKeys, renewSealingKey } from './sealing-keys.ts'
+import { witnessDeals } from './seen-deals.ts'
 import { slotsOf } from './slots.ts'
 import { vaultPaths } from './vault.ts'
 import { versionOf } from './version-rules.ts'
@@ -27,6 +35,8 @@ export type CeremonyEvent =
   | CommonEvent
   /** The ledger moved on to this height; `isJump` when it did so by a snapshot. */
   | { readonly type: 'applied'; readonly height: number; readonly isJump: boolean }
+  /** Transactions have come, in a block or on their way to one. */
+  | { readonly type: 'heard'; readonly transactions: readonly SignedTransaction[] }
   /** A client's own dealing, to be stored and passed on. */
   | { readonly type: 'offered'; readonly record: Uint8Array }
 
@@ -49,6 +59,9 @@ export function step(
       if (event.isJump) scanVersions(work)
       lookAtCeremonies(work)
       eraseRetired(work, event.height)
+      break
+    case 'heard':
+      witnessDeals(work, event.transactions)
       break
     case 'offered':
       goOn(work, shareRecord(work, event.record))
@@ -116,8 +129,8 @@ function lookAtCeremonies(work: Work): void {
     if (open.has(id)) continue
     state.tracked.delete(id)
     state.acknowledged.delete(id)
-    endCeremony(work, ceremony, state.seenDeals.get(id) ?? [])
-    state.seenDeals.delete(id)
+    endCeremony(work, ceremony, state.agreedDeals.get(id) ?? [])
+    state.agreedDeals.delete(id)
   }
 }
 
@@ -139,7 +152,8 @@ function dealIfDue(work: Work, ceremony: CeremonyRecord, { dealer, fromSlot }: D
   if (state.submitted.has(name) || ceremony.dealt.includes(place)) return
   let made = state.dealings.get(name)
   if (made === undefined) {
-    if (ceremony.height <= state.world.forgottenHeight()) return
+    // two dealings would convict it
+    if (ceremony.height <= state.world.replayedHeight()) return
     const secret = isHandoff(ceremony) ? shareOf(work, ceremony, fromSlot) : undefined
     if (isHandoff(ceremony) && secret === undefined) return
     made = makeDealing(planOf(work, ceremony), identity, secret, rng, fromSlot)
@@ -169,7 +183,7 @@ function shareOf(
 function receiveDealings(work: Work, ceremony: CeremonyRecord): void {
   const { state, ledger } = work
   const deals = ceremony.dealt.map(place => ledger.get<DealRecord>(paths.deal(ceremony.id, place))!)
-  state.seenDeals.set(toHex(ceremony.id), deals)
+  state.agreedDeals.set(toHex(ceremony.id), deals)
   const slots = slotsOf(ceremony.slots, state.world.peerId)
   if (slots.length === 0) return
   for (const place of standingDealings(ceremony)) {

@@ -5,6 +5,7 @@ import type { Effect, Token } from '../wire/index.ts'
 import { type MadeDealing, ownDealingCodec } from './dealer.ts'
 import type { Need, Shelf } from './receiving.ts'
 import type { CeremonyRecord, DealRecord } from './records.ts'
+import { SeenDeals } from './seen-deals.ts'
 import type { Vault } from './vault.ts'
 
 /** What a node brings to its ceremonies; constant while it runs. */
@@ -17,8 +18,11 @@ export interface CeremonyWorld {
   readonly vault: Vault
   /** The ledger as of the last applied block. */
   ledger(): LedgerReader
-  /** Up to this height what this node has dealt may be forgotten: two dealings would convict it. */
-  forgottenHeight(): number
+  /**
+   * Up to this height a ceremony that the ledger has as open may be over, and what this node dealt in it forgotten: after a
+   * loss, blocks come a second time.
+   */
+  replayedHeight(): number
   /** The agreed time for acknowledging, and the age at which shares and sealing keys are renewed. */
   readonly acknowledgeMs: number
   readonly refreshMs: number
@@ -33,7 +37,9 @@ export interface CeremonyState extends Shelf {
   /** This node's own dealings of open ceremonies, by ceremony and slot: never dealt anew, only sent again. */
   readonly dealings: Map<string, MadeDealing>
   /** The deals that the ledger had of each tracked ceremony: it drops them when the ceremony ends. */
-  readonly seenDeals: Map<string, readonly DealRecord[]>
+  readonly agreedDeals: Map<string, readonly DealRecord[]>
+  /** What dealers have said, taken by the ledger or not. */
+  readonly seenDeals: SeenDeals
   /** Own dealings that were submitted since the start. */
   readonly submitted: Set<string>
   /** The dealings that our last acknowledgement of a ceremony named, as text. */
@@ -76,7 +82,8 @@ export function recoverCeremonies(
     complained: new Set(),
     tracked: new Map(),
     dealings: new Map(),
-    seenDeals: new Map(),
+    agreedDeals: new Map(),
+    seenDeals: new SeenDeals(),
     submitted: new Set(),
     acknowledged: new Map(),
     needs: new Map(),

@@ -1,6 +1,6 @@
 import { concat, utf8 } from '../base/index.ts'
 import { sha256 } from '../crypto/index.ts'
-import { canonicalBytes, type Transaction } from '../wire/index.ts'
+import { canonicalBytes } from '../wire/index.ts'
 import type { Dealer } from './records.ts'
 
 /** Ties a dealing to its network, key, version, ceremony and dealer: no proof or sealed share fits anywhere else. */
@@ -21,9 +21,4 @@ export function ceremonyIdOf(cause: Uint8Array): Uint8Array {
 /** A key's id, made when its name is first taken; a retried creation has another. */
 export function keyIdOf(transactionId: Uint8Array): Uint8Array {
   return sha256(concat(utf8('ostraka/1/key\0'), transactionId))
-}
-
-/** True when two transactions of one signer say the same. */
-export function sameTransaction(a: Transaction, b: Transaction): boolean {
-  return Buffer.compare(canonicalBytes(a), canonicalBytes(b)) === 0
 }

@@ -14,11 +14,11 @@ import {
 } from '../wire/index.ts'
 import { judgeFork } from './audit-handler.ts'
 import { convict } from './ceremony-rules.ts'
-import { sameTransaction } from './context.ts'
 import { judgeBadPartial } from './operations/index.ts'
 import { paths } from './paths.ts'
 import type { ConvictionRecord, KeyRecord, VersionRecord } from './records.ts'
 import { versionAt } from './replaced.ts'
+import { isSameDealing } from './seen-deals.ts'
 
 interface Verdict {
   readonly culprit: Uint8Array
@@ -41,7 +41,7 @@ function judgeDeals(networkId: Uint8Array, evidence: ConflictingDeals): Verdict 
   if (!equalBytes(first.value.ceremony, second.value.ceremony)) return undefined
   // whoever holds several slots hands each of their shares on in a dealing of its own
   if (first.value.fromSlot !== second.value.fromSlot) return undefined
-  if (sameTransaction(first.value, second.value)) return undefined
+  if (isSameDealing(first.value, second.value)) return undefined
   const isSigned = [first, second].every(deal => verifySigned('transaction', networkId, deal))
   return isSigned ? { culprit: first.signer, reason: 'equivocation' } : undefined
 }

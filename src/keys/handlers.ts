@@ -42,6 +42,7 @@ import { suiteOf } from './kinds.ts'
 import { isNetworkKey, isOwnedBy } from './network-key.ts'
 import { paths } from './paths.ts'
 import type { CeremonyRecord, Dealer, DealRecord, KeyRecord, RecipientSlot } from './records.ts'
+import { isSameDealing } from './seen-deals.ts'
 import { assignSlots, dealingsNeeded, nodesOf, slotsOf } from './slots.ts'
 import { isSoundDealing } from './soundness.ts'
 
@@ -149,7 +150,7 @@ export function deal(ledger: Ledger, transaction: Deal, at: TransactionContext):
   if (place < 0) throw new OstrakaError('forbidden', 'not a dealer of this ceremony')
   const earlier = ledger.get<DealRecord>(paths.deal(ceremony.id, place))
   if (earlier !== undefined) {
-    if (sameDealing(earlier, transaction)) throw new OstrakaError('conflict', 'already dealt')
+    if (isSameDealing(earlier, transaction)) throw new OstrakaError('conflict', 'already dealt')
     convict(ledger, at.signer, 'equivocation', at)
     return
   }
@@ -259,14 +260,6 @@ export function setPolicy(ledger: Ledger, transaction: SetPolicy, at: Transactio
     rules: transaction.rules,
     policyRevision: key.policyRevision + 1,
   })
-}
-
-function sameDealing(a: Pick<Deal, 'commitments' | 'recordHash'>, b: typeof a): boolean {
-  return (
-    equalBytes(a.recordHash, b.recordHash) &&
-    a.commitments.length === b.commitments.length &&
-    a.commitments.every((commitment, index) => equalBytes(commitment, b.commitments[index]!))
-  )
 }
 
 /** Before a block's transactions: ceremonies that have passed their deadline in block time are settled. */

@@ -224,7 +224,7 @@ export function recoverNode(
       peerId,
       sealingKeys,
       vault: new Vault(options.storageKey),
-      forgottenHeight: () => viewLog(state.log, nowMs).forgottenHeight,
+      replayedHeight: () => viewLog(state.log, nowMs).replayedHeight,
       acknowledgeMs: genesis.timing.acknowledgeMs,
       refreshMs: genesis.timing.refreshMs ?? DEFAULT_REFRESH_MS,
       createdMs: genesis.createdMs,

@@ -22,6 +22,7 @@ import type {
   PartialCall,
   PeerAnswer,
   RequestEffect,
+  SignedTransaction,
   Step,
   SubmitEffect,
   Token,
@@ -126,6 +127,7 @@ class Turn {
       case 'message':
         if (event.message.type === 'record') this.#ceremonies(event)
         else this.#log(event)
+        if (event.message.type === 'transactions') this.#hear(event.message.transactions)
         return
       case 'requested':
         this.#requested(event)
@@ -171,6 +173,10 @@ class Turn {
     this.#perform(effects)
   }
 
+  #hear(transactions: readonly SignedTransaction[]): void {
+    this.#ceremonies({ type: 'heard', transactions })
+  }
+
   #gateway(event: GatewayEvent): void {
     const { state, effects } = stepGateway(this.#state.gateway, event, this.#nowMs, this.#rng)
     this.#state.gateway = state
@@ -193,6 +199,7 @@ class Turn {
       case 'applied':
         state.ledger = effect.state
         this.outward.push({ type: 'block', certified: effect.certified })
+        this.#hear(effect.certified.block.transactions)
         this.#ceremonies({ type: 'applied', height: state.ledger.chain.height, isJump: false })
         this.outward.push(...tellOperators(state, this.#scribe, effect))
         this.#lookAtOwnLog()

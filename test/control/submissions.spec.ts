@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { type PeerId, peerIdOf } from '../../src/base/index.ts'
 import { noteAlive } from '../../src/control/index.ts'
+import type { SignedTransaction } from '../../src/wire/index.ts'
 import { createKey, operator, principal, report, signed } from './fixture.ts'
 import { codeOf, Network, type SimNode } from './network.ts'
 
@@ -58,6 +59,19 @@ describe('submissions', () => {
     assert.equal(codeOf(node.outcomes.get('forged')), 'bad_signature')
     network.run(3000)
     assert.equal(network.view(node).height, 0)
+  })
+
+  it('that never give up wait for room; others are told at once that there is none', () => {
+    const network = new Network({ nodes: 4, seed: 'full', limits: { mempoolCount: 8 } })
+    network.startAll()
+    network.run(20)
+    const node = network.nodes[0]!
+    const create = (name: string): SignedTransaction => signed(network.genesis, createKey(name))
+    for (const name of ['a', 'b', 'c', 'd', 'e']) network.submit(node, name, create(name))
+    network.submit(node, 'hasty', create('f'), 5000)
+    assert.equal(codeOf(node.outcomes.get('hasty')), 'overloaded')
+    network.runUntil(() => node.outcomes.size === 6, 10_000, 'inclusion')
+    for (const name of ['a', 'b', 'c', 'd', 'e']) assert.equal(codeOf(node.outcomes.get(name)), 'ok', name)
   })
 
   it('of two that exclude each other one succeeds, and both submitters learn which', () => {
@@ -122,7 +136,7 @@ describe('submissions', () => {
     network.start(node)
     // alone it makes no block, and one signer gets a quarter of the room
     for (let number = 0; number < 3; number++) {
-      network.submit(node, `t${number}`, signed(network.genesis, createKey(`k${number}`)))
+      network.submit(node, `t${number}`, signed(network.genesis, createKey(`k${number}`)), 5000)
     }
     assert.equal(codeOf(node.outcomes.get('t2')), 'overloaded')
     assert.equal(network.view(node).pending, 2)

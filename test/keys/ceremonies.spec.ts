@@ -160,12 +160,12 @@ describe('ceremonies', () => {
 
   it('are dealt in by nobody who may have forgotten that it has dealt', () => {
     const network = new CeremonyNetwork(5, 'forgotten')
-    network.forgottenHeight = Number.POSITIVE_INFINITY
+    network.replayedHeight = Number.POSITIVE_INFINITY
     network.create('k')
     network.run()
     assert.equal(network.key('k').activeVersion, 0)
     assert.deepEqual(network.convictions(), [])
-    network.forgottenHeight = network.ledger.chain.height
+    network.replayedHeight = network.ledger.chain.height
     network.create('k')
     network.run()
     assertWhole(network, 'k')

@@ -62,7 +62,7 @@ export class CeremonyNetwork {
   nowMs: number = 1_000_000
   crashes: number = 0
   /** Up to this height nodes may have forgotten what they dealt. */
-  forgottenHeight: number = 0
+  replayedHeight: number = 0
   tamper: Tamper = effect => [effect]
   /** Kills a node at its n-th step that persists something (counted over all), before or after the disk has it. */
   crash: { atPersist: number; isAfter: boolean } | undefined
@@ -114,7 +114,7 @@ export class CeremonyNetwork {
       sealingKeys,
       vault: new Vault(part.storageKey),
       ledger: () => this.reader(),
-      forgottenHeight: () => this.forgottenHeight,
+      replayedHeight: () => this.replayedHeight,
       acknowledgeMs: this.ledger.genesis.timing.acknowledgeMs,
       refreshMs: this.ledger.genesis.timing.refreshMs ?? DEFAULT_REFRESH_MS,
       createdMs: this.ledger.genesis.createdMs,
@@ -225,8 +225,12 @@ export class CeremonyNetwork {
     if (applied.faults.length > 0) throw applied.faults[0]
     this.ledger = applied.state
     this.results.push(...applied.results)
-    for (const node of this.nodes)
-      this.#inbox.push(() => this.step(node, { type: 'applied', height: block.header.height, isJump: false }))
+    for (const node of this.nodes) {
+      this.#inbox.push(() => {
+        this.step(node, { type: 'heard', transactions })
+        this.step(node, { type: 'applied', height: block.header.height, isJump: false })
+      })
+    }
   }
 
   #perform(node: Node, effects: readonly Effect[]): void {
