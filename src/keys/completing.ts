@@ -2,6 +2,7 @@ import { equalBytes, type Write } from '../base/index.ts'
 import type { Work } from './ceremony-state.ts'
 import { dealingName } from './ceremony-state.ts'
 import { dropNeed, need } from './fetching.ts'
+import { eraseLeftovers, forgetOwnDealing } from './leftovers.ts'
 import { paths } from './paths.ts'
 import { completeShares, forgetDealings, forgetShares, hasShares } from './receiving.ts'
 import type { CeremonyRecord, DealRecord, KeyRecord, RetiredRecord, VersionRecord } from './records.ts'
@@ -19,22 +20,17 @@ export function endCeremony(work: Work, ceremony: CeremonyRecord, deals: readonl
   for (const [hash, wanted] of state.needs) {
     if (unused.some(deal => equalBytes(deal.recordHash, wanted.dealing.recordHash))) dropNeed(work, hash)
   }
-  const writes = [...forgetDealings(state, unused), ...forgetOwnDealings(work, ceremony)]
+  const writes = [
+    ...forgetDealings(state, unused),
+    ...unused.map(({ recordHash }) => ({ key: vaultPaths.record(recordHash), value: null })),
+    ...ceremony.dealers.flatMap(({ fromSlot }) => forgetOwnDealing(work, dealingName(ceremony.id, fromSlot))),
+  ]
   if (writes.length > 0) effects.push({ type: 'persist', writes })
   if (isActive) completeVersion(work, version, ceremony.kind)
 }
 
 function isPartOf(version: VersionRecord, deal: DealRecord): boolean {
   return version.dealings.some(({ recordHash }) => equalBytes(recordHash, deal.recordHash))
-}
-
-function forgetOwnDealings({ state }: Work, ceremony: CeremonyRecord): Write[] {
-  const writes: Write[] = []
-  for (const { fromSlot } of ceremony.dealers) {
-    if (!state.dealings.delete(dealingName(ceremony.id, fromSlot))) continue
-    writes.push({ key: vaultPaths.dealing(ceremony.id, fromSlot), value: null })
-  }
-  return writes
 }
 
 /**
@@ -76,6 +72,7 @@ export function scanVersions(work: Work): void {
     if (version.state === 'destroyed') eraseVersion(work, version)
     else completeVersion(work, version, kindOf(work, version))
   }
+  eraseLeftovers(work)
 }
 
 export function kindOf({ ledger }: Work, { keyId }: VersionRecord): KeyRecord['kind'] {

@@ -1,7 +1,16 @@
-import { equalBytes, OstrakaError, type Outcome, type PeerId, peerIdOf, toHex } from '../base/index.ts'
+import {
+  equalBytes,
+  OstrakaError,
+  type Outcome,
+  type PeerId,
+  peerIdOf,
+  toHex,
+  type Write,
+} from '../base/index.ts'
 import { sha256, verifySigned } from '../crypto/index.ts'
 import { type PeerAnswer, sealedDealingCodec, type Token } from '../wire/index.ts'
 import type { Work } from './ceremony-state.ts'
+import { isRecordKept } from './leftovers.ts'
 import { paths } from './paths.ts'
 import { type Need, receive } from './receiving.ts'
 import type { CeremonyRecord } from './records.ts'
@@ -138,7 +147,7 @@ function recordAnswer(record: Uint8Array | null): Outcome<PeerAnswer> {
   return { ok: true, value: { type: 'record', record } }
 }
 
-/** What the disk had: for a peer that asked, or to be put into the DHT again. */
+/** What the disk had: for a peer that asked, or to be put into the DHT again, or to go. */
 export function onLoaded(
   work: Work,
   token: Token,
@@ -152,7 +161,12 @@ export function onLoaded(
     return
   }
   if (token !== 'ceremony/republish') return
-  for (const { value } of entries) effects.push({ type: 'dht-put', record: value })
+  const writes: Write[] = []
+  for (const { key, value } of entries) {
+    if (isRecordKept(work, value)) effects.push({ type: 'dht-put', record: value })
+    else writes.push({ key, value: null })
+  }
+  if (writes.length > 0) effects.push({ type: 'persist', writes })
   const last = entries.at(-1)
   if (last !== undefined && entries.length === REPUBLISH_BATCH) republish(work, `${last.key}\u0000`)
   else effects.push({ type: 'timer', id: 'ceremony/republish', atMs: nowMs + REPUBLISH_MS })

@@ -163,8 +163,17 @@ export function forgetDealings(
   shelf: Shelf,
   dealings: readonly Pick<VersionDealing, 'recordHash'>[],
 ): Write[] {
-  const prefixes = dealings.map(({ recordHash }) => vaultPaths.subshare(recordHash, 0).slice(0, -1))
+  const prefixes = dealings.map(({ recordHash }) => vaultPaths.subshares(recordHash))
   return forget(shelf.subshares, path => prefixes.some(prefix => path.startsWith(prefix)))
+}
+
+/** Wipes this node's shares of single dealings but for these. */
+export function forgetDealingsBut(
+  shelf: Shelf,
+  dealings: readonly Pick<VersionDealing, 'recordHash'>[],
+): Write[] {
+  const kept = new Set(dealings.map(({ recordHash }) => vaultPaths.subshares(recordHash)))
+  return forget(shelf.subshares, path => !kept.has(path.slice(0, path.lastIndexOf('/') + 1)))
 }
 
 /** Wipes this node's shares of a version that are not of the generation to keep; all of them without one. */

@@ -33,7 +33,8 @@ export const vaultPaths = {
   share: (keyId: Uint8Array, version: number, generation: number, slot: number): string =>
     `${vaultPaths.shares(keyId, version)}${generation}/${slot}`,
   shares: (keyId: Uint8Array, version: number): string => `keys/share/${toHex(keyId)}/${version}/`,
-  subshare: (recordHash: Uint8Array, slot: number): string => `keys/subshare/${toHex(recordHash)}/${slot}`,
+  subshare: (recordHash: Uint8Array, slot: number): string => `${vaultPaths.subshares(recordHash)}${slot}`,
+  subshares: (recordHash: Uint8Array): string => `keys/subshare/${toHex(recordHash)}/`,
   dealing: (ceremony: Uint8Array, fromSlot: number): string => `keys/dealing/${toHex(ceremony)}/${fromSlot}`,
   sealing: (publicKey: Uint8Array): string => `keys/sealing/${toHex(publicKey)}`,
   record: (hash: Uint8Array): string => `keys/record/${toHex(hash)}`,

@@ -268,6 +268,11 @@ export class CeremonyNetwork {
     } else if (effect.type === 'send') {
       const to = this.node(effect.to)
       this.#inbox.push(() => this.step(to, { type: 'message', from: node.peerId, message: effect.message }))
+    } else if (effect.type === 'load') {
+      const { token, prefix, from, limit } = effect
+      const keys = [...node.disk.keys()].filter(key => key.startsWith(prefix) && key >= from).sort()
+      const entries = keys.slice(0, limit).map(key => ({ key, value: node.disk.get(key)! }))
+      this.#inbox.push(() => this.step(node, { type: 'loaded', token, entries }))
     } else if (effect.type === 'dht-get') {
       const record = this.records.get(toHex(effect.hash)) ?? null
       this.#inbox.push(() => this.step(node, { type: 'record', token: effect.token, record }))

@@ -1,0 +1,79 @@
+import { equalBytes, type Write } from '../base/index.ts'
+import type { ChainRecord, LedgerReader } from '../control/index.ts'
+import { sha256 } from '../crypto/index.ts'
+import { sealedDealingCodec } from '../wire/index.ts'
+import { openCeremonies, requireCeremony } from './ceremony-rules.ts'
+import type { Work } from './ceremony-state.ts'
+import { paths } from './paths.ts'
+import { forgetDealingsBut } from './receiving.ts'
+import type { DealRecord, VersionDealing, VersionRecord } from './records.ts'
+import { vaultPaths } from './vault.ts'
+import { versionOf } from './version-rules.ts'
+
+/**
+ * Erases what this node keeps of dealings whose ceremony ended while it did not look: it was down, or jumped over the end by
+ * a snapshot.
+ */
+export function eraseLeftovers(work: Work): void {
+  const { state, ledger, effects } = work
+  if (isBehindItself(work)) return
+  const writes: Write[] = []
+  for (const [name, { deal }] of state.dealings) {
+    if (!isOpen(ledger, deal.ceremony)) writes.push(...forgetOwnDealing(work, name))
+  }
+  if (state.subshares.size > 0) writes.push(...forgetDealingsBut(state, usefulDealings(ledger)))
+  if (writes.length > 0) effects.push({ type: 'persist', writes })
+}
+
+/** Forgets what this node has dealt once in a ceremony that is over, and its record unless a version was made of it. */
+export function forgetOwnDealing({ state, ledger }: Work, name: string): Write[] {
+  const made = state.dealings.get(name)
+  if (made === undefined) return []
+  state.dealings.delete(name)
+  const { ceremony, fromSlot, recordHash } = made.deal
+  const writes: Write[] = [{ key: vaultPaths.dealing(ceremony, fromSlot), value: null }]
+  if (!isUseful(ledger, made.record)) writes.push({ key: vaultPaths.record(recordHash), value: null })
+  return writes
+}
+
+/** Whether a record on this node's disk may still be wanted from it; if not, it goes. */
+export function isRecordKept(work: Work, record: Uint8Array): boolean {
+  return isBehindItself(work) || isUseful(work.ledger, record)
+}
+
+/** After a loss: ceremonies that this node knew, and whose records it has, may yet come in its ledger. */
+function isBehindItself({ state, ledger }: Work): boolean {
+  return ledger.get<ChainRecord>('chain')!.height < state.world.replayedHeight()
+}
+
+function isOpen(ledger: LedgerReader, ceremony: Uint8Array): boolean {
+  return ledger.get(paths.ceremony(ceremony)) !== undefined
+}
+
+/** Whether a version is made of this sealed dealing, or may come to be. */
+function isUseful(ledger: LedgerReader, record: Uint8Array): boolean {
+  const dealing = decodeRecord(record)
+  if (dealing === undefined) return false
+  if (isOpen(ledger, dealing.ceremony)) return true
+  const version = versionOf(ledger, dealing.keyId, dealing.version)
+  if (version === undefined || version.state === 'destroyed') return false
+  const hash = sha256(record)
+  return version.dealings.some(({ recordHash }) => equalBytes(recordHash, hash))
+}
+
+function decodeRecord(record: Uint8Array) {
+  try {
+    return sealedDealingCodec.decode(record).value
+  } catch {
+    return undefined
+  }
+}
+
+/** The dealings that versions are made of, and those that stand in open ceremonies. */
+function usefulDealings(ledger: LedgerReader): VersionDealing[] {
+  const open = openCeremonies(ledger).map(id => requireCeremony(ledger, id))
+  return [
+    ...open.flatMap(({ id, dealt }) => dealt.map(place => ledger.get<DealRecord>(paths.deal(id, place))!)),
+    ...ledger.list<VersionRecord>('version/').flatMap(({ value }) => value.dealings),
+  ]
+}
