@@ -1,121 +1,13 @@
 import assert from 'node:assert/strict'
-import { peerIdOf, Secret, SeededRng, type Write } from '../../src/base/index.ts'
-import { cryptoReady, generateSealingKey, SigningKey } from '../../src/crypto/index.ts'
-import { type RunningNode, type StartOptions, startNode } from '../../src/node/index.ts'
-import { type Genesis, peerMessageCodec } from '../../src/wire/index.ts'
+import { cryptoReady } from '../../src/crypto/index.ts'
+import { member, START_MS, turn, World } from './world.ts'
 
 await cryptoReady
-
-const START_MS = 1_000_000
-
-/** What the test holds in its hands: time, the disk's answers, and a count of what has left. */
-class World {
-  nowMs: number = START_MS
-  tasks: { atMs: number; task: () => void }[] = []
-  votes: number = 0
-  walWrites: number = 0
-  letThrough: (() => void)[] = []
-
-  write(batch: readonly Write[]): Promise<void> {
-    return new Promise(resolve => {
-      if (!batch.some(({ key }) => key.startsWith('log/wal/'))) resolve()
-      else {
-        this.walWrites++
-        this.letThrough.push(resolve)
-      }
-    })
-  }
-
-  send(frame: Uint8Array): void {
-    const { type } = peerMessageCodec.decode(frame)
-    if (type === 'vote' || type === 'proposal') this.votes++
-  }
-
-  schedule(delayMs: number, task: () => void): () => void {
-    const entry = { atMs: this.nowMs + delayMs, task }
-    this.tasks.push(entry)
-    return () => {
-      this.tasks = this.tasks.filter(other => other !== entry)
-    }
-  }
-
-  async run(untilMs: number): Promise<void> {
-    while (this.nowMs < untilMs) {
-      this.nowMs += 10
-      const due = this.tasks.filter(({ atMs }) => atMs <= this.nowMs)
-      this.tasks = this.tasks.filter(({ atMs }) => atMs > this.nowMs)
-      for (const { task } of due) task()
-      await turn()
-    }
-  }
-}
-
-const turn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
-
-function portsOf(world: World, rng: SeededRng): StartOptions['ports'] {
-  return {
-    rng,
-    clock: { nowMs: () => world.nowMs, schedule: (delayMs, task) => world.schedule(delayMs, task) },
-    store: {
-      get: async () => undefined,
-      scan: async () => [],
-      write: batch => world.write(batch),
-      close: async () => {},
-    },
-    transport: {
-      start: async () => {},
-      send: (_to, frame) => world.send(frame),
-      request: () => Promise.reject(new Error('nobody answers')),
-      stop: async () => {},
-    },
-    gossip: { subscribe() {}, publish() {} },
-    records: { put: async () => {}, get: async () => undefined },
-  }
-}
-
-/** One of two members. */
-async function member(world: World): Promise<RunningNode> {
-  const rng = new SeededRng('driver')
-  const parts = [0, 1].map(() => ({
-    identity: new SigningKey(new Secret(rng.bytes(32))),
-    sealingKeys: generateSealingKey(rng),
-  }))
-  const genesis: Genesis = {
-    name: 'sim driver',
-    createdMs: START_MS,
-    operators: [],
-    approvals: 1,
-    members: parts.map(({ identity, sealingKeys }) => ({
-      peerId: peerIdOf(identity.publicKey),
-      sealingKey: sealingKeys.publicKey.bytes,
-      location: { region: 'eu', latitude: 0, longitude: 0 },
-    })),
-    creators: [],
-    timing: {
-      epochMs: 1000,
-      proposeMs: 100,
-      voteMs: 100,
-      roundDeltaMs: 100,
-      dealMs: 1000,
-      acknowledgeMs: 1000,
-    },
-  }
-  return startNode({
-    genesis,
-    ...parts[0]!,
-    storageKey: new Secret(rng.bytes(32)),
-    software: 'test',
-    beaconIntervalMs: 250,
-    measureLoad: () => ({ cpu: 0, memoryBytes: 0, linkMbps: 0, trafficMbps: 0 }),
-    logger: { debug() {}, info() {}, warn() {}, error() {} },
-    ports: portsOf(world, rng),
-  })
-}
 
 describe('the driver', () => {
   it('lets no vote leave before it is on disk, nor anything that later steps want to send', async () => {
     const world = new World()
-    const node = await member(world)
+    const node = await member(world, 2)
     await world.run(START_MS + 3000)
     assert.equal(world.walWrites, 1, 'a vote waits for the disk')
     assert.equal(world.votes, 0)
