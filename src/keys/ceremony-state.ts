@@ -52,8 +52,8 @@ export interface CeremonyState extends Shelf {
   readonly serving: Map<Token, Token>
   /** This node's sealing key pairs, by public key. */
   readonly sealing: Map<string, SealingKeyPair>
-  /** The one that is announced and not yet in the ledger. */
-  pendingSealing: string | undefined
+  /** The one that is announced and not yet in the ledger, and what it is announced as. */
+  pendingSealing: { readonly publicKey: string; readonly revision: number } | undefined
 }
 
 /** One step's work: what it reads, and where its effects go. */

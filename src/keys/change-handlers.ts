@@ -7,7 +7,7 @@ import {
   type TransactionContext,
 } from '../control/index.ts'
 import type { ChangeKey, RetireVersion } from '../wire/index.ts'
-import { openCeremony } from './ceremony-rules.ts'
+import { abort, openCeremony } from './ceremony-rules.ts'
 import { ceremonyIdOf } from './context.ts'
 import { acceptedMembers, eligibleMembers, newSecretDealers } from './handlers.ts'
 import { isOwnedBy } from './network-key.ts'
@@ -171,12 +171,14 @@ export function handoffCeremony(
 /** Archives or destroys a version. Errors: `unknown_key`, `forbidden`, `unknown_version`, `conflict`. */
 export function retireVersion(ledger: Ledger, transaction: RetireVersion, at: TransactionContext): void {
   const key = ownedKey(ledger, transaction.name, at)
-  if (key.ceremony.length > 0) {
-    const open = ledger.get<CeremonyRecord>(paths.ceremony(key.ceremony))!
-    if (open.version === transaction.version)
-      throw new OstrakaError('conflict', 'a ceremony of this version is open')
+  if (openCeremonyOf(ledger, key)?.version === transaction.version) {
+    throw new OstrakaError('conflict', 'a ceremony of this version is open')
   }
   retire(ledger, key, transaction.version, transaction.state, transaction.retainUntilMs ?? 0)
+}
+
+function openCeremonyOf(ledger: Ledger, { ceremony }: KeyRecord): CeremonyRecord | undefined {
+  return ceremony.length === 0 ? undefined : ledger.get<CeremonyRecord>(paths.ceremony(ceremony))
 }
 
 const RETENTION = 'retention/'
@@ -189,6 +191,10 @@ export function endRetention(ledger: Ledger, at: HookContext): void {
     if (version?.state !== 'archived' || version.retainUntilMs === 0 || version.retainUntilMs > at.timeMs)
       continue
     const { name } = ledger.get<{ readonly name: string }>(paths.keyName(version.keyId))!
-    retire(ledger, ledger.get<KeyRecord>(paths.key(name))!, version.version, 'destroyed', 0)
+    const key = ledger.get<KeyRecord>(paths.key(name))!
+    const open = openCeremonyOf(ledger, key)
+    // else it would make new shares of what is destroyed
+    if (open?.version === version.version) abort(ledger, open, 'the version has reached its retention date')
+    retire(ledger, key, version.version, 'destroyed', 0)
   }
 }

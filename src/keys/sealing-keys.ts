@@ -37,8 +37,10 @@ export function renewSealingKey(work: Work): void {
   const { world } = state
   const member = ledger.get<MemberRecord>(memberPath(world.peerId))
   if (member === undefined) return
-  if (state.pendingSealing === toHex(member.sealingKey)) state.pendingSealing = undefined
   const record = ledger.get<SealingRecord>(paths.sealing(world.peerId))
+  const revision = record?.revision ?? 0
+  // taken; or void, since a word of this node's from before a restart was taken instead
+  if (state.pendingSealing?.revision !== revision) state.pendingSealing = undefined
   const isLost = !state.sealing.has(toHex(member.sealingKey))
   const dueMs = isLost ? nowMs : (record?.sinceMs ?? world.createdMs) + world.refreshMs
   effects.push({ type: 'timer', id: 'ceremony/sealing', atMs: Math.max(dueMs, nowMs + world.refreshMs / 10) })
@@ -46,12 +48,11 @@ export function renewSealingKey(work: Work): void {
   const pair = generateSealingKey(rng)
   const { bytes } = pair.publicKey
   state.sealing.set(toHex(bytes), pair)
-  state.pendingSealing = toHex(bytes)
+  state.pendingSealing = { publicKey: toHex(bytes), revision }
   effects.push({
     type: 'persist',
     writes: [world.vault.lock(vaultPaths.sealing(bytes), pair.secretKey, rng)],
   })
-  const revision = record?.revision ?? 0
   effects.push({ type: 'submit', transaction: { type: 'announce-sealing-key', sealingKey: bytes, revision } })
   eraseLater(work)
 }
@@ -73,7 +74,7 @@ export function eraseSealingKeys(work: Work): void {
   const used = new Set<string>([
     toHex(ledger.get<MemberRecord>(memberPath(peerId))?.sealingKey ?? new Uint8Array(0)),
   ])
-  if (state.pendingSealing !== undefined) used.add(state.pendingSealing)
+  if (state.pendingSealing !== undefined) used.add(state.pendingSealing.publicKey)
   for (const ceremony of state.tracked.values()) {
     for (const { sealingKey } of slotsOf(ceremony.slots, peerId)) used.add(toHex(sealingKey))
   }

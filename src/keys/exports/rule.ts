@@ -2,6 +2,7 @@ import { equalBytes, OstrakaError } from '../../base/index.ts'
 import type { ActRule, HookContext, Ledger, LedgerReader } from '../../control/index.ts'
 import { ristretto255 } from '../../crypto/index.ts'
 import type { ExportAct, Genesis } from '../../wire/index.ts'
+import { isOwnedBy } from '../network-key.ts'
 import { paths } from '../paths.ts'
 import type { ExportRecord, KeyRecord, VersionRecord } from '../records.ts'
 import { openRefresh, RETRY_MS } from '../repairs.ts'
@@ -59,7 +60,7 @@ export function requireExportable(
 }
 
 function mayExport(key: KeyRecord, principal: Uint8Array, timeMs: number): boolean {
-  if (equalBytes(key.owner, principal)) return true
+  if (isOwnedBy(key, principal)) return true
   return key.rules.some(
     ({ principal: other, operations, untilMs }) =>
       equalBytes(other, principal) &&
