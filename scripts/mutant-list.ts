@@ -246,6 +246,27 @@ export const MUTANTS: readonly Mutant[] = [
     specs: ['test/keys/deal-evidence.spec.ts'],
   },
   {
+    name: 'evidence: a second dealing is not noticed',
+    file: 'src/keys/seen-deals.ts',
+    find: 'return accusationOf(earlier, deal)',
+    replace: 'return undefined',
+    specs: ['test/keys/dealing-twice.spec.ts'],
+  },
+  {
+    name: 'ceremonies: what was dealt is forgotten though its ceremony may look open again',
+    file: 'src/keys/leftovers.ts',
+    find: '  if (isBehindItself(work)) return\n',
+    replace: '',
+    specs: ['test/keys/leftovers.spec.ts'],
+  },
+  {
+    name: 'retention: a refresh goes on though its version is destroyed',
+    file: 'src/keys/change-handlers.ts',
+    find: 'if (open?.version === version.version) abort(',
+    replace: 'if (open !== undefined && open.version < 0) abort(',
+    specs: ['test/keys/retention.spec.ts'],
+  },
+  {
     name: 'evidence: a convicted member stays',
     file: 'src/node/state.ts',
     find: 'atEnd: [removeConvicted, settleTrust',
