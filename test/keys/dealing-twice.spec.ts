@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { equalBytes, peerIdOf } from '../../src/base/index.ts'
-import { memberPath } from '../../src/control/index.ts'
+import { peerIdOf } from '../../src/base/index.ts'
 import { cryptoReady, type SigningKey, signValue } from '../../src/crypto/index.ts'
 import type { Deal, Signed, SignedTransaction, Transaction } from '../../src/wire/index.ts'
 import { CeremonyNetwork } from './ceremony-network.ts'
@@ -82,30 +81,12 @@ describe('a dealer who deals twice', () => {
 })
 
 describe('dealings that prove nothing', () => {
-  const slots = { threshold: 4, shares: 10 }
-  const weights = (network: CeremonyNetwork): number[] =>
-    network.nodes.map(
-      ({ peerId }) => network.ledger.records.get<{ weight: number }>(memberPath(peerId))!.weight,
-    )
-
-  it('of one dealer’s several slots are no contradiction: accusing it of them costs the accuser', () => {
-    const { network, deals } = made('slots', slots, true)
+  it('are those of one dealer’s several slots: nobody accuses it', () => {
+    const { network, deals } = made('slots', { threshold: 4, shares: 10 }, true)
+    const handedOn = deals.filter(({ value }) => value.fromSlot > 0)
+    assert.ok(handedOn.length > network.nodes.length, 'some have dealt for two slots')
     assert.deepEqual(network.convictions(), [])
-    const first = deals.find(({ value }) => value.fromSlot > 0)!
-    const second = deals.find(
-      ({ value, signer }) =>
-        equalBytes(signer, first.signer) &&
-        equalBytes(value.ceremony, first.value.ceremony) &&
-        value.fromSlot !== first.value.fromSlot,
-    )!
-    const accuser = network.nodes.find(node => node.peerId !== peerIdOf(first.signer))!
-    network.submit(accuser.world.identity, {
-      type: 'report-evidence',
-      evidence: { type: 'conflicting-deals', first, second },
-    })
-    network.run(network.nowMs + 1_000)
-    assert.deepEqual(network.convictions(), [])
-    assert.equal(weights(network).filter(weight => weight < 1).length, 1)
+    assert.ok(network.results.every(result => result.ok))
   })
 
   it('are those that are forged, repeated, or of another ceremony', () => {
