@@ -113,15 +113,20 @@ export class Testnet {
     startNodes(readState(this.state.dir), names, { isAttached: true, ...how })
     this.refresh()
     for (const name of names) {
-      const answers = (): Promise<boolean> =>
-        this.client(name)
-          .health()
-          .then(
-            () => true,
-            () => false,
-          )
-      await eventually(`${name} answers`, answers)
+      await eventually(`${name} answers`, async () => {
+        if (!isAlive(this.node(name))) throw new Error(`${name} has ended: ${this.lastWordsOf(name)}`)
+        return (await this.client(name).health()).status !== ''
+      })
     }
+  }
+
+  /** The end of its log, for what a test has to say of a failure. */
+  lastWordsOf(name: string): string {
+    return readFileSync(join(this.node(name).dir, 'daemon.log'), 'utf8')
+      .trimEnd()
+      .split('\n')
+      .slice(-5)
+      .join('\n')
   }
 
   /** Waits until nodes have nothing to complain of. */

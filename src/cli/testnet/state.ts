@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { OstrakaError } from '../../base/index.ts'
 
@@ -92,9 +92,11 @@ export function isAlive({ pid, dir }: Pick<TestnetNode, 'pid' | 'dir'>): boolean
     return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
   try {
-    // an ended child that its parent has not waited for yet still answers signals
+    // An ended child that its parent has not waited for yet still answers signals. While one of its threads has a write to
+    // disk to finish, though, its files and ports are not free.
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    if (stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z')) return false
+    const hasEnded = stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z')
+    if (hasEnded) return readdirSync(`/proc/${pid}/task`).length > 1
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(dir)
   } catch {
     // no /proc on this system: believe the signal, unless the process has just gone
