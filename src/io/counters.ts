@@ -17,6 +17,7 @@ export const COUNTER_NAMES = [
   'gossip_rejected',
   'gossip_publish_failed',
   'dht_put',
+  'dht_put_taken',
   'dht_put_unoffered',
   'dht_get_local',
   'dht_get_remote',

@@ -19,8 +19,10 @@ const GET_PATIENCE_MS = 4000
 const SETTLE_PATIENCE_MS = 1000
 const SETTLE_POLL_MS = 25
 const OFFER_LIMIT_MS = 20_000
-// A newly connected peer is identified and in the routing table by then.
-const REOFFER_DELAY_MS = 2000
+// What nobody has taken is offered again, since peers may have been busy: soon, and at last every five minutes. A newly
+// connected peer is identified and in the routing table after the first delay.
+const FIRST_REOFFER_MS = 2000
+const LONGEST_REOFFER_MS = 300_000
 const REPUBLISH_CONCURRENCY = 4
 // Records that no peer took yet are kept in mind up to here; whoever needs more republishes.
 const MAX_UNOFFERED = 10_000
@@ -81,6 +83,7 @@ export class DhtRecords implements RecordStore {
   readonly #unoffered = new Set<string>()
   readonly #stopping = new AbortController()
   #reofferTimer: NodeJS.Timeout | undefined
+  #reofferMs = FIRST_REOFFER_MS
 
   constructor(options: DhtRecordsOptions) {
     this.#options = options
@@ -131,14 +134,23 @@ export class DhtRecords implements RecordStore {
 
   /** A peer came: what nobody has taken yet is offered again shortly. */
   peerCame(): void {
-    if (this.#unoffered.size === 0 || this.#stopping.signal.aborted) return
-    clearTimeout(this.#reofferTimer)
-    this.#reofferTimer = setTimeout(() => void this.republish(this.#unoffered), REOFFER_DELAY_MS)
+    this.#reofferMs = FIRST_REOFFER_MS
+    if (this.#unoffered.size > 0) this.#reofferLater()
   }
 
   stop(): void {
     clearTimeout(this.#reofferTimer)
     this.#stopping.abort()
+  }
+
+  #reofferLater(): void {
+    if (this.#stopping.signal.aborted) return
+    clearTimeout(this.#reofferTimer)
+    this.#reofferTimer = setTimeout(() => {
+      this.#reofferTimer = undefined
+      void this.republish(this.#unoffered)
+    }, this.#reofferMs)
+    this.#reofferMs = Math.min(2 * this.#reofferMs, LONGEST_REOFFER_MS)
   }
 
   async #settle(): Promise<void> {
@@ -180,10 +192,13 @@ export class DhtRecords implements RecordStore {
     } catch (error) {
       this.#options.logger.debug({ key, reason: String(error) }, 'offering a record failed')
     }
-    if (takers > 0) this.#unoffered.delete(key)
-    else {
+    if (takers > 0) {
+      this.#options.counters.add('dht_put_taken')
+      this.#unoffered.delete(key)
+    } else {
       this.#options.counters.add('dht_put_unoffered')
       if (this.#unoffered.size < MAX_UNOFFERED) this.#unoffered.add(key)
+      if (this.#reofferTimer === undefined) this.#reofferLater()
     }
     return takers > 0
   }

@@ -51,7 +51,7 @@ function runWithLoss(victim: number, plan: CrashPlan): Network {
 }
 
 describe('a validator that has lost its disk', function () {
-  this.timeout(60_000)
+  this.timeout(300_000)
   for (const victim of [0, 2]) {
     for (const when of ['before', 'after', 'amid'] as const) {
       it(`at any write (${when} it, rank ${victim}) never contradicts itself, and votes again`, () => {

@@ -21,7 +21,7 @@ function outcomes(network: Network): string[] {
 }
 
 describe('a crash at any write', function () {
-  this.timeout(60_000)
+  this.timeout(300_000)
   for (const victim of [0, 2]) {
     for (const when of ['before', 'after', 'amid'] as const) {
       it(`never makes a validator contradict itself, nor stops the network (${when} it, rank ${victim})`, () => {

@@ -17,7 +17,7 @@ function outcomesOf(network: Network): string[] {
 }
 
 describe('an unkind network', function () {
-  this.timeout(60_000)
+  this.timeout(300_000)
   for (const [nodes, seeds] of [
     [4, 6],
     [5, 3],

@@ -78,9 +78,11 @@ describe('five daemons, some of them killed', function () {
     assert.ok(key.holders.some(({ peerId }) => peerId === net.node('node-5').peerId))
     await net.restart('node-5')
     await eventually('node-5 catches up', () => isCaughtUp('node-5'))
-    // with node-3 and node-4 gone, node-5's share is one of the three that are left
+    await eventually('node-5 recovers its share', async () =>
+      /ostraka_events\{event="missing_shares"\} 0/.test(await net.client('node-5').metrics()),
+    )
+    // with node-3 and node-4 gone, it is one of the three that are left
     await net.kill('node-3', 'node-4')
-    // once it has recovered it
     await net.signs('node-1', 'absent')
     await net.signs('node-5', 'absent')
     await net.restart('node-3', 'node-4')

@@ -11,7 +11,7 @@ const PLAN: Plan = {
 }
 
 describe('what a node has said', function () {
-  this.timeout(60_000)
+  this.timeout(300_000)
   let lost = 0
 
   for (const seed of [1, 2, 3]) {

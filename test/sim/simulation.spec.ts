@@ -16,7 +16,7 @@ async function passes(
 }
 
 describe('a simulated network', function () {
-  this.timeout(60_000)
+  this.timeout(300_000)
 
   it('works in calm weather, and every operation succeeds', async () => {
     const { faults, outcomes, seen } = await passes({})
@@ -124,7 +124,7 @@ describe('a simulated network', function () {
 })
 
 describe('a seed', function () {
-  this.timeout(60_000)
+  this.timeout(300_000)
   const options = { nodes: 5, ops: 25 }
 
   it('gives the same trace twice, and another seed another', async () => {

@@ -11,7 +11,7 @@ import { compare, runTrial } from '../../src/sim/twin.ts'
 const NODES = 7
 
 describe('one Byzantine node of seven', function () {
-  this.timeout(120_000)
+  this.timeout(300_000)
 
   for (const misdeed of MISDEEDS) {
     const { verdict } = DESERTS[misdeed]
@@ -144,7 +144,7 @@ describe('a liar against its twin', () => {
 })
 
 describe('a batch of trials', function () {
-  this.timeout(120_000)
+  this.timeout(300_000)
 
   it('counts what came of each misdeed, and names the seeds that failed', async () => {
     const report = await runTrial({ seed: 5, nodes: NODES, ops: 0, misdeed: 'forked-audit' })

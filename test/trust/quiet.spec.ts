@@ -63,7 +63,7 @@ class QuietNetwork {
 }
 
 describe('a quiet network of 16 with epochs of 30 s', function () {
-  this.timeout(120_000)
+  this.timeout(300_000)
 
   it('makes one block an epoch, which holds every report and every part of its randomness, for little', async () => {
     await cryptoReady

@@ -6,15 +6,30 @@ export interface RecordWorld extends World {
   /** All connected; each refuses records that contain the word `forged`. */
   readonly peers: readonly { readonly records: RecordStore }[]
   kill(index: number): Promise<void>
+  /** Resolves once somebody else keeps what the first peer has put: on a busy machine that is after the put. */
+  taken?(): Promise<void>
 }
+
+const MAX_SEARCHES = 5
 
 /** What every `RecordStore` promises. */
 export function recordStoreContract(name: string, makeWorld: (count: number) => Promise<RecordWorld>): void {
   describe(`RecordStore contract: ${name}`, () => {
     let world: RecordWorld
     const at = (index: number): RecordStore => (world.peers[index] as { records: RecordStore }).records
+    const put = async (bytes: Uint8Array): Promise<void> => {
+      await world.settle(at(0).put(keyOf(bytes), bytes))
+      await world.taken?.()
+    }
+    /** A search gives up after some seconds: whoever needs a record searches again. */
+    const found = async (index: number, wanted: Uint8Array): Promise<Uint8Array | undefined> => {
+      for (let searches = 0; searches < MAX_SEARCHES; searches++) {
+        const bytes = await world.settle(at(index).get(keyOf(wanted)))
+        if (bytes !== undefined) return bytes
+      }
+      return undefined
+    }
     const record = bytesOf('a sealed dealing')
-    const key = keyOf(record)
 
     beforeEach(async () => {
       world = await makeWorld(5)
@@ -23,16 +38,14 @@ export function recordStoreContract(name: string, makeWorld: (count: number) => 
 
     it('finds at every peer what one has put, though one peer is dead', async () => {
       await world.kill(4)
-      await world.settle(at(0).put(key, record))
-      for (const index of [0, 1, 2, 3]) {
-        assert.equal(textOf(await world.settle(at(index).get(key))), 'a sealed dealing')
-      }
+      await put(record)
+      for (const index of [0, 1, 2, 3]) assert.deepEqual(await found(index, record), record)
     })
 
     it('still finds it when the peer that put it has died', async () => {
-      await world.settle(at(0).put(key, record))
+      await put(record)
       await world.kill(0)
-      assert.equal(textOf(await world.settle(at(3).get(key))), 'a sealed dealing')
+      assert.deepEqual(await found(3, record), record)
     })
 
     it('resolves to undefined for what nobody has', async () => {
@@ -45,13 +58,13 @@ export function recordStoreContract(name: string, makeWorld: (count: number) => 
 
     it('refuses a key that is not a hash', async () => {
       await failsWith(world.settle(at(0).put('key', record)), 'malformed')
-      await failsWith(world.settle(at(0).get(key.toUpperCase())), 'malformed')
+      await failsWith(world.settle(at(0).get(keyOf(record).toUpperCase())), 'malformed')
     })
 
     it('takes a record of 64 KiB and refuses one byte more', async () => {
       const largest = new Uint8Array(64 * 1024).fill(7)
-      await world.settle(at(0).put(keyOf(largest), largest))
-      assert.equal((await world.settle(at(2).get(keyOf(largest))))?.length, largest.length)
+      await put(largest)
+      assert.equal((await found(2, largest))?.length, largest.length)
       const over = new Uint8Array(64 * 1024 + 1)
       await failsWith(world.settle(at(0).put(keyOf(over), over)), 'too_large')
     })
