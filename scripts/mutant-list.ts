@@ -246,6 +246,13 @@ export const MUTANTS: readonly Mutant[] = [
     specs: ['test/keys/deal-evidence.spec.ts'],
   },
   {
+    name: 'evidence: conflicting proposals need not differ',
+    file: 'src/keys/evidence-handler.ts',
+    find: '  if (equalBytes(first.blockId, second.blockId) && first.validRound === second.validRound) return undefined\n',
+    replace: '',
+    specs: ['test/trust/evidence.spec.ts'],
+  },
+  {
     name: 'evidence: a second dealing is not noticed',
     file: 'src/keys/seen-deals.ts',
     find: 'return accusationOf(earlier, deal)',

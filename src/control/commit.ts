@@ -31,7 +31,7 @@ import { isHandover, proveState } from './state-proofs.ts'
 import { blockKey, handoverKey, headerKey } from './store-keys.ts'
 import { resolveIncluded, resolveVoid, sendPatientAgain, sendPatientOn } from './submissions.ts'
 import { recoverHeight, walEntriesErasure, walErasure } from './wal.ts'
-import { accuseBy, witnessCertificate } from './witness.ts'
+import { accuseBy, shareOtherProposal, witnessCertificate } from './witness.ts'
 
 /**
  * Those who do not lead give the leader this long to open an epoch or meet a deadline by its own clock, before they
@@ -75,6 +75,7 @@ export function commit(run: Run, certified: CertifiedBlock): void {
   const before = { state: log.ledger, tip: log.tip }
   if (block.previousCertificate !== null) witnessCertificate(run, block.previousCertificate)
   witnessCertificate(run, certificate)
+  shareOtherProposal(run, certificate)
   noticeForgotten(run, certificate)
   const { state, results, faults } = applyBlock(log.ledger, block, reducerOf(log))
   const bytes = remember(log, certified, nowMs)

@@ -156,7 +156,7 @@ function onConsensus(run: Run, from: PeerId, message: ConsensusMessage, height: 
   if (!isVoting(log, from)) return
   const current = log.ledger.chain.height + 1
   if (height < current) {
-    if (message.type === 'vote') witnessLate(run, message)
+    witnessLate(run, message)
     // others' votes are shown, its own show where it stands
     const { signer } = message.type === 'vote' ? message.vote : message.proposal
     if (equalBytes(signer, publicKeyOf(from))) helpBehind(run, from, height)

@@ -2,8 +2,11 @@ import { compareBytes, equalBytes, toHex } from '../base/index.ts'
 import { verifySigned } from '../crypto/index.ts'
 import type {
   Block,
+  ConflictingProposals,
   ConflictingVotes,
   Header,
+  Proposal,
+  ProposalHalf,
   ProposalMessage,
   Signed,
   Timing,
@@ -103,7 +106,7 @@ function receiveProposal(state: ConsensusState, message: ProposalMessage, nowMs:
   const { value, signer } = message.proposal
   const { hooks } = state
   if (value.height !== hooks.height || isOwn(state, signer) || !isKept(state, value.round)) return []
-  if (roundOf(state, value.round).proposal !== null) return []
+  if (roundOf(state, value.round).proposal !== null) return compareProposal(state, message.proposal)
   const proposer = hooks.proposerOf(value.round)
   if (!equalBytes(signer, proposer.publicKey)) return []
   if (!equalBytes(blockIdOf(message.block.header), value.blockId)) return []
@@ -126,6 +129,27 @@ function receiveProposal(state: ConsensusState, message: ProposalMessage, nowMs:
     isTimely: isTimely(message.block.header, value.round, hooks.timing, nowMs),
   }
   return effects
+}
+
+/** Holds a proposal against the one that was received of its round: no honest validator makes two. */
+export function compareProposal(state: ConsensusState, other: Signed<Proposal>): ConsensusEffect[] {
+  const one = state.rounds.get(other.value.round)?.proposal?.message.proposal
+  if (one === undefined || isOwn(state, one.signer) || !equalBytes(one.signer, other.signer)) return []
+  const { height, round, blockId, validRound } = one.value
+  const isSame = equalBytes(blockId, other.value.blockId) && validRound === other.value.validRound
+  if (isSame || other.value.height !== height || state.accused.has(toHex(one.signer))) return []
+  if (!verifySigned('proposal', state.hooks.networkId, other)) return []
+  state.accused.add(toHex(one.signer))
+  const [first, second] = [one, other]
+    .sort((a, b) => compareBytes(a.value.blockId, b.value.blockId) || a.value.validRound - b.value.validRound)
+    .map(({ value, signature }): ProposalHalf => {
+      return { validRound: value.validRound, blockId: value.blockId, signature }
+    }) as [ProposalHalf, ProposalHalf]
+  const evidence: ConflictingProposals = {
+    ...{ type: 'conflicting-proposals', proposer: one.signer, height, round },
+    ...{ first, second },
+  }
+  return [{ type: 'evidence', report: { type: 'report-evidence', evidence } }]
 }
 
 /** Why the block is not valid(v), or null; a fresh block must also say the round that it is proposed in. */

@@ -1,9 +1,9 @@
-import { randomBelow } from '../base/index.ts'
+import { equalBytes, randomBelow } from '../base/index.ts'
 import type { Certificate, VoteMessage } from '../wire/index.ts'
-import type { ConsensusEffect, ConsensusState } from './consensus-state.ts'
+import type { ConsensusEffect, ConsensusMessage, ConsensusState } from './consensus-state.ts'
 import { isOwn } from './consensus-state.ts'
-import { type Run, send } from './log-state.ts'
-import { receive } from './receive.ts'
+import { type Run, send, sendToValidators } from './log-state.ts'
+import { compareProposal, receive } from './receive.ts'
 import { votesIn } from './resend.ts'
 
 /**
@@ -19,10 +19,27 @@ export function accuseBy(run: Run, effect: ConsensusEffect): void {
   if (effect.type === 'evidence') run.effects.push({ type: 'submit', transaction: effect.report })
 }
 
-/** A vote on the height that was decided last. */
-export function witnessLate(run: Run, message: VoteMessage): void {
+/** A vote on, or a proposal of, the height that was decided last. */
+export function witnessLate(run: Run, message: ConsensusMessage): void {
   const { last } = run.log
-  if (last !== null && last.hooks.height === message.vote.value.height) witness(run, last, message)
+  if (last === null) return
+  if (message.type === 'vote') {
+    if (last.hooks.height === message.vote.value.height) witness(run, last, message)
+  } else if (last.hooks.height === message.proposal.value.height) {
+    for (const effect of compareProposal(last, message.proposal)) accuseBy(run, effect)
+  }
+}
+
+/**
+ * The round that decided a block proposed another one here: its proposer made two. Those who have the one that was
+ * decided can prove it as soon as they see this one.
+ */
+export function shareOtherProposal(run: Run, { height, round, blockId }: Certificate): void {
+  const { consensus } = run.log
+  if (consensus?.hooks.height !== height) return
+  const proposal = consensus.rounds.get(round)?.proposal
+  if (!proposal || equalBytes(proposal.blockId, blockId)) return
+  sendToValidators(run, proposal.message)
 }
 
 /** The precommits in a certificate, beside those that this node received. */

@@ -5,9 +5,11 @@ import {
   type BadPartial,
   type ConflictingBeacons,
   type ConflictingDeals,
+  type ConflictingProposals,
   type ConflictingVotes,
   canonicalBytes,
   type Evidence,
+  type Proposal,
   partialRequestCodec,
   type ReportEvidence,
   signingBytes,
@@ -33,6 +35,16 @@ function judgeVotes(networkId: Uint8Array, evidence: ConflictingVotes): Verdict 
     return verifyEd25519(voter, bytes, half.signature)
   })
   return isSigned ? { culprit: voter, reason: 'equivocation' } : undefined
+}
+
+function judgeProposals(networkId: Uint8Array, evidence: ConflictingProposals): Verdict | undefined {
+  const { proposer, height, round, first, second } = evidence
+  if (equalBytes(first.blockId, second.blockId) && first.validRound === second.validRound) return undefined
+  const isSigned = [first, second].every(({ validRound, blockId, signature }) => {
+    const value: Proposal = { height, round, validRound, blockId }
+    return verifySigned('proposal', networkId, { value, signer: proposer, signature })
+  })
+  return isSigned ? { culprit: proposer, reason: 'equivocation' } : undefined
 }
 
 function judgeDeals(networkId: Uint8Array, evidence: ConflictingDeals): Verdict | undefined {
@@ -70,6 +82,8 @@ function judge(ledger: Ledger, evidence: Evidence): Verdict | undefined {
   switch (evidence.type) {
     case 'conflicting-votes':
       return judgeVotes(ledger.networkId, evidence)
+    case 'conflicting-proposals':
+      return judgeProposals(ledger.networkId, evidence)
     case 'conflicting-deals':
       return judgeDeals(ledger.networkId, evidence)
     case 'conflicting-beacons':

@@ -11,7 +11,13 @@ export interface ReportEvidence {
   readonly evidence: Evidence
 }
 
-export type Evidence = ConflictingVotes | ConflictingDeals | ConflictingBeacons | BadPartial | ForkedAudit
+export type Evidence =
+  | ConflictingVotes
+  | ConflictingProposals
+  | ConflictingDeals
+  | ConflictingBeacons
+  | BadPartial
+  | ForkedAudit
 
 /** Two different votes of one signer for one height, round and step. */
 export interface ConflictingVotes {
@@ -26,6 +32,22 @@ export interface ConflictingVotes {
 }
 
 export interface VoteHalf {
+  readonly blockId: Uint8Array
+  readonly signature: Uint8Array
+}
+
+/** Two different proposals of one proposer for one height and round. */
+export interface ConflictingProposals {
+  readonly type: 'conflicting-proposals'
+  readonly proposer: Uint8Array
+  readonly height: number
+  readonly round: number
+  readonly first: ProposalHalf
+  readonly second: ProposalHalf
+}
+
+export interface ProposalHalf {
+  readonly validRound: number
   readonly blockId: Uint8Array
   readonly signature: Uint8Array
 }
@@ -89,6 +111,21 @@ const conflictingVotes: Schema<ConflictingVotes> = struct<ConflictingVotes>({
   second: voteHalf,
 })
 
+const proposalHalf: Schema<ProposalHalf> = struct<ProposalHalf>({
+  validRound: integer(-1),
+  blockId: hash32,
+  signature: signature64,
+})
+
+const conflictingProposals: Schema<ConflictingProposals> = struct<ConflictingProposals>({
+  type: literal('conflicting-proposals'),
+  proposer: publicKey32,
+  height: integer(1),
+  round: integer(0),
+  first: proposalHalf,
+  second: proposalHalf,
+})
+
 const checkpointHalf: Schema<CheckpointHalf> = struct<CheckpointHalf>({
   root: hash32,
   signature: signature64,
@@ -107,6 +144,7 @@ const signedDeal: Schema<Signed<Deal>> = signedSchema(dealSchema)
 
 const evidenceSchema: Schema<Evidence> = union<Evidence>({
   'conflicting-votes': conflictingVotes,
+  'conflicting-proposals': conflictingProposals,
   'conflicting-deals': struct<ConflictingDeals>({
     type: literal('conflicting-deals'),
     first: signedDeal,

@@ -100,10 +100,12 @@ export const testReducer: Reducer = {
       ledger.put(path, { height: context.height })
     },
     'report-evidence': (ledger, transaction) => {
-      if (transaction.evidence.type !== 'conflicting-votes') return
-      const path = `conviction/${peerIdOf(transaction.evidence.voter)}`
+      const { evidence } = transaction
+      if (evidence.type !== 'conflicting-votes' && evidence.type !== 'conflicting-proposals') return
+      const liar = evidence.type === 'conflicting-votes' ? evidence.voter : evidence.proposer
+      const path = `conviction/${peerIdOf(liar)}`
       if (ledger.get(path) !== undefined) throw new OstrakaError('conflict', 'already convicted')
-      ledger.put(path, { height: transaction.evidence.height })
+      ledger.put(path, { height: evidence.height })
     },
   },
   atBlock: [

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { equalBytes, toHex } from '../../src/base/index.ts'
+import { blockIdOf } from '../../src/control/ids.ts'
 import { networkIdOf } from '../../src/control/index.ts'
 import { signValue, verifySigned } from '../../src/crypto/index.ts'
 import type { PeerMessage, ReportEvidence } from '../../src/wire/index.ts'
@@ -46,6 +47,29 @@ describe('misbehaviour', () => {
     assert.equal(round.prevotes.voters, 1, 'its own')
     assert.equal(round.precommits.voters, 0)
     assert.equal(scenario.effects.filter(effect => effect.type === 'evidence').length, 0)
+  })
+
+  it('two proposals of one validator for one height and round are evidence, made once; one told twice is not', () => {
+    const scenario = new Scenario(3)
+    scenario.want()
+    const first = scenario.proposal(0, scenario.block('A', 0))
+    const other = scenario.proposal(0, scenario.block('B', 0, scenario.nowMs + 1))
+    const forged = { ...other, proposal: { ...other.proposal, signature: first.proposal.signature } }
+    for (const message of [first, first, forged]) scenario.hear(message)
+    assert.equal(scenario.effects.filter(effect => effect.type === 'evidence').length, 0)
+    scenario.hear(other)
+    scenario.hear(scenario.proposal(0, scenario.block('C', 0, scenario.nowMs + 2)))
+    const reports = scenario.effects.filter(effect => effect.type === 'evidence').map(effect => effect.report)
+    assert.equal(reports.length, 1)
+    const { evidence } = reports[0] as ReportEvidence
+    assert.ok(evidence.type === 'conflicting-proposals')
+    const { proposer, height, round } = evidence
+    assert.ok(equalBytes(proposer, scenario.keys[0]!.publicKey))
+    for (const { validRound, blockId, signature } of [evidence.first, evidence.second]) {
+      const value = { height, round, validRound, blockId }
+      assert.ok(verifySigned('proposal', scenario.hooks.networkId, { value, signer: proposer, signature }))
+    }
+    assert.notEqual(toHex(evidence.first.blockId), toHex(evidence.second.blockId))
   })
 
   it('a proposal out of turn is no proposal', () => {
@@ -101,6 +125,43 @@ describe('misbehaviour', () => {
     })
   }
 })
+
+describe('a proposer that proposes another block to one of the others', () => {
+  for (const nodes of [4, 7]) {
+    it(`is convicted in the log of ${nodes} validators though its round decides at once, and stops nobody`, () => {
+      const network = new Network({ nodes, seed: `proposer-${nodes}`, timing: { epochMs: 2000 } })
+      const liar = network.nodes[1]!
+      const dupe = network.nodes[2]!
+      liar.isHonest = false
+      network.meddle = (from, to, message) =>
+        from === liar && to === dupe ? [otherProposal(network, liar, message)] : [message]
+      network.startAll()
+      const honest = network.nodes.filter(node => node !== liar)
+      for (let number = 0; number < 16; number++) {
+        const node = honest[number % honest.length]!
+        network.submit(node, `t${number}`, signed(network.genesis, createKey(`k${number}`)))
+        network.run(700)
+      }
+      const isConvicted = (node: SimNode): boolean =>
+        network.state(node).records.get(`conviction/${liar.peerId}`) !== undefined
+      network.runUntil(() => honest.every(isConvicted), 60_000, 'conviction')
+      for (const node of honest) {
+        const convicted = [...network.state(node).records.entries('conviction/')].map(entry => entry.path)
+        assert.deepEqual(convicted, [`conviction/${liar.peerId}`])
+      }
+      assert.deepEqual(network.contradictions, [])
+    })
+  }
+})
+
+/** The liar's proposal, of a block a moment later. */
+function otherProposal(network: Network, liar: SimNode, message: PeerMessage): PeerMessage {
+  if (message.type !== 'proposal' || !equalBytes(message.proposal.signer, liar.key.publicKey)) return message
+  const { header } = message.block
+  const block = { ...message.block, header: { ...header, timeMs: header.timeMs + 1 } }
+  const value = { ...message.proposal.value, blockId: blockIdOf(block.header) }
+  return { ...message, block, proposal: signValue(liar.key, 'proposal', networkIdOf(network.genesis), value) }
+}
 
 /** Tells half of the others nil where it tells the other half a block. */
 function twoFaced(

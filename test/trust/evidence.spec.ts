@@ -90,6 +90,34 @@ describe('evidence', () => {
     assert.equal(on.member(0).state, 'removed')
   })
 
+  it('two proposals of one round convict; a changed one, or one twice, costs who shows it', () => {
+    const on = ledger()
+    const half = (blockId: string, validRound = -1, by = 0) => {
+      const value = { height: 3, round: 1, validRound, blockId: sha256(utf8(blockId)) }
+      const { signature } = signValue(on.keys[by]!, 'proposal', on.state.networkId, value)
+      return { validRound, blockId: value.blockId, signature }
+    }
+    const show = (first: ReturnType<typeof half>, second: ReturnType<typeof half>): string => {
+      const proposer = on.keys[0]!.publicKey
+      const evidence: Evidence = {
+        type: 'conflicting-proposals',
+        proposer,
+        height: 3,
+        round: 1,
+        first,
+        second,
+      }
+      return submit(on, 1, evidence)
+    }
+    show(half('one'), half('one'))
+    show(half('one'), { ...half('other'), signature: half('one').signature })
+    show(half('one'), half('other', -1, 2))
+    assert.equal(on.member(0).state, 'active')
+    assert.ok(on.member(1).weight < 0.75)
+    assert.equal(show(half('one'), half('other')), 'ok')
+    assert.equal(on.member(0).state, 'removed')
+  })
+
   it('two copies of one beacon, or two sequences, prove nothing', () => {
     const on = ledger()
     const first = signBeacon(on, 0, beaconOf(on, 7, 1))

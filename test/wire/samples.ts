@@ -247,6 +247,14 @@ const evidence: Readonly<Record<string, Evidence>> = {
     first: { blockId: new Uint8Array(0), signature: bytes(64, 15) },
     second: { blockId: hash(16), signature: bytes(64, 17) },
   },
+  'conflicting-proposals': {
+    type: 'conflicting-proposals',
+    proposer: hash(14),
+    height: 7,
+    round: 2,
+    first: { validRound: -1, blockId: hash(16), signature: bytes(64, 15) },
+    second: { validRound: 1, blockId: hash(18), signature: bytes(64, 17) },
+  },
   'conflicting-deals': {
     type: 'conflicting-deals',
     first: signed(transactions.deal as Deal),
