@@ -21,13 +21,16 @@ export class Refusals {
   #singles = 0
   readonly #counted = new Map<string, Counted>()
 
-  /** What to write now; undefined for a refusal that is only counted until `flush`. */
-  add(act: AuditAct, nowMs: number): AuditAct | undefined {
+  /**
+   * What to write now; undefined for a refusal that is only counted until `flush`, as all are while nothing can be
+   * written and entries would pile up in memory.
+   */
+  add(act: AuditAct, nowMs: number, isWritable = true): AuditAct | undefined {
     if (nowMs >= this.#windowMs + WINDOW_MS) {
       this.#windowMs = nowMs
       this.#singles = 0
     }
-    if (this.#singles < SINGLE_ENTRIES) {
+    if (isWritable && this.#singles < SINGLE_ENTRIES) {
       this.#singles += 1
       return act
     }
@@ -43,6 +46,11 @@ export class Refusals {
   /** When the counted ones are to be flushed; null while there are none. */
   flushAtMs(): number | null {
     return this.#counted.size === 0 ? null : this.#windowMs + WINDOW_MS
+  }
+
+  /** Nothing can be written: they are counted for another window. */
+  postpone(nowMs: number): void {
+    this.#windowMs = nowMs
   }
 
   /** The counted refusals as entries, each with its count. */

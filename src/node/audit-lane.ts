@@ -37,7 +37,8 @@ export class AuditLane {
   #held: Held[] = []
   /** Held by the write under way. */
   #writing: Held[] = []
-  #isRunning = false
+  #running: Promise<void> | undefined
+  #isClosed = false
   /** While entries wait for the disk to recover, nothing that needs them may happen. */
   #failure: OstrakaError | undefined
   #cancelTimer: (() => void) | undefined
@@ -59,18 +60,20 @@ export class AuditLane {
   hold(release: () => void, refuse: (error: OstrakaError) => void): void {
     if (this.#failure !== undefined) refuse(this.#failure)
     else if (this.#isUrgent) this.#held.push({ release, refuse })
-    else if (this.#isRunning) this.#writing.push({ release, refuse })
+    else if (this.#running !== undefined) this.#writing.push({ release, refuse })
     else release()
   }
 
-  /** Writes what waits, when nothing more will come. */
+  /** Writes what waits, once, when nothing more will come: entries behind ones that failed would leave a gap. */
   async close(): Promise<void> {
+    this.#isClosed = true
     this.#cancelTimer?.()
+    await this.#running
     await this.#writeOnce()
   }
 
   #wakeAfter(delayMs: number): void {
-    if (this.#isRunning || this.#cancelTimer !== undefined) return
+    if (this.#isClosed || this.#running !== undefined || this.#cancelTimer !== undefined) return
     this.#cancelTimer = this.#ports.clock.schedule(delayMs, () => {
       this.#cancelTimer = undefined
       this.#wake()
@@ -78,9 +81,7 @@ export class AuditLane {
   }
 
   #wake(): void {
-    if (this.#isRunning) return
-    this.#isRunning = true
-    void this.#run()
+    this.#running ??= this.#run()
   }
 
   async #run(): Promise<void> {
@@ -88,7 +89,7 @@ export class AuditLane {
     await undefined
     let isWritten = true
     while (isWritten && this.#writes.length > 0) isWritten = await this.#writeOnce()
-    this.#isRunning = false
+    this.#running = undefined
     // whoever came between the last write and now had nothing left to wait for
     for (const { release } of this.#writing.splice(0)) release()
     if (!isWritten) this.#wakeAfter(RETRY_MS)

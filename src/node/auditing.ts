@@ -210,7 +210,13 @@ export class Scribe {
   }
 
   timer(id: Token): void {
-    if (id === REFUSALS_TIMER) this.#acts.push(...this.#auditing.log.refusals.flush())
+    if (id !== REFUSALS_TIMER) return
+    const { refusals, unwritten } = this.#auditing.log
+    if (unwritten === undefined) this.#acts.push(...refusals.flush())
+    else {
+      refusals.postpone(this.#nowMs)
+      this.#timerAtMs = refusals.flushAtMs()
+    }
   }
 
   /** The entries of this step, if there are any, and when counted refusals are due. */
@@ -229,8 +235,8 @@ export class Scribe {
   }
 
   #refuse(act: AuditAct): void {
-    const { refusals } = this.#auditing.log
-    const now = refusals.add(act, this.#nowMs)
+    const { refusals, unwritten } = this.#auditing.log
+    const now = refusals.add(act, this.#nowMs, unwritten === undefined)
     if (now !== undefined) this.#acts.push(now)
     else this.#timerAtMs = refusals.flushAtMs()
   }

@@ -22,18 +22,28 @@ import { stepNode } from './step.ts'
 /** A disk that could not take a write is tried again this often; meanwhile nothing that depends on it leaves. */
 const RETRY_WRITE_MS = 1_000
 
+/** Whoever asked for something, here or at a peer. */
+interface Asker<T> {
+  readonly settle: (outcome: Outcome<T>) => void
+  /** What was asked for does not wait for the disk. */
+  readonly isFree: boolean
+}
+
 /**
  * Feeds events to the node's pure core, and has its effects performed in the order that its promises need. What a step
  * wants persisted is on disk, synced, before any other effect of that step or of a later one is performed. Operations on
  * shares persist nothing of their own and do not queue behind that: only what a share was used for is held, by the audit
  * lane, until its entry is on disk.
+ *
+ * While the disk refuses writes the queue stands still, and must not grow: whoever asks for what would have to wait is
+ * refused, and messages are lost, as wires lose them. Timers, answers and whatever else comes once still do.
  */
 export class Driver {
   readonly #ports: Ports
   readonly #logger: Logger
   readonly #performer: Performer
-  readonly #asked = new Map<Token, (answer: Outcome<PeerAnswer>) => void>()
-  readonly #waiting = new Map<Token, (outcome: Outcome<unknown>) => void>()
+  readonly #peers = new Map<Token, Asker<PeerAnswer>>()
+  readonly #clients = new Map<Token, Asker<unknown>>()
   readonly #noticeListeners = new Set<(notice: Notice) => void>()
   readonly #blockListeners = new Set<(block: CertifiedBlock) => void>()
   readonly #lane: AuditLane
@@ -42,7 +52,8 @@ export class Driver {
   #isFlushing = false
   #isStopped = false
   #requests = 0
-  /** Why the disk refuses writes; undefined while it takes them. */
+  #cancelBeat = (): void => {}
+  /** Why the disk refuses what the queue waits for; undefined while it takes it. */
   #diskFault: OstrakaError | undefined
 
   constructor(state: NodeState, ports: Ports, logger: Logger) {
@@ -85,24 +96,23 @@ export class Driver {
     const beat = (): void => {
       if (this.#isStopped) return
       this.dispatch({ type: 'beat', load: measureLoad() })
-      clock.schedule(this.#state.options.beaconIntervalMs, beat)
+      this.#cancelBeat = clock.schedule(this.#state.options.beaconIntervalMs, beat)
     }
     beat()
   }
 
-  /** Takes no further events; what is queued for the disk is still written. */
+  /** Takes no further events, and says nothing that is not on disk: what the queue still holds is lost, as in a crash. */
   async stop(): Promise<void> {
     this.#isStopped = true
+    this.#cancelBeat()
     this.#performer.stop()
-    const error = new OstrakaError('not_ready', 'the node is stopping')
-    for (const resolve of this.#waiting.values()) resolve({ ok: false, error })
-    this.#waiting.clear()
+    this.#refuse(new OstrakaError('not_ready', 'the node is stopping'), () => true)
     await this.#lane.close()
   }
 
   /** Runs one step at once; its effects follow in order. */
   dispatch(event: NodeEvent): void {
-    if (this.#isStopped) return
+    if (this.#isStopped || (this.#diskFault !== undefined && isLosable(event))) return
     const { clock, rng } = this.#ports
     const step = stepNode(this.#state, event, clock.nowMs(), rng)
     this.#state = step.state
@@ -121,18 +131,15 @@ export class Driver {
 
   /** Sends an event that ends in a `resolve`, and waits for it; tells the node when `signal` says that nobody does. */
   async ask<T>(make: (token: Token) => NodeEvent, signal?: AbortSignal): Promise<T> {
-    if (this.#isStopped) throw new OstrakaError('not_ready', 'the node is stopping')
     if (signal?.aborted) throw new OstrakaError('deadline_exceeded', 'the client went away')
     const token: Token = `client/${++this.#requests}`
     const abandon = (): void => this.dispatch({ type: 'abandoned', token })
-    const outcome = await new Promise<Outcome<unknown>>(resolve => {
-      this.#waiting.set(token, resolve)
-      this.dispatch(make(token))
-      signal?.addEventListener('abort', abandon, { once: true })
-    })
-    signal?.removeEventListener('abort', abandon)
-    if (!outcome.ok) throw outcome.error
-    return outcome.value as T
+    signal?.addEventListener('abort', abandon, { once: true })
+    try {
+      return (await this.#answered(this.#clients, token, make(token))) as T
+    } finally {
+      signal?.removeEventListener('abort', abandon)
+    }
   }
 
   onNotice(listener: (notice: Notice) => void): () => void {
@@ -148,43 +155,55 @@ export class Driver {
   async #flush(): Promise<void> {
     this.#isFlushing = true
     while (this.#queue.length > 0) {
-      const steps = this.#queue
+      const effects = this.#queue.flat()
       this.#queue = []
       const writes: Write[] = []
-      for (const effect of steps.flat()) if (effect.type === 'persist') writes.push(...effect.writes)
+      for (const effect of effects) if (effect.type === 'persist') writes.push(...effect.writes)
       if (writes.length > 0) await this.#write(writes)
-      if (steps.flat().some(effect => effect.type === 'audit' && effect.isUrgent)) await this.#untilAudited()
-      for (const effect of steps.flat()) this.#perform(effect)
+      // what a ceremony says leaves after its entry is on disk, like everything that a secret was used for
+      if (effects.some(effect => effect.type === 'audit' && effect.isUrgent)) await this.#untilAudited()
+      // the node has stopped, and this never got to the disk
+      if (this.#diskFault !== undefined) return
+      for (const effect of effects) this.#perform(effect)
     }
     this.#isFlushing = false
   }
 
-  async #write(writes: readonly Write[]): Promise<void> {
-    while (true) {
+  #write(writes: readonly Write[]): Promise<void> {
+    return this.#persevere(async () => {
       try {
         await this.#ports.store.write(writes, { sync: true })
-        this.#diskFault = undefined
-        return
+        return undefined
       } catch (error) {
-        this.#diskFault = toOstrakaError(error)
-        this.#logger.error({ code: this.#diskFault.code }, `cannot write to disk: ${this.#diskFault.message}`)
-        if (this.#isStopped) return
-        await new Promise<void>(resolve => this.#ports.clock.schedule(RETRY_WRITE_MS, resolve))
+        return toOstrakaError(error)
       }
+    })
+  }
+
+  #untilAudited(): Promise<void> {
+    return this.#persevere(() => new Promise(resolve => this.#lane.hold(() => resolve(undefined), resolve)))
+  }
+
+  /** Tries until the disk takes it, or the node stops: then `#diskFault` still says why it did not. */
+  async #persevere(attempt: () => Promise<OstrakaError | undefined>): Promise<void> {
+    for (;;) {
+      const fault = await attempt()
+      if (fault === undefined && this.#diskFault !== undefined)
+        this.#logger.info({}, 'the disk takes writes again')
+      if (fault !== undefined && this.#diskFault?.code !== fault.code) {
+        this.#logger.error({ code: fault.code }, `cannot write to disk: ${fault.message}`)
+      }
+      this.#diskFault = fault
+      if (fault === undefined || this.#isStopped) return
+      this.#refuse(fault, ({ isFree }) => !isFree)
+      await new Promise<void>(resolve => this.#ports.clock.schedule(RETRY_WRITE_MS, resolve))
     }
   }
 
-  /** What a ceremony says leaves after its entry is on disk, like everything that a secret was used for. */
-  async #untilAudited(): Promise<void> {
-    const isOnDisk = (): Promise<boolean> =>
-      new Promise(resolve => {
-        this.#lane.hold(
-          () => resolve(true),
-          () => resolve(false),
-        )
-      })
-    while (!(await isOnDisk()) && !this.#isStopped) {
-      await new Promise<void>(resolve => this.#ports.clock.schedule(RETRY_WRITE_MS, resolve))
+  /** What they asked for may have gone so far that it happens yet; they cannot be told. */
+  #refuse(error: OstrakaError, isMeant: (asker: Asker<never>) => boolean): void {
+    for (const askers of [this.#clients, this.#peers]) {
+      for (const asker of askers.values()) if (isMeant(asker)) asker.settle({ ok: false, error })
     }
   }
 
@@ -193,7 +212,9 @@ export class Driver {
   }
 
   #unaudited(error: OstrakaError): void {
-    this.#logger.error({ code: error.code }, `cannot write the audit log: ${error.message}`)
+    if (this.#state.auditing.log.unwritten === undefined) {
+      this.#logger.error({ code: error.code }, `cannot write the audit log: ${error.message}`)
+    }
     this.dispatch({ type: 'unaudited', error })
   }
 
@@ -216,15 +237,13 @@ export class Driver {
       case 'persist':
         return
       case 'reply':
-        this.#asked.get(effect.token)?.(effect.answer)
-        this.#asked.delete(effect.token)
+        this.#peers.get(effect.token)?.settle(effect.answer)
         return
       case 'held':
         this.#hold(effect.effect)
         return
       case 'resolve':
-        this.#waiting.get(effect.token)?.(effect.outcome)
-        this.#waiting.delete(effect.token)
+        this.#clients.get(effect.token)?.settle(effect.outcome)
         return
       case 'notice':
         for (const listener of this.#noticeListeners) listener(effect.notice)
@@ -252,12 +271,25 @@ export class Driver {
   async #onRequest(from: PeerId, frame: Uint8Array): Promise<Uint8Array> {
     const request = peerRequestCodec.decode(frame)
     const token: Token = `rpc/${++this.#requests}`
-    const answer = await new Promise<Outcome<PeerAnswer>>(resolve => {
-      this.#asked.set(token, resolve)
-      this.dispatch({ type: 'requested', from, token, request })
-    })
-    if (!answer.ok) throw answer.error
-    return peerAnswerCodec.encode(answer.value)
+    const event: NodeEvent = { type: 'requested', from, token, request }
+    return peerAnswerCodec.encode(await this.#answered(this.#peers, token, event))
+  }
+
+  /** Feeds in what someone waits for the end of. Errors: `not_ready`, and why the disk refuses what would wait for it. */
+  async #answered<T>(askers: Map<Token, Asker<T>>, token: Token, event: NodeEvent): Promise<T> {
+    if (this.#isStopped) throw new OstrakaError('not_ready', 'the node is stopping')
+    const isFree = isOperation(event)
+    if (this.#diskFault !== undefined && !isFree) throw this.#diskFault
+    const { promise, resolve: settle } = Promise.withResolvers<Outcome<T>>()
+    askers.set(token, { settle, isFree })
+    try {
+      this.dispatch(event)
+      const outcome = await promise
+      if (outcome.ok) return outcome.value
+      throw outcome.error
+    } finally {
+      askers.delete(token)
+    }
   }
 }
 
@@ -279,6 +311,11 @@ function isOperation(event: NodeEvent): boolean {
     default:
       return false
   }
+}
+
+/** What comes again, or may as well never have come; it can come any number of times. */
+function isLosable({ type }: NodeEvent): boolean {
+  return type === 'message' || type === 'gossiped' || type === 'beat' || type === 'damaged'
 }
 
 function isOperationName(name: Token): boolean {

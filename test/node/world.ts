@@ -1,4 +1,11 @@
-import { peerIdOf, Secret, SeededRng, type Write } from '../../src/base/index.ts'
+import {
+  type OstrakaError,
+  peerIdOf,
+  Secret,
+  SeededRng,
+  type TransportHandlers,
+  type Write,
+} from '../../src/base/index.ts'
 import { cryptoReady, generateSealingKey, SigningKey } from '../../src/crypto/index.ts'
 import { type RunningNode, type StartOptions, startNode } from '../../src/node/index.ts'
 import { type Genesis, peerMessageCodec } from '../../src/wire/index.ts'
@@ -16,15 +23,28 @@ export class World {
   /** Whether votes wait for the disk until the test lets them through. */
   isHeld: boolean = true
   letThrough: (() => void)[] = []
+  refuse: ((error: OstrakaError) => void)[] = []
+  /** What every write ends in while it is there. */
+  fault: OstrakaError | undefined
+  beacons: number = 0
+  handlers: TransportHandlers | undefined
+  /** The second member's peer id. */
+  other: string = ''
 
   write(batch: readonly Write[]): Promise<void> {
-    return new Promise(resolve => {
+    if (this.fault !== undefined) return Promise.reject(this.fault)
+    return new Promise((resolve, reject) => {
       if (!this.isHeld || !batch.some(({ key }) => key.startsWith('log/wal/'))) resolve()
       else {
         this.walWrites++
         this.letThrough.push(resolve)
+        this.refuse.push(reject)
       }
     })
+  }
+
+  publish(topic: string): void {
+    if (topic === 'beacons') this.beacons++
   }
 
   release(): void {
@@ -69,12 +89,14 @@ function portsOf(world: World, rng: SeededRng): StartOptions['ports'] {
       close: async () => {},
     },
     transport: {
-      start: async () => {},
+      start: async handlers => {
+        world.handlers = handlers
+      },
       send: (_to, frame) => world.send(frame),
       request: () => Promise.reject(new Error('nobody answers')),
       stop: async () => {},
     },
-    gossip: { subscribe() {}, publish() {} },
+    gossip: { subscribe() {}, publish: topic => world.publish(topic) },
     records: { put: async () => {}, get: async () => undefined },
   }
 }
@@ -110,6 +132,7 @@ export async function member(
       acknowledgeMs: 1000,
     },
   }
+  world.other = genesis.members[1]?.peerId ?? ''
   return startNode({
     genesis,
     ...parts[0]!,
