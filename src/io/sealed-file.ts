@@ -204,6 +204,8 @@ function parseFile(bytes: Uint8Array, path: string, kind: SealedKind): SealedFil
 async function replaceFile(path: string, { what }: SealedKind, bytes: Uint8Array): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`
   try {
+    // left over from a crash: in a container the next process has the same id
+    await rm(temporary, { force: true })
     const file = await open(temporary, 'wx', 0o600)
     try {
       await file.writeFile(bytes)

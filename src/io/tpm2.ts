@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { OstrakaError, toHex } from '../base/index.ts'
 import { sha256 } from '../crypto/index.ts'
 import { type Attestor, platformMeasurement, selectionOf } from '../trust/index.ts'
@@ -76,8 +76,7 @@ export class Tpm2Attestor implements Attestor {
 
   async #key(session: Tpm2Session): Promise<{ readonly handle: string; readonly area: Uint8Array }> {
     const { keyFile } = this.#options
-    if (!existsSync(keyFile))
-      writeFileSync(keyFile, json({ handle: await makeKey(session) }), { mode: 0o600 })
+    if (!existsSync(keyFile)) await keepKey(session, keyFile, await makeKey(session))
     const { handle } = readKeyFile(keyFile)
     try {
       await session.run('readpublic', '--object-context', handle, '--output', 'public', '--format', 'tss')
@@ -87,6 +86,18 @@ export class Tpm2Attestor implements Attestor {
     }
     // a TPM2B_PUBLIC: its length, then the TPMT_PUBLIC
     return { handle, area: (await session.read('public')).subarray(2) }
+  }
+}
+
+/** Notes whose key it is. One that cannot be noted is forgotten: a TPM has room for few, and each attempt would take one. */
+async function keepKey(session: Tpm2Session, keyFile: string, handle: string): Promise<void> {
+  try {
+    writeFileSync(keyFile, json({ handle }), { mode: 0o600 })
+  } catch (error) {
+    // a full disk leaves an empty file
+    rmSync(keyFile, { force: true })
+    await session.run('evictcontrol', '--hierarchy', 'o', '--object-context', handle)
+    throw error
   }
 }
 

@@ -33,6 +33,13 @@ describe('keystore', () => {
   })
   afterEach(() => rm(directory, { recursive: true }))
 
+  it('is written over what a crash left of an earlier attempt', async () => {
+    await writeFile(`${path}.${process.pid}.tmp`, 'half a keystore')
+    await createKeystore(path, secret('correct horse'), content, LOWEST_COST)
+    assert.equal(exposed((await openKeystore(path, secret('correct horse'))).identitySeed), 'a'.repeat(32))
+    assert.deepEqual(await readdir(directory), ['keystore.json'])
+  })
+
   it('returns what it was given, to the right passphrase', async () => {
     await createKeystore(path, secret('correct horse'), content, LOWEST_COST)
     const opened = await openKeystore(path, secret('correct horse'))

@@ -109,6 +109,14 @@ describe('the tpm2 attestor over a software TPM', function () {
     assert.equal(tpm.run('tpm2_getcap', 'handles-persistent').stdout, `- 0x${toHex(handle).toUpperCase()}\n`)
   })
 
+  it('keeps no key in the TPM that it cannot note, as on a full disk', async () => {
+    const before = tpm.run('tpm2_getcap', 'handles-persistent').stdout
+    const nowhere = join(tpm.directory, 'no such directory', 'tpm2.json')
+    const forgetful = new Tpm2Attestor({ program, keyFile: nowhere, tcti: tpm.tcti })
+    await assert.rejects(forgetful.attest(challenge), { code: 'ENOENT' })
+    assert.equal(tpm.run('tpm2_getcap', 'handles-persistent').stdout, before)
+  })
+
   it('a TPM that has lost the key, and one that is not there, are told apart from a bad quote', async () => {
     const { handle } = JSON.parse(readFileSync(keyFile, 'utf8'))
     assert.equal(tpm.run('tpm2_evictcontrol', '-C', 'o', '-c', handle).status, 0)
