@@ -31,7 +31,7 @@ export interface ConnectOptions {
   readonly principal?: SigningKey
   /** How long an answer may take; two minutes unless told, which suits ceremonies. A late one ends its connection. */
   readonly timeoutMs?: number
-  /** What the daemon's answers are proven by, where they can be: imports, blinded derivation, `provenKey`. */
+  /** What the daemon's answers are proven by, where they can be: imports, exports, blinded derivation, `provenKey`. */
   readonly trust?: Trust
 }
 
@@ -57,6 +57,8 @@ export interface ProposedExport {
   readonly proposal: ProposalJson
   /** Opens what the holders will seal; nobody else has it. The caller's to keep, and to wipe. */
   readonly oneTimeKey: Secret
+  /** With `trust`: the certified state that has this very proposal. */
+  readonly verified?: Verified
 }
 
 /** A key's secret, joined from its shares and checked against its public key. */
@@ -67,6 +69,8 @@ export interface ExportedSecret {
   /** 32 bytes as `importKey` takes them in this form. The caller's to wipe. */
   readonly secret: Secret
   readonly form: SecretForm
+  /** With `trust`: the certified state by whose public key the secret was checked. */
+  readonly verified?: Verified
 }
 
 export interface Health {
@@ -155,9 +159,15 @@ export interface Client {
   stepApproval(step: SignedTransaction): Promise<ProposalJson>
   /** Takes back a proposal of one's own. */
   withdrawProposal(proposal: string): Promise<ProposalJson>
-  /** Asks the operators for an exportable key's secret, to be sealed to a one-time key that is made here. */
+  /**
+   * Asks the operators for an exportable key's secret, to be sealed to a one-time key that is made here. Errors: `unproven`
+   * when the daemon has put something else before them.
+   */
   proposeExport(name: string, request: ExportRequest): Promise<ProposedExport>
-  /** Uses an approved proposal: opens the holders' shares with its one-time key, checks and joins them. */
+  /**
+   * Uses an approved proposal: opens the holders' shares with its one-time key, checks and joins them. Errors: `unproven`
+   * when the shares are, as the daemon has it, those of another key than the network's; and those of `openExport`.
+   */
   collectExport(name: string, proposal: string, oneTimeKey: Secret): Promise<ExportedSecret>
   policy(name: string): Promise<PolicyJson>
   /** `revision` is that of the policy that is replaced. */

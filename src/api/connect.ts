@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { fromBase64, fromHex, OstrakaError, type Rng, type Secret, toBase64 } from '../base/index.ts'
-import type { ChangeKey, PolicyRule, RetireVersion, Transaction } from '../wire/index.ts'
+import { fromBase64, fromHex, OstrakaError, type Rng, type Secret, toBase64, toHex } from '../base/index.ts'
+import type { ChangeKey, ExportAct, PolicyRule, RetireVersion, Transaction } from '../wire/index.ts'
 import type { SharedVersion } from './blinding-client.ts'
 import type {
   BlindEvaluated,
@@ -39,27 +39,52 @@ class HttpClient extends NetworkClient implements Client {
     name: string,
     { reason, version = 0, expiresMs }: ExportRequest,
   ): Promise<ProposedExport> {
+    const { keyId, version: wanted } = await this.#exportable(name, version)
     const { newOneTimeKey } = await import('./export-client.ts')
     const { publicKey, secretKey: oneTimeKey } = await newOneTimeKey(systemRng)
     const recipient = publicKey.bytes
-    const path = `${keyPath(name)}/export`
-    const body = { recipient: toBase64(recipient), reason, version, expiresMs }
-    const { keyId, version: active } = await this.key(name)
-    const wanted = version === 0 ? active : version
-    const act = { type: 'export-key', name, keyId: fromHex(keyId), version: wanted, recipient } as const
-    const nonce = systemRng.bytes(16)
-    const value: Transaction = { type: 'propose', nonce, act, reason, expiresMs }
-    const proposal = (await this.requests.change('POST', path, body, () => value)) as ProposalJson
-    requireSameAct(proposal, { name, recipient: body.recipient })
-    return { proposal, oneTimeKey }
+    const act = { type: 'export-key', name, keyId, version: wanted, recipient } as const
+    try {
+      const path = `${keyPath(name)}/export`
+      const body = { recipient: toBase64(recipient), reason, version: wanted, expiresMs }
+      const value: Transaction = { type: 'propose', nonce: systemRng.bytes(16), act, reason, expiresMs }
+      const proposal = (await this.requests.change('POST', path, body, () => value)) as ProposalJson
+      requireSameAct(proposal, act)
+      if (this.requests.trust === undefined) return { proposal, oneTimeKey }
+      const prover = await this.#prove()
+      const verified = await prover.requireProposal(proposal.id, { act, reason, expiresMs })
+      return { proposal, oneTimeKey, verified }
+    } catch (error) {
+      oneTimeKey.wipe()
+      throw error
+    }
+  }
+
+  async #exportable(
+    name: string,
+    version: number,
+  ): Promise<{ readonly keyId: Uint8Array; readonly version: number }> {
+    if (this.requests.trust !== undefined) return this.provenKey(name, { version })
+    const key = await this.key(name)
+    return { keyId: fromHex(key.keyId), version: version === 0 ? key.version : version }
   }
 
   async collectExport(name: string, proposal: string, oneTimeKey: Secret): Promise<ExportedSecret> {
-    const { openExport } = await import('./export-client.ts')
+    const { openExport, recipientOf } = await import('./export-client.ts')
+    // what is proven stands before the use, which is loud and can be had once
+    const proven =
+      this.requests.trust === undefined
+        ? undefined
+        : await (await this.#prove()).exportedKey(proposal, name, await recipientOf(oneTimeKey))
     const value: Transaction = { type: 'use-approval', proposal: fromHex(proposal) }
     const path = `${keyPath(name)}/export`
     const answer = (await this.requests.change('POST', path, { proposal }, () => value)) as ExportJson
-    return openExport(oneTimeKey, await this.requests.network(), answer)
+    if (proven === undefined) return openExport(oneTimeKey, await this.requests.network(), answer)
+    if (answer.kind !== proven.kind || answer.publicKey !== toBase64(proven.publicKey)) {
+      throw new OstrakaError('unproven', 'the daemon gives shares of another key', { name, proposal })
+    }
+    const secret = await openExport(oneTimeKey, await this.requests.network(), answer)
+    return { ...secret, verified: proven.verified }
   }
 
   async keys(): Promise<readonly KeyJson[]> {
@@ -240,12 +265,15 @@ function sharedVersion(key: KeyJson, number: number): SharedVersion {
 }
 
 /** A daemon that signs for the bearer of a token could propose to seal the shares to itself. Errors: `unproven`. */
-function requireSameAct(
-  { act }: ProposalJson,
-  asked: { readonly name: string; readonly recipient: string },
-): void {
-  if (act.type === 'export-key' && act.name === asked.name && act.recipient === asked.recipient) return
-  throw new OstrakaError('unproven', 'the daemon has proposed something else than was asked', { act })
+function requireSameAct({ act }: ProposalJson, asked: ExportAct): void {
+  const isSame =
+    act.type === 'export-key' &&
+    act.name === asked.name &&
+    act.keyId === toHex(asked.keyId) &&
+    act.version === asked.version &&
+    act.recipient === toBase64(asked.recipient)
+  if (!isSame)
+    throw new OstrakaError('unproven', 'the daemon has proposed something else than was asked', { act })
 }
 
 function newKeyJson(key: NewKey): Record<string, unknown> {

@@ -35,6 +35,12 @@ export async function newOneTimeKey(rng: Rng): Promise<SealingKeyPair> {
   return generateSealingKey(rng)
 }
 
+/** The public half of a one-time key: whom the shares are sealed to. */
+export async function recipientOf(oneTimeKey: Secret): Promise<Uint8Array> {
+  await cryptoReady
+  return sealingKeyFromSecret(oneTimeKey).publicKey.bytes
+}
+
 interface GoodShare {
   readonly slot: number
   readonly share: Secret

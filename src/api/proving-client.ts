@@ -1,7 +1,13 @@
-import { equalBytes, fromBase64, isOstrakaError, OstrakaError, toHex } from '../base/index.ts'
-import { type Checkpoint, type VerifiedState, verifyState } from '../control/index.ts'
+import { equalBytes, fromBase64, fromHex, isOstrakaError, OstrakaError, toHex } from '../base/index.ts'
+import {
+  type Checkpoint,
+  type ProposalRecord,
+  proposalPath,
+  type VerifiedState,
+  verifyState,
+} from '../control/index.ts'
 import { type CeremonyRecord, type KeyRecord, keyPaths, type VersionRecord } from '../keys/index.ts'
-import { stateProofCodec } from '../wire/index.ts'
+import { type ExportAct, stateProofCodec } from '../wire/index.ts'
 import type { NewKey } from './client.ts'
 import type { PlanJson } from './json.ts'
 import type { Requests } from './requests.ts'
@@ -16,6 +22,9 @@ const PATIENCE_EPOCHS = 2
 const PATIENCE_MS = 10_000
 /** How long a daemon may wait for a block before it answers. */
 const WAIT_MS = 10_000
+
+/** What to prove, as `/api/v1/proof` is asked. */
+type Subject = { readonly key: string; readonly version: number } | { readonly record: string }
 
 /** Reads the network's state through a daemon that is not trusted: all that it answers is proven, or refused. */
 export class Prover {
@@ -33,7 +42,7 @@ export class Prover {
    * A version of a key, 0 for the active one, in a state after block `above`. Errors: `unproven`, `unknown_version`.
    */
   async key(name: string, version = 0, above = 0): Promise<ProvenKey> {
-    const { state, found } = await this.#until(name, version, above, records => {
+    const { state, found } = await this.#until({ key: name, version }, above, records => {
       const key = records.get(keyPaths.key(name)) as KeyRecord | null | undefined
       if (!key) return undefined
       const wanted = version === 0 ? key.activeVersion : version
@@ -43,6 +52,7 @@ export class Prover {
     const { key, record } = found
     return {
       name,
+      keyId: key.keyId,
       kind: key.kind,
       version: record.version,
       generation: record.generation,
@@ -56,7 +66,7 @@ export class Prover {
   /** Whether the network has asked for this very dealing: what is sealed to others is theirs. Errors: `unproven`. */
   async requirePlan(wanted: NewKey, plan: PlanJson): Promise<Verified> {
     const path = keyPaths.ceremony(fromBase64(plan.ceremony))
-    const { state, found } = await this.#until(wanted.name, 0, 0, records => {
+    const { state, found } = await this.#until({ key: wanted.name, version: 0 }, 0, records => {
       const ceremony = records.get(path) as CeremonyRecord | null | undefined
       return ceremony ?? undefined
     })
@@ -76,24 +86,62 @@ export class Prover {
     })
   }
 
+  /** Whether this export, and no other act, is what stands before the operators as this proposal. Errors: `unproven`. */
+  async requireProposal(
+    id: string,
+    wanted: Pick<ProposalRecord, 'reason' | 'expiresMs'> & { readonly act: ExportAct },
+  ): Promise<Verified> {
+    const { record, verified } = await this.#proposal(id)
+    const { act, reason, expiresMs } = record
+    const isWanted =
+      isSameExport(act, wanted.act) && reason === wanted.reason && expiresMs === wanted.expiresMs
+    if (isWanted) return verified
+    throw new OstrakaError('unproven', 'the network has another proposal than the daemon says', {
+      proposal: id,
+    })
+  }
+
+  /**
+   * The version of key `name` whose shares this proposal has sealed to `recipient`. Errors: `unproven`, also when it is about
+   * another key, or sealed to somebody else.
+   */
+  async exportedKey(id: string, name: string, recipient: Uint8Array): Promise<ProvenKey> {
+    const { act } = (await this.#proposal(id)).record
+    if (act.type === 'export-key' && act.name === name && equalBytes(act.recipient, recipient)) {
+      const key = await this.key(name, act.version)
+      if (equalBytes(key.keyId, act.keyId)) return key
+    }
+    throw new OstrakaError('unproven', 'the proposal is not for this key and one-time key', { proposal: id })
+  }
+
+  async #proposal(id: string): Promise<{ readonly record: ProposalRecord; readonly verified: Verified }> {
+    const path = proposalPath(fromHex(id))
+    const { state, found } = await this.#until({ record: path }, 0, records => {
+      const proposal = records.get(path) as ProposalRecord | null | undefined
+      return proposal ?? undefined
+    })
+    return { record: found, verified: verifiedOf(state) }
+  }
+
   /** Asks until the certified state has what the daemon says there is. */
   async #until<T>(
-    name: string,
-    version: number,
+    subject: Subject,
     above: number,
     find: (records: ReadonlyMap<string, unknown>) => T | undefined,
   ): Promise<{ readonly state: VerifiedState; readonly found: T }> {
     const deadline = Date.now() + PATIENCE_EPOCHS * this.#trust.epochMs + PATIENCE_MS
     let from = above === 0 ? this.#checkpoint.height : above + 1
     for (;;) {
-      const state = await this.#state({ key: name, version, from, waitMs: WAIT_MS }).catch(error => {
+      const state = await this.#state({ ...subject, from, waitMs: WAIT_MS }).catch(error => {
         if (isOstrakaError(error, 'not_ready') && Date.now() < deadline) return undefined
         throw error
       })
       const found = state && find(state.records)
       if (found !== undefined) return { state: state!, found }
       if (Date.now() > deadline) {
-        throw new OstrakaError('unproven', 'the certified state does not have what the daemon says', { name })
+        throw new OstrakaError('unproven', 'the certified state does not have what the daemon says', {
+          ...subject,
+        })
       }
       if (state !== undefined) from = state.checkpoint.height + 1
     }
@@ -151,6 +199,16 @@ export class Prover {
 function verifiedOf({ checkpoint, timeMs }: VerifiedState): Verified {
   const { networkId, height } = checkpoint
   return { networkId: toHex(networkId), height, time: new Date(timeMs).toISOString() }
+}
+
+function isSameExport(act: ProposalRecord['act'], wanted: ExportAct): boolean {
+  return (
+    act.type === 'export-key' &&
+    act.name === wanted.name &&
+    act.version === wanted.version &&
+    equalBytes(act.keyId, wanted.keyId) &&
+    equalBytes(act.recipient, wanted.recipient)
+  )
 }
 
 function isSameSlot(slot: CeremonyRecord['slots'][number], planned: PlanJson['recipients'][number]): boolean {

@@ -22,6 +22,7 @@ export interface Verified {
 /** A version of a key as the certified state has it. */
 export interface ProvenKey {
   readonly name: string
+  readonly keyId: Uint8Array
   readonly kind: string
   readonly version: number
   readonly generation: number

@@ -1,5 +1,5 @@
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
-import type { Client, ProposalJson, SecretForm } from '../api/index.ts'
+import type { Client, ProposalJson, SecretForm, Verified } from '../api/index.ts'
 import { fromBase64, isOstrakaError, OstrakaError, Secret, toBase64 } from '../base/index.ts'
 
 export interface ExportOptions {
@@ -21,6 +21,8 @@ export type Exported =
       readonly kind: string
       readonly form: SecretForm
       readonly out: string
+      /** The certified state that has this public key for the key; null when the daemon was believed. */
+      readonly verified: Verified | null
     }
   | {
       readonly state: 'waiting'
@@ -127,7 +129,13 @@ async function collect(
   oneTimeKey: Secret,
 ): Promise<Exported> {
   const collected = client.collectExport(name, id, oneTimeKey)
-  const { secret, form, kind, publicKey } = await collected.catch(error => {
+  const {
+    secret,
+    form,
+    kind,
+    publicKey,
+    verified = null,
+  } = await collected.catch(error => {
     // too late for this approval: the next call proposes anew
     if (isOstrakaError(error, 'expired')) rmSync(pendingPath(out), { force: true })
     throw error
@@ -139,7 +147,7 @@ async function collect(
   }
   oneTimeKey.wipe()
   rmSync(pendingPath(out))
-  return { state: 'exported', proposal: id, publicKey: toBase64(publicKey), kind, form, out }
+  return { state: 'exported', proposal: id, publicKey: toBase64(publicKey), kind, form, out, verified }
 }
 
 /** For the owner's eyes, on disk before it returns; an existing file is not touched. Errors: `conflict`. */

@@ -41,7 +41,15 @@ const beacon = {
 } as unknown as KeyJson
 
 const PROVEN = {
-  ...{ name: 'beacon', kind: 'ristretto255', version: 1, generation: 0, threshold: 3, commitments: [] },
+  ...{
+    keyId: new Uint8Array(32),
+    name: 'beacon',
+    kind: 'ristretto255',
+    version: 1,
+    generation: 0,
+    threshold: 3,
+    commitments: [],
+  },
   verified: { networkId: '', height: 41, time: '' },
 }
 

@@ -188,6 +188,81 @@ describe('a gateway that lies', function () {
     }
   })
 
+  describe('with a key that is exported', () => {
+    const asked = (): { reason: string; expiresMs: number } => ({
+      reason: 'the test ends',
+      expiresMs: Date.now() + 600_000,
+    })
+    /** What the daemon does for the bearer of the gateway's own token. */
+    const post = async (name: string, body: Json): Promise<Json> => {
+      const answer = await fetch(`${net.node('node-1').api}/api/v1/keys/${name}/export`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${net.token('node-1')}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      })
+      assert.ok(answer.ok, `${name}: ${answer.status}`)
+      return (await answer.json()) as Json
+    }
+    const approve = (proposal: unknown): void => {
+      const { status, stderr } = net.ostraka(
+        'node-1',
+        'approve',
+        'sign',
+        String(proposal),
+        '--operator-file',
+        net.operator(1),
+      )
+      assert.equal(status, 0, String(stderr))
+    }
+
+    before(async () => {
+      for (const name of ['wallet', 'decoy']) {
+        await net.createKey('node-1', { name, kind: 'ed25519', isExportable: true, ...SIZES })
+      }
+    })
+
+    it('cannot have operators approve another export than was asked for', async () => {
+      const { publicKey } = generateSealingKey(new SystemRng())
+      const own = await post('wallet', { recipient: toBase64(publicKey.bytes), ...asked() })
+      gateway.lie = (path, answer) => (path.endsWith('/export') ? { ...answer, id: own.id } : answer)
+      const fooled = await through().proposeExport('wallet', asked())
+      assert.equal(fooled.proposal.id, own.id)
+      await assert.rejects(through({ trust }).proposeExport('wallet', asked()), { code: 'unproven' })
+    })
+
+    it('cannot hand out the secret of another key, even one that holders have sealed to the same client', async () => {
+      const { proposal, oneTimeKey, verified } = await through({ trust }).proposeExport('wallet', asked())
+      assert.equal(verified?.networkId, net.state.networkId)
+      const { recipient } = proposal.act as unknown as { recipient: string }
+      const decoy = await post('decoy', { recipient, ...asked() })
+      approve(proposal.id)
+      approve(decoy.id)
+      const answer = await post('decoy', { proposal: decoy.id })
+      gateway.lie = (path, honest) => (path.endsWith('/wallet/export') ? answer : honest)
+      const fooled = await through().collectExport('wallet', proposal.id, oneTimeKey)
+      assert.equal(toBase64(fooled.publicKey), (await net.client('node-1').key('decoy')).publicKey)
+      const collecting = through({ trust }).collectExport('wallet', proposal.id, oneTimeKey)
+      await assert.rejects(collecting, { code: 'unproven' })
+      gateway.lie = (_, honest) => honest
+      const secret = await through({ trust }).collectExport('wallet', proposal.id, oneTimeKey)
+      assert.equal(toBase64(secret.publicKey), (await net.client('node-1').key('wallet')).publicKey)
+      assert.ok(secret.verified!.height > 0)
+    })
+
+    it('has nothing used that was sealed to somebody else', async () => {
+      const { proposal } = await through({ trust }).proposeExport('decoy', asked())
+      gateway.paths.length = 0
+      const another = generateSealingKey(new SystemRng()).secretKey
+      await assert.rejects(through({ trust }).collectExport('decoy', proposal.id, another), {
+        code: 'unproven',
+      })
+      assert.deepEqual(
+        gateway.paths.filter(path => path.endsWith('/export')),
+        [],
+      )
+    })
+  })
+
   it('cannot show an older state than the client has seen', async () => {
     let known = trust.checkpoint
     const noting = { ...trust, onCheckpoint: (checkpoint: Trust['checkpoint']) => (known = checkpoint) }

@@ -110,6 +110,7 @@ describe('what operators decide together, as real processes', function () {
     await knows('node-4', 2)
     const exported = json('node-4', ...exportOf('wallet'))
     assert.deepEqual([exported.form, exported.publicKey], ['scalar', publicKey])
+    assert.equal(exported.verified.networkId, net.state.networkId)
     const file = net.file('wallet.secret')
     assert.equal(statSync(file).mode & 0o777, 0o600)
     assert.equal(readFileSync(file).length, 32)

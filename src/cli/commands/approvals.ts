@@ -1,12 +1,19 @@
 import type { Command } from 'commander'
 import type { AttestationPolicyJson, Client, ProposalJson } from '../../api/index.ts'
-import { type ClientOptions, clientCommand, withClient } from '../connection.ts'
+import {
+  type ClientOptions,
+  clientCommand,
+  type VerifyingOptions,
+  verifyingCommand,
+  withClient,
+  withVerifyingClient,
+} from '../connection.ts'
 import { lifeOption, OPERATOR, operatorFiles } from '../operators.ts'
 import { integerFrom } from '../options.ts'
 import { note, print, printLine, tableLines } from '../output.ts'
 import { policyLines } from './attest.ts'
 
-interface ExportCommandOptions extends ClientOptions {
+interface ExportCommandOptions extends VerifyingOptions {
   readonly out: string
   readonly reason: string
   readonly keyVersion: number
@@ -46,7 +53,7 @@ export function registerApprovals(program: Command): void {
 
 /** Beside the other commands of `key`. */
 export function registerExport(key: Command): void {
-  clientCommand(key, 'export <name>', [
+  verifyingCommand(key, 'export <name>', [
     'ostraka key export wallet --out wallet.key --reason "the provider closes on Friday"',
     'ostraka key export wallet --out wallet.key --reason audit --no-wait   # and the same again, once approved',
   ])
@@ -74,7 +81,10 @@ async function exportOne(name: string, options: ExportCommandOptions): Promise<v
       `each must be shown: sealed to  ${recipient}`,
     ])
   }
-  const done = await withClient(options, client => exportKey(client, name, asked, tell))
+  const done = await withVerifyingClient(options, (client, isVerifying) => {
+    if (!isVerifying) note([UNVERIFIED])
+    return exportKey(client, name, asked, tell)
+  })
   print(done, options.json, result =>
     result.state === 'waiting'
       ? [
@@ -83,10 +93,16 @@ async function exportOne(name: string, options: ExportCommandOptions): Promise<v
         ]
       : [
           `wrote ${result.out}: a ${result.kind} secret, form ${result.form}`,
-          `public key ${result.publicKey}: compare it with the one you know`,
+          result.verified === null
+            ? `public key ${result.publicKey}: compare it with the one you know`
+            : `public key ${result.publicKey}, proven in the state before block ${result.verified.height}`,
         ],
   )
 }
+
+const UNVERIFIED =
+  'the daemon is believed when it says what it has proposed, and of which key the shares are: give --genesis or ' +
+  '--network to have that proven'
 
 async function sign(
   prefix: string,
