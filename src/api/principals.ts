@@ -33,7 +33,7 @@ export function writePrincipal(path: string, seed: Secret): SigningKey {
   return key
 }
 
-/** The key in a principal file. Errors: `malformed`, also for a file without the seed or with another key's. */
+/** The key in a principal file. Errors: `not_found`; `malformed`, also for a file without the seed or with another key's. */
 export function readPrincipal(path: string): SigningKey {
   const seed = readPrincipalSeed(path)
   const key = new SigningKey(seed)
@@ -112,6 +112,7 @@ export class PrincipalVault {
 }
 
 function readFile(path: string): PrincipalFile {
+  if (!isFile(path)) throw new OstrakaError('not_found', `${path}: no such principal file`)
   let file: PrincipalFile
   try {
     file = JSON.parse(readFileSync(path, 'utf8')) as PrincipalFile

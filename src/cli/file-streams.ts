@@ -84,5 +84,6 @@ export async function replaceFile(path: string, stream: ReadableStream<Uint8Arra
 
 async function requireFile(path: string): Promise<void> {
   const found = await stat(path).catch(() => undefined)
+  if (found?.isDirectory()) throw new OstrakaError('conflict', `${path} is a directory`)
   if (!found?.isFile()) throw new OstrakaError('not_found', `${path}: no such file`)
 }

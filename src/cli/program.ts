@@ -1,5 +1,4 @@
-import { Command, CommanderError } from 'commander'
-import { toOstrakaError } from '../base/index.ts'
+import { Command } from 'commander'
 import { registerApprovals } from './commands/approvals.ts'
 import { registerAttest } from './commands/attest.ts'
 import { registerAudit } from './commands/audit.ts'
@@ -15,10 +14,8 @@ import { registerPrincipals } from './commands/principals.ts'
 import { registerRandomness } from './commands/randomness.ts'
 import { registerSim } from './commands/sim.ts'
 import { registerTestnet } from './commands/testnet.ts'
+import { report } from './failures.ts'
 import { VERSION } from './software.ts'
-
-const EXIT_FAILED = 1
-const EXIT_USAGE = 2
 
 const FOOTER = `
 Exit codes: 0 done; 1 refused or failed, with the error's code on standard error; 2 wrong usage.
@@ -73,16 +70,4 @@ export async function run(argv: readonly string[]): Promise<void> {
   } catch (thrown) {
     process.exitCode = report(thrown)
   }
-}
-
-function report(thrown: unknown): number {
-  if (thrown instanceof CommanderError) {
-    // commander has printed its own text; its exit code 0 means help or version
-    return thrown.exitCode === 0 ? 0 : EXIT_USAGE
-  }
-  const error = toOstrakaError(thrown)
-  const details = Object.keys(error.details).length === 0 ? '' : ` ${JSON.stringify(error.details)}`
-  process.stderr.write(`${error.code}: ${error.message}${details}\n`)
-  if (error.code === 'internal' && process.env.OSTRAKA_DEBUG !== undefined) console.error(thrown)
-  return EXIT_FAILED
 }

@@ -50,6 +50,36 @@ describe('command line', function () {
     }
   })
 
+  it('says what is wrong with an argument, and exits 2', () => {
+    for (const [args, text] of [
+      [
+        ['derive', 'k', '--input', 'zz', '--api', 'http://127.0.0.1:1'],
+        /hexadecimal digits in pairs are needed/,
+      ],
+      [['key', 'archive', 'k', 'abc', '--api', 'http://127.0.0.1:1'], /an integer from 1 to/],
+      [['randomness', '-1', '--api', 'http://127.0.0.1:1'], /an integer from 0|an integer from 1/],
+      [['rewrap', 'file'], /give either --out, or --in-place/],
+      [['key', 'create', 'k', '--kind', 'rsa'], /Allowed choices/],
+    ] as const) {
+      const { status, stderr } = run(...args)
+      assert.equal(status, 2, stderr)
+      assert.match(stderr, text)
+      assert.match(stderr, /--help/)
+    }
+  })
+
+  it('names the file that is not there, cannot be made, or is a directory', () => {
+    for (const [args, text] of [
+      [['principal', 'new', '--out', 'nowhere/p.json'], /^not_found: nowhere\/p.json: /],
+      [['sign', 'k', '.', '--api', 'http://127.0.0.1:1'], /^conflict: \. is a directory/],
+      [['status', '--api', 'http://127.0.0.1:1', '--principal-file', 'none'], /^not_found: none: /],
+    ] as const) {
+      const { status, stderr } = run(...args)
+      assert.equal(status, 1)
+      assert.match(stderr, text)
+    }
+  })
+
   it('a genesis file carries the attestation policy, there and back', () => {
     const accepted = 'a5'.repeat(32)
     assert.equal(run('principal', 'new', '--out', 'attesting.json').status, 0)
