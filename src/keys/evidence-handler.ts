@@ -1,5 +1,5 @@
 import { equalBytes, OstrakaError, peerIdOf, publicKeyOf } from '../base/index.ts'
-import type { Ledger, TransactionContext } from '../control/index.ts'
+import { type Ledger, memberPath, type TransactionContext } from '../control/index.ts'
 import { verifyEd25519, verifySigned } from '../crypto/index.ts'
 import {
   type BadPartial,
@@ -15,7 +15,7 @@ import {
   signingBytes,
 } from '../wire/index.ts'
 import { judgeFork } from './audit-handler.ts'
-import { convict } from './ceremony-rules.ts'
+import { convict, openCeremonies, requireCeremony } from './ceremony-rules.ts'
 import { judgeBadPartial } from './operations/index.ts'
 import { paths } from './paths.ts'
 import type { ConvictionRecord, KeyRecord, VersionRecord } from './records.ts'
@@ -95,12 +95,27 @@ function judge(ledger: Ledger, evidence: Evidence): Verdict | undefined {
   }
 }
 
-/** Convicts whom a self-contained proof convicts. Errors: `malformed` for a proof that proves nothing, `conflict`. */
+/** Whether proof against it changes anything: a principal that is no node may still have dealt (an importing client). */
+function isWithinReach(ledger: Ledger, culprit: Uint8Array): boolean {
+  if (ledger.get(memberPath(peerIdOf(culprit))) !== undefined) return true
+  return openCeremonies(ledger).some(id => {
+    const { dealers, disqualified } = requireCeremony(ledger, id)
+    return dealers.some(({ dealer }, place) => equalBytes(dealer, culprit) && !disqualified.includes(place))
+  })
+}
+
+/**
+ * Convicts whom a self-contained proof convicts. Errors: `malformed` for a proof that proves nothing, `conflict` for one
+ * against whoever is convicted already, or against a key of which the network knows nothing: such proof anyone can make.
+ */
 export function reportEvidence(ledger: Ledger, { evidence }: ReportEvidence, at: TransactionContext): void {
   const verdict = judge(ledger, evidence)
   if (verdict === undefined) throw new OstrakaError('malformed', 'the evidence proves nothing')
   if (ledger.get(paths.conviction(peerIdOf(verdict.culprit))) !== undefined) {
     throw new OstrakaError('conflict', 'already convicted')
+  }
+  if (!isWithinReach(ledger, verdict.culprit)) {
+    throw new OstrakaError('conflict', 'the proof is against nobody in this network')
   }
   convict(ledger, verdict.culprit, verdict.reason, at)
 }

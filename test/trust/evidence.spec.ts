@@ -10,7 +10,7 @@ import {
   type Signed,
   type Vote,
 } from '../../src/wire/index.ts'
-import { signed } from '../control/fixture.ts'
+import { keyNamed, signed } from '../control/fixture.ts'
 import { TrustLedger } from './ledger.ts'
 
 const ledger = (): TrustLedger => new TrustLedger(4)
@@ -142,6 +142,17 @@ describe('evidence', () => {
     assert.equal(on.member(1).weight, Math.max(0.05, weight - 0.1))
     // the first of them once more: it has been paid for, and is not forgotten in a day
     assert.equal(forge(8), 'malformed')
+  })
+
+  it('against a key that is nobody’s here is refused: anyone can make such', () => {
+    const on = ledger()
+    const outsider = keyNamed('outsider')
+    const [first, second] = [1, 2].map(height =>
+      signValue(outsider, 'beacon', on.state.networkId, beaconOf(on, 7, height)),
+    )
+    const evidence: Evidence = { type: 'conflicting-beacons', first: first!, second: second! }
+    assert.equal(submit(on, 1, evidence), 'conflict')
+    assert.equal(on.member(1).weight, 1)
   })
 
   it('whoever is no member pays nothing, and is refused', () => {
