@@ -49,6 +49,20 @@ export const MUTANTS: readonly Mutant[] = [
     specs: ['test/node/driver.spec.ts'],
   },
   {
+    name: 'vote persistence: a vote whose write failed leaves when the node stops',
+    file: 'src/node/driver.ts',
+    find: 'if (this.#diskFault !== undefined) return',
+    replace: '',
+    specs: ['test/node/driver.spec.ts'],
+  },
+  {
+    name: 'audit entries: a lane that is closed writes behind entries that were not written',
+    file: 'src/node/audit-lane.ts',
+    find: 'await this.#running',
+    replace: '',
+    specs: ['test/node/audit-lane.spec.ts'],
+  },
+  {
     name: 'lock rule: line 29 accepts what contradicts the lock',
     file: 'src/control/consensus.ts',
     find: 'const isFree = state.lockedRound <= validRound || this.#isLocked(proposal.blockId)',
