@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { isOstrakaError, utf8 } from '../../src/base/index.ts'
+import { createKeyPatiently } from '../../testnet/patience.ts'
 import { verifyWithPlatform } from '../../testnet/verification.ts'
 import { SmallDisk, whyNoSmallDisk } from './small-disk.ts'
-import { eventually, Testnet } from './testnet.ts'
+import { eventually, TEST_TIMEOUT_MS, Testnet } from './testnet.ts'
 
 const FULL = 'node-4'
 const MIB = 1024 * 1024
@@ -19,7 +19,7 @@ const no = (): boolean => false
 const isFull = (error: unknown): boolean => isOstrakaError(error, 'storage_full')
 
 describe('a daemon whose disk is full', function () {
-  this.timeout(180_000)
+  this.timeout(TEST_TIMEOUT_MS)
   let net: Testnet
   let disk: SmallDisk
 
@@ -30,7 +30,7 @@ describe('a daemon whose disk is full', function () {
       return this.skip()
     }
     net = await Testnet.start({ nodes: 4 })
-    await net.client('node-1').createKey({ name: 'steady', ...SIZES })
+    await net.createKey('node-1', { name: 'steady', ...SIZES })
     await net.killAndUnlock(FULL)
     disk = new SmallDisk(net.node(FULL).dir, DISK_MIB)
     await net.restart(FULL)
@@ -43,8 +43,7 @@ describe('a daemon whose disk is full', function () {
     await net?.stop()
   })
 
-  const serves = (): Promise<void> =>
-    eventually('it serves', async () => (await net.client(FULL).health()).status === 'ok')
+  const serves = (): Promise<void> => net.serves(FULL)
 
   const signs = async (name: string): Promise<void> => {
     const message = utf8(`${name} ${Date.now()}`)
@@ -81,15 +80,15 @@ describe('a daemon whose disk is full', function () {
   })
 
   it('the network goes on without it', async () => {
-    await signs('node-1')
-    const key = await net.client('node-2').createKey({ name: 'meanwhile', ...SIZES, threshold: 2 })
+    await net.signs('node-1', 'steady')
+    const key = await createKeyPatiently(net.client('node-2'), { name: 'meanwhile', ...SIZES, threshold: 2 })
     assert.equal(key.state, 'active')
   })
 
   it('serves again once there is room, without a restart', async () => {
     disk.free()
     await serves()
-    await signs(FULL)
+    await net.signs(FULL, 'steady')
     const { height } = await net.client('node-1').status()
     await eventually('it has the log', async () => (await net.client(FULL).status()).height >= height)
     assert.match(
@@ -115,8 +114,14 @@ describe('a daemon whose disk is full', function () {
       }
     }
     for (let round = 1; round <= ROUNDS; round++) {
-      const loads = Promise.all([load(), load()])
-      await sleep(300)
+      await net.signs('node-1', 'steady')
+      acknowledged++
+      const begun = acknowledged
+      let hasEnded = false
+      const loads = Promise.all([load(), load()]).finally(() => {
+        hasEnded = true
+      })
+      await eventually('the load goes on', async () => hasEnded || acknowledged > begun)
       disk.fill()
       assert.deepEqual(await loads, ['insufficient_shares', 'insufficient_shares'])
       await saysSo()
@@ -153,7 +158,7 @@ describe('a daemon whose disk is full', function () {
     disk.free()
     await net.restart(FULL)
     await serves()
-    await signs(FULL)
+    await net.signs(FULL, 'steady')
   })
 
   it('has been convicted of nothing', async () => {
