@@ -27,7 +27,7 @@ export async function readPassphrase({ file, env, prompt }: PassphraseSources): 
     return passphrase(utf8(variable))
   }
   if (prompt?.terminal.input.isTTY) return passphrase(await ask(prompt.question, prompt.terminal))
-  throw new OstrakaError('not_found', `no passphrase: give a file or set ${PASSPHRASE_VARIABLE}`)
+  throw new OstrakaError('not_found', `no passphrase: give --passphrase-file or set ${PASSPHRASE_VARIABLE}`)
 }
 
 async function fromFile(path: string): Promise<Secret> {

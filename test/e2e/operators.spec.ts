@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readFileSync, statSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type AuditEntry, auditEntryCodec } from '../../src/audit/index.ts'
 import { fromBase64, Secret } from '../../src/base/index.ts'
@@ -55,6 +56,7 @@ describe('what operators decide together, as real processes', function () {
   const sizes = { threshold: 2, shares: 3 }
   const exportOf = (name: string, ...args: string[]) => [
     ...['key', 'export', name, '--out', net.file(`${name}.secret`), '--reason', 'the test ends'],
+    ...['--genesis', join(net.node('node-1').dir, 'genesis.json')],
     ...args,
   ]
   const signs = (operator: number) => ['--operator-file', net.operator(operator)]
