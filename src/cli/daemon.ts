@@ -51,8 +51,8 @@ export interface Daemon {
   stop(): Promise<void>
 }
 
-/** A beacon every 5 s; shorter epochs, as testnets have them, get more frequent ones. */
-const BEACON_INTERVAL_MS = 5000
+/** Shorter epochs, as testnets have them, get more frequent ones. */
+const BEACON_INTERVAL_MS = 7500
 
 /** A report on presence wants at least this many beacons to count: then every epoch can have its own. */
 const BEACONS_PER_EPOCH = 4

@@ -51,7 +51,7 @@ export {
   setSeed,
 } from './ledger.ts'
 export { judgeBlock, stepLog } from './log.ts'
-export { type LogState, noteAlive, viewLog } from './log-state.ts'
+export { type LogState, noteAnnounced, viewLog } from './log-state.ts'
 export type {
   AppliedEffect,
   IncludedEffect,

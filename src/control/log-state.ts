@@ -91,6 +91,8 @@ export interface LogState {
   startedMs: number
   /** How often it has said how far it is: whom it tells goes by turns. */
   statusTurn: number
+  /** When everybody was last told by other means: `noteAnnounced`. */
+  announcedMs: number
   counter: number
 }
 
@@ -174,9 +176,9 @@ export function statusMs(log: LogState): number {
   return Math.min(SLOWEST_STATUS_MS, Math.max(250, log.options.genesis.timing.epochMs / 3))
 }
 
-/** Something came straight from `peerId` that is not the log's: it is alive. */
-export function noteAlive(log: LogState, peerId: PeerId, nowMs: number): void {
-  if (isVoting(log, peerId)) peerOf(log, peerId).heardMs = nowMs
+/** Everybody has just been told how far this node is, by other means than the log's own. */
+export function noteAnnounced(log: LogState, nowMs: number): void {
+  log.announcedMs = nowMs
 }
 
 /** A validator that was not heard of for this long does not count as answering. */

@@ -89,6 +89,7 @@ function freshLog(options: LogOptions): LogState {
     litter: [],
     startedMs: 0,
     statusTurn: 0,
+    announcedMs: Number.NEGATIVE_INFINITY,
     counter: 0,
   }
 }

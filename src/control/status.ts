@@ -11,19 +11,23 @@ const TIMER = 'control/status'
 const TURNS = 2
 /** So few others are told every time. */
 const FEW = 8
+/** While other news say so: some may not have got them, or not understood. */
+const RARE_TURNS = 6
 
 /** Says how far this node is, so that laggards notice, and that it is alive. */
 export function sayStatus(run: Run): void {
   const { log, nowMs } = run
   const validators = log.ledger.validators.map(({ peerId }) => peerId)
   log.statusTurn++
-  tell(run, validators, validators.length <= FEW + 1 ? 1 : TURNS)
+  const isAnnounced = nowMs - log.announcedMs < 2 * statusMs(log)
+  const turns = validators.length <= FEW + 1 ? 1 : TURNS
+  tell(run, validators, isAnnounced ? RARE_TURNS : turns)
   if (isValidator(log)) {
     const voting = new Set(validators)
     const others = [...log.ledger.records.entries<MemberRecord>(MEMBER_PREFIX)]
       .filter(({ value: { peerId, state } }) => state !== 'removed' && !voting.has(peerId))
       .map(({ value }) => value.peerId)
-    tell(run, others, TURNS)
+    tell(run, others, isAnnounced ? RARE_TURNS : TURNS)
   }
   shareVotes(run)
   expireSubmissions(run)

@@ -31,8 +31,14 @@ function encodeEpoch(epoch: number): Uint8Array {
   return bytes
 }
 
+let newest: { readonly epoch: number; readonly input: Element } | undefined
+
+/** All parts of an epoch are looked at one after another: its input is kept meanwhile. */
 function inputOf(epoch: number): Element {
-  return hashToGroup(ristretto255, encodeEpoch(epoch), GROUP_DST)
+  if (newest?.epoch !== epoch) {
+    newest = { epoch, input: hashToGroup(ristretto255, encodeEpoch(epoch), GROUP_DST) }
+  }
+  return newest.input
 }
 
 function provenOf({ slot, element, proof }: RandomnessPartial): ProvenPartial {

@@ -23,9 +23,9 @@ const MAX_OUTBOUND_BYTES = 8 * 1024 * 1024
 const NO_MESH = { D: 0, Dlo: 0, Dhi: 0, Dout: 0, Dscore: 0 }
 // Each message is advertised by each node to two others, in two heartbeats: of 15 nodes that have it, none tells a 16th in
 // one case of 70, and hardly more often in larger networks.
-const ADVERTISING = { Dlazy: 2, gossipFactor: 0, mcacheGossip: 2, heartbeatInterval: 2000 }
+const ADVERTISING = { Dlazy: 2, gossipFactor: 0, mcacheGossip: 2, heartbeatInterval: 5000 }
 // How many heartbeats a message can be asked for after it came: longer than anyone advertises it.
-const KEPT_HEARTBEATS = 5
+const KEPT_HEARTBEATS = 4
 // Advertisements are lists of ids. To make two messages of one id, so that nodes hear one or the other, takes 2^64 tries.
 const MESSAGE_ID_BYTES = 16
 // Every message and advertisement repeats its topic. This tells two networks of one node apart; were it not to, their judges

@@ -1,4 +1,5 @@
 import type { Rng } from '../base/index.ts'
+import { noteAnnounced } from '../control/index.ts'
 import { makeBeacon } from '../trust/index.ts'
 import type { MeasuredLoad, Transaction } from '../wire/index.ts'
 import { attestationDue, attestationNote } from './attesting.ts'
@@ -9,6 +10,17 @@ import { beaconBody, type NodeState } from './state.ts'
 
 /** A ping that takes longer says as much as none. */
 const PING_DEADLINE_MS = 2_000
+/** In intervals. Beacons that follow each other much faster are ignored. */
+const SHORTEST_BEAT = 0.75
+
+/**
+ * From one beat to the next. All nodes beat at the same moments of the clock, the multiples of the interval: what they
+ * tell each other then arrives together, and an idle host wakes once for all of it.
+ */
+export function untilNextBeatMs(intervalMs: number, nowMs: number): number {
+  const left = intervalMs - (nowMs % intervalMs)
+  return left < intervalMs * SHORTEST_BEAT ? left + intervalMs : left
+}
 
 /** What a node does each interval: a beacon and some pings, and what has become due since. */
 export interface Beat {
@@ -28,6 +40,7 @@ export function beat(state: NodeState, load: MeasuredLoad, nowMs: number, rng: R
   if (body !== undefined) {
     const bytes = makeBeacon(state.beacons, state.options.identity, body, nowMs, rng)
     state.served = 0
+    noteAnnounced(state.log, nowMs)
     effects.push({ type: 'publish', topic: 'beacons', bytes })
   }
   const plan = planToPublish(state)

@@ -10,6 +10,7 @@ import {
   type Token,
 } from '../wire/index.ts'
 import { AuditLane } from './audit-lane.ts'
+import { untilNextBeatMs } from './beating.ts'
 import type { NodeEffect, NodeEvent } from './events.ts'
 import { judgeBeacon } from './observing.ts'
 import { Performer } from './performing.ts'
@@ -79,7 +80,11 @@ export class Driver {
 
   async start(measureLoad: () => MeasuredLoad): Promise<void> {
     const { transport, gossip, clock } = this.#ports
-    gossip.subscribe('beacons', (from, bytes) => judgeBeacon(this.#state, from, bytes, clock.nowMs()))
+    gossip.subscribe('beacons', (from, bytes) => {
+      const { verdict, height } = judgeBeacon(this.#state, from, bytes, clock.nowMs())
+      if (height !== undefined) this.dispatch({ type: 'message', from, message: { type: 'status', height } })
+      return verdict
+    })
     gossip.subscribe('plans', (_from, bytes) => judgePlan(this.#state, bytes))
     gossip.subscribe('blocks', (from, bytes) => {
       const verdict = judgeBlock(this.#state.log, bytes)
@@ -96,7 +101,8 @@ export class Driver {
     const beat = (): void => {
       if (this.#isStopped) return
       this.dispatch({ type: 'beat', load: measureLoad() })
-      this.#cancelBeat = clock.schedule(this.#state.options.beaconIntervalMs, beat)
+      const delayMs = untilNextBeatMs(this.#state.options.beaconIntervalMs, clock.nowMs())
+      this.#cancelBeat = clock.schedule(delayMs, beat)
     }
     beat()
   }

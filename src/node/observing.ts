@@ -1,5 +1,5 @@
 import { type GossipVerdict, type PeerId, type Rng, toHex } from '../base/index.ts'
-import { attestationStanding, epochStartMs, type MemberRecord, noteAlive, viewLog } from '../control/index.ts'
+import { attestationStanding, epochStartMs, type MemberRecord, viewLog } from '../control/index.ts'
 import { type ConvictionRecord, gatewayCounters } from '../keys/index.ts'
 import {
   coordinateOf,
@@ -18,15 +18,22 @@ import type { Transaction } from '../wire/index.ts'
 import type { TrustView } from './port.ts'
 import { memberOf, type NodeState, reading } from './state.ts'
 
-/** Judges a gossiped beacon that `from` has passed on, which shows that `from` is alive. */
-export function judgeBeacon(state: NodeState, from: PeerId, bytes: Uint8Array, nowMs: number): GossipVerdict {
+/** Judges a gossiped beacon. One that comes straight from its author also says how far that node's log is. */
+export function judgeBeacon(
+  state: NodeState,
+  from: PeerId,
+  bytes: Uint8Array,
+  nowMs: number,
+): { readonly verdict: GossipVerdict; readonly height?: number } {
   const standing = (peerId: PeerId): MemberRecord | undefined => {
     const member = memberOf(state, peerId)
     return member?.state === 'removed' ? undefined : member
   }
+  const { heard } = state.beacons
+  const before = heard.get(from)
   const verdict = hearBeacon(state.beacons, bytes, standing, nowMs)
-  if (verdict === 'accept') noteAlive(state.log, from, nowMs)
-  return verdict
+  const now = heard.get(from)
+  return now === undefined || now === before ? { verdict } : { verdict, height: now.beacon.height }
 }
 
 /** One interval has passed: what this node has to tell the control log of the others, if it is time. */
@@ -64,12 +71,14 @@ export function observeBeat(state: NodeState, nowMs: number): Transaction[] {
 }
 
 /** Each peer has its turn once in so many beats: pings both ways are a good part of what an idle network sends. */
-const PING_TURNS = 3
+const PING_TURNS = 6
 
-/** Who is pinged at this beat. */
+/** Who is pinged at this beat: those whose turn it is, and those whose round trip is not known yet. */
 export function peersToPing(state: NodeState): PeerId[] {
   const turn = state.pingTurn++ % PING_TURNS
-  return [...state.connected].filter((_, index) => index % PING_TURNS === turn)
+  return [...state.connected].filter(
+    (peerId, index) => index % PING_TURNS === turn || medianRoundTrip(state.roundTrips, peerId) === null,
+  )
 }
 
 /** A ping has come back: this node's coordinate moves. The median of the recent ones keeps single outliers out. */

@@ -47,9 +47,18 @@ export function createBeacons(networkId: Uint8Array, intervalMs: number): Beacon
   return { networkId, intervalMs, heard: new Map(), conflicts: new Map(), ownSequence: 0, salt: undefined }
 }
 
+/** The ledger's records do not change: each is digested once, for all beacons. */
+const digests = new WeakMap<object, Uint8Array>()
+
 /** What stands in a beacon for what the log says of its signer. */
-export function memberDigest({ location, sealingKey }: Pick<Member, 'location' | 'sealingKey'>): Uint8Array {
-  return sha256(canonicalBytes({ location, sealingKey })).subarray(0, BEACON_DIGEST_BYTES)
+export function memberDigest(member: Pick<Member, 'location' | 'sealingKey'>): Uint8Array {
+  let digest = digests.get(member)
+  if (digest === undefined) {
+    const { location, sealingKey } = member
+    digest = sha256(canonicalBytes({ location, sealingKey })).subarray(0, BEACON_DIGEST_BYTES)
+    digests.set(member, digest)
+  }
+  return digest
 }
 
 const BYTES_PER_MIB = 2 ** 20

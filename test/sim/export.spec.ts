@@ -26,7 +26,7 @@ const ROUGH: Conditions = {
 
 /** What a node answers with that is cut off, or a block behind the one that was asked before. */
 const BEHIND: ReadonlySet<string> = new Set([
-  ...['no_quorum', 'deadline_exceeded', 'not_ready', 'not_found', 'conflict'],
+  ...['no_quorum', 'deadline_exceeded', 'not_ready', 'not_found', 'unknown_version', 'conflict'],
 ])
 
 /** Five nodes, three operators of whom two decide, over wires that lose, delay, double and mix up. */

@@ -36,7 +36,7 @@ class QuietNetwork {
       network,
       gossip: new GossipMesh(network),
       records: new RecordMesh(network),
-      beaconIntervalMs: 5000,
+      beaconIntervalMs: 7500,
       log: () => {},
       started: () => {},
       failed: (_, error) => assert.fail(String(error)),
