@@ -234,6 +234,9 @@ describe('HTTP server', () => {
     )
     assert.match(text, /ostraka_events\{event="solo"\} 1/)
     assert.match(text, /ostraka_keys \d/)
+    // Node's own are there, but for those whose measuring would keep an idle process awake
+    assert.match(text, /^nodejs_eventloop_lag_seconds /m)
+    assert.doesNotMatch(text, /nodejs_eventloop_lag_p99/)
   })
 
   it('tells the node when a client goes away', async () => {
