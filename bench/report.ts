@@ -1,4 +1,4 @@
-/** What a figure should reach: issue 2's ratios. */
+/** What a figure should reach: a ratio or a bound. */
 export type Target = { readonly atLeast: number } | { readonly atMost: number }
 
 /** One measured number. */

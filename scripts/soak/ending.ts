@@ -1,10 +1,10 @@
-import type { BlockJson, Client } from '../../src/api/index.ts'
+import type { Client } from '../../src/api/index.ts'
 import { toBase64 } from '../../src/base/index.ts'
 import type { AcknowledgedKey } from './keyring.ts'
+import type { LogWatch } from './logs.ts'
 import { eventually, type SoakNetwork } from './network.ts'
 
 const CAUGHT_UP_DEADLINE_MS = 60_000
-const BLOCKS_AT_ONCE = 100
 
 export interface Ending {
   readonly heights: ReadonlyMap<string, number>
@@ -16,26 +16,25 @@ export interface Ending {
 }
 
 /** What each node has in the end, each asked by itself. */
-export async function inspectEnding(network: SoakNetwork, keys: readonly AcknowledgedKey[]): Promise<Ending> {
+export async function inspectEnding(
+  network: SoakNetwork,
+  logs: LogWatch,
+  keys: readonly AcknowledgedKey[],
+): Promise<Ending> {
   const behind = await nodesBehind(network)
   const heights = new Map<string, number>()
   const lost: string[] = []
-  const forks: string[] = []
-  const chain = new Map<number, string>()
   for (const name of network.names) {
-    // a busy daemon that takes longer has lost nothing
-    const client = network.gateway(name).patient
     try {
-      lost.push(...(await missingIn(client, keys)).map(what => `${name}: ${what}`))
-      const blocks = await logOf(client)
-      heights.set(name, blocks.at(-1)?.height ?? 0)
-      lost.push(...missingInLog(blocks, keys).map(what => `${name}’s log: ${what}`))
-      forks.push(...forksOf(chain, blocks).map(height => `${name} at ${height}`))
+      // a busy daemon that takes longer has lost nothing
+      lost.push(...(await missingIn(network.gateway(name).patient, keys)).map(what => `${name}: ${what}`))
+      heights.set(name, await logs.readToEnd(name))
     } catch (error) {
       lost.push(`${name} could not be asked: ${error}`)
     }
   }
-  return { heights, behind, lost, forks }
+  lost.push(...logs.missing(keys).map(what => `the log: ${what}`))
+  return { heights, behind, lost, forks: logs.forks }
 }
 
 async function nodesBehind(network: SoakNetwork): Promise<readonly string[]> {
@@ -64,47 +63,5 @@ async function missingIn(client: Client, keys: readonly AcknowledgedKey[]): Prom
       wrong.push(`${key.name} lacks policy ${key.policyRevision}`)
     }
     return wrong
-  })
-}
-
-/** The whole log, from the first block that the node still keeps. */
-async function logOf(client: Client): Promise<readonly BlockJson[]> {
-  const blocks: BlockJson[] = []
-  for (;;) {
-    const page = await client.log((blocks.at(-1)?.height ?? 0) + 1, { limit: BLOCKS_AT_ONCE })
-    if (page.blocks.length === 0) return blocks
-    blocks.push(...page.blocks)
-  }
-}
-
-/** A block's transactions, as far as they matter here. */
-interface BlockContent {
-  readonly transactions: ReadonlyArray<{
-    readonly value: { readonly type: string; readonly name?: string; readonly revision?: number }
-  }>
-}
-
-function missingInLog(blocks: readonly BlockJson[], keys: readonly AcknowledgedKey[]): readonly string[] {
-  const written = new Set(
-    blocks.flatMap(({ block }) =>
-      (block as BlockContent).transactions.map(
-        ({ value: { type, name, revision = 0 } }) => `${type} ${name} ${revision}`,
-      ),
-    ),
-  )
-  return keys.flatMap(key => {
-    const expected = [`create-key ${key.name} 0`]
-    // `revision` is that of the policy that was replaced
-    if (key.rules.length > 0) expected.push(`set-policy ${key.name} ${key.policyRevision - 1}`)
-    return expected.filter(entry => !written.has(entry)).map(entry => `no ${entry}`)
-  })
-}
-
-/** Heights at which a node has another block than the nodes before it. */
-function forksOf(chain: Map<number, string>, blocks: readonly BlockJson[]): readonly number[] {
-  return blocks.flatMap(({ height, blockId }) => {
-    const known = chain.get(height)
-    if (known === undefined) chain.set(height, blockId)
-    return known === undefined || known === blockId ? [] : [height]
   })
 }

@@ -26,7 +26,7 @@ const USUAL = { threshold: 3, shares: 5 }
 const MAX_KEPT_FAULTS = 20
 /** An operation that took so long has its story told; half of the bound, so that a near miss shows too. */
 const SLOW_MS = 5000
-const MAX_KEPT_STORIES = 40
+const MAX_TOLD_STORIES = 40
 
 export interface Done {
   readonly what: UseName | ChangeName
@@ -48,8 +48,7 @@ export class Load {
   readonly retries: Retries = new Map()
   /** The first few failures and wrong outputs, in words. */
   readonly faults: string[] = []
-  /** Of operations that were slow or failed: whom they asked, and what each of those said. */
-  readonly stories: string[] = []
+  readonly #stories: { readonly ms: number; readonly text: string }[] = []
   readonly #network: SoakNetwork
   readonly #options: LoadOptions
   readonly #rng: SeededRng
@@ -165,15 +164,21 @@ export class Load {
     this.#pending.add(pending)
   }
 
+  /** Of operations that were slow or failed, the slowest: whom they asked, and what each of those said. */
+  get stories(): readonly string[] {
+    return this.#stories
+      .toSorted((a, b) => b.ms - a.ms)
+      .slice(0, MAX_TOLD_STORIES)
+      .map(({ text }) => text)
+  }
+
   #tell(what: string, startMs: number, ms: number, misses: readonly Miss[]): void {
-    if (this.stories.length >= MAX_KEPT_STORIES) return
     const seconds = (value: number): string => `${(value / 1000).toFixed(1)} s`
     const asked = misses.map(miss => `${miss.name} ${miss.code} after ${seconds(miss.ms)} ${miss.details}`)
     const sum = misses.reduce((total, miss) => total + miss.ms, 0)
     asked.push(`the rest ${seconds(ms - sum)}`)
-    this.stories.push(
-      `at ${seconds(startMs - this.#startMs)}, ${what} in ${seconds(ms)}: ${asked.join('; ')}`,
-    )
+    const text = `at ${seconds(startMs - this.#startMs)}, ${what} in ${seconds(ms)}: ${asked.join('; ')}`
+    this.#stories.push({ ms, text })
   }
 
   #fault(what: string, error: unknown): void {

@@ -4,10 +4,11 @@ import { SeededRng } from '../../src/base/index.ts'
 import { type DisturbanceFigures, Disturbances } from './disturbances.ts'
 import { type Ending, inspectEnding } from './ending.ts'
 import { type Done, Load } from './load.ts'
+import { LogWatch } from './logs.ts'
 import { SoakNetwork } from './network.ts'
 import { coresOf, type Growth, growthAtLikeAge, growthOf, ProcessWatch } from './processes.ts'
 
-/** The issue's bound for one operation. */
+/** The bound for one operation. */
 export const DONE_WITHIN_MS = 10_000
 /** By then every peer is connected, and LevelDB has its tables. */
 const FILES_WARM_UP_MS = 60_000
@@ -60,7 +61,7 @@ export interface SoakFigures {
   /** Cores in use on average by all daemons together. */
   readonly cores: number
   readonly faults: readonly string[]
-  /** Of operations that took more than 5 s, or failed. */
+  /** Of operations that took more than 5 s, or failed: the slowest. */
   readonly stories: readonly string[]
   /** Of the machine, at the beginning and at the end: 1-minute averages. */
   readonly machineLoad: readonly [number, number]
@@ -77,16 +78,19 @@ export async function soak(options: SoakOptions): Promise<SoakFigures> {
     onProgress(`${options.nodes} daemons serve, ${load.keys.length} keys are made`)
     const disturbances = new Disturbances(network, new SeededRng(`soak disturbances ${options.seed}`))
     const watch = new ProcessWatch(network, name => disturbances.isDisturbed(name))
+    const logs = new LogWatch(network)
     watch.start()
+    logs.start()
     const progress = setInterval(() => onProgress(progressOf(load, disturbances.figures)), PROGRESS_EVERY_MS)
     try {
       await Promise.all([load.run(), disturbances.run(options.durationMs)])
     } finally {
       clearInterval(progress)
       watch.stop()
+      await logs.stop()
     }
     onProgress('the load has ended; each node is asked what it has')
-    const ending = await inspectEnding(network, load.keys)
+    const ending = await inspectEnding(network, logs, load.keys)
     const uselessKeys = await load.useEachKey()
     const parts = { load, disturbances, watch, ending, uselessKeys }
     return figuresOf(options, parts, [loadAtStart, loadavg()[0]!])
