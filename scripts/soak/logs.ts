@@ -1,10 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { BlockJson, Client } from '../../src/api/index.ts'
 import { isOstrakaError } from '../../src/base/index.ts'
 import type { AcknowledgedKey } from './keyring.ts'
 import type { SoakNetwork } from './network.ts'
 
 const BLOCKS_AT_ONCE = 100
-const FOLLOW_EVERY_MS = 20_000
+/** A read waits for the next block so long, well within what a client waits for an answer. */
+const WAIT_MS = 2000
+const PAUSE_MS = 500
 
 /** A block's transactions, as far as they matter here. */
 interface BlockContent {
@@ -22,28 +25,25 @@ export class LogWatch {
   readonly #written = new Set<string>()
   /** How far each node was read. */
   readonly #heights = new Map<string, number>()
-  #timer: NodeJS.Timeout | undefined
-  #reading: Promise<unknown> = Promise.resolve()
+  #isEnding = false
+  #followers: readonly Promise<void>[] = []
 
   constructor(network: SoakNetwork) {
     this.#network = network
   }
 
   start(): void {
-    this.#timer = setInterval(() => {
-      // a node that is down now is read later
-      this.#reading = Promise.allSettled(this.#network.names.map(name => this.#read(name, 'lent')))
-    }, FOLLOW_EVERY_MS)
+    this.#followers = this.#network.names.map(name => this.#follow(name))
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
-    await this.#reading
+    this.#isEnding = true
+    await Promise.all(this.#followers)
   }
 
   /** Reads what a node has beyond what was read; returns its height. A busy daemon may take its time. */
   async readToEnd(name: string): Promise<number> {
-    await this.#read(name, 'patient')
+    await this.#read(name, 'patient', 0)
     return this.#heights.get(name) ?? 0
   }
 
@@ -57,21 +57,33 @@ export class LogWatch {
     })
   }
 
-  async #read(name: string, how: 'lent' | 'patient'): Promise<void> {
+  async #follow(name: string): Promise<void> {
+    while (!this.#isEnding) {
+      try {
+        await this.#read(name, 'lent', WAIT_MS)
+      } catch {
+        await sleep(PAUSE_MS) // it is down, or stopped
+      }
+    }
+  }
+
+  /** Until it has no more. */
+  async #read(name: string, how: 'lent' | 'patient', waitMs: number): Promise<void> {
     const client = this.#network.gateway(name)[how]
     for (;;) {
       const from = (this.#heights.get(name) ?? 0) + 1
-      const blocks = await this.#page(client, from)
+      const blocks = await this.#page(client, from, waitMs)
       if (blocks.length === 0) return
       for (const block of blocks) this.#note(name, block)
       this.#heights.set(name, blocks.at(-1)!.height)
+      if (this.#isEnding && waitMs > 0) return
     }
   }
 
   /** A node that fell behind and was sent a snapshot has no blocks below it: it is read from where it stands. */
-  async #page(client: Client, from: number): Promise<readonly BlockJson[]> {
+  async #page(client: Client, from: number, waitMs: number): Promise<readonly BlockJson[]> {
     try {
-      return (await client.log(from, { limit: BLOCKS_AT_ONCE })).blocks
+      return (await client.log(from, { limit: BLOCKS_AT_ONCE, waitMs })).blocks
     } catch (error) {
       if (!isOstrakaError(error, 'not_found')) throw error
       const { height } = await client.status()
