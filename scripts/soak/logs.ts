@@ -8,6 +8,8 @@ const BLOCKS_AT_ONCE = 100
 /** A read waits for the next block so long, well within what a client waits for an answer. */
 const WAIT_MS = 2000
 const PAUSE_MS = 500
+/** Of the ends of all nodes' logs, which are held against each other. */
+const COMPARED_BLOCKS = 300
 
 /** A block's transactions, as far as they matter here. */
 interface BlockContent {
@@ -16,35 +18,42 @@ interface BlockContent {
   }>
 }
 
-/** Reads every node's log while it grows: nodes keep whole blocks only back to their last snapshot. */
+/**
+ * Reads the log while it grows, from one node after the other, since nodes keep whole blocks only back to their last snapshot;
+ * and in the end from each.
+ */
 export class LogWatch {
   readonly forks: string[] = []
   readonly #network: SoakNetwork
   /** Block ids by height, as the first node that was read had them. */
   readonly #chain = new Map<number, string>()
   readonly #written = new Set<string>()
-  /** How far each node was read. */
-  readonly #heights = new Map<string, number>()
+  #height = 0
   #isEnding = false
-  #followers: readonly Promise<void>[] = []
+  #following: Promise<void> | undefined
 
   constructor(network: SoakNetwork) {
     this.#network = network
   }
 
   start(): void {
-    this.#followers = this.#network.names.map(name => this.#follow(name))
+    this.#following = this.#follow()
   }
 
   async stop(): Promise<void> {
     this.#isEnding = true
-    await Promise.all(this.#followers)
+    await this.#following
   }
 
-  /** Reads what a node has beyond what was read; returns its height. A busy daemon may take its time. */
+  /** Reads the end of a node's log; returns its height. A busy daemon may take its time. */
   async readToEnd(name: string): Promise<number> {
-    await this.#read(name, 'patient', 0)
-    return this.#heights.get(name) ?? 0
+    const client = this.#network.gateway(name).patient
+    let height = Math.max(0, this.#height - COMPARED_BLOCKS)
+    for (;;) {
+      const blocks = await this.#page(name, client, height + 1, 0)
+      if (blocks.length === 0) return height
+      height = blocks.at(-1)!.height
+    }
   }
 
   /** Acknowledged changes that stand in no block. */
@@ -57,38 +66,26 @@ export class LogWatch {
     })
   }
 
-  async #follow(name: string): Promise<void> {
-    while (!this.#isEnding) {
+  async #follow(): Promise<void> {
+    for (let turn = 0; !this.#isEnding; turn++) {
+      const name = this.#network.names[turn % this.#network.names.length]!
       try {
-        await this.#read(name, 'lent', WAIT_MS)
+        while (!this.#isEnding) await this.#readOn(name)
       } catch {
         await sleep(PAUSE_MS) // it is down, or stopped
       }
     }
   }
 
-  /** Until it has no more. */
-  async #read(name: string, how: 'lent' | 'patient', waitMs: number): Promise<void> {
-    const client = this.#network.gateway(name)[how]
-    for (;;) {
-      const from = (this.#heights.get(name) ?? 0) + 1
-      const blocks = await this.#page(client, from, waitMs)
-      if (blocks.length === 0) return
-      for (const block of blocks) this.#note(name, block)
-      this.#heights.set(name, blocks.at(-1)!.height)
-      if (this.#isEnding && waitMs > 0) return
-    }
+  async #readOn(name: string): Promise<void> {
+    const blocks = await this.#page(name, this.#network.gateway(name).lent, this.#height + 1, WAIT_MS)
+    this.#height = Math.max(this.#height, blocks.at(-1)?.height ?? 0)
   }
 
-  /** A node that fell behind and was sent a snapshot has no blocks below it: it is read from where it stands. */
-  async #page(client: Client, from: number, waitMs: number): Promise<readonly BlockJson[]> {
-    try {
-      return (await client.log(from, { limit: BLOCKS_AT_ONCE, waitMs })).blocks
-    } catch (error) {
-      if (!isOstrakaError(error, 'not_found')) throw error
-      const { height } = await client.status()
-      return (await client.log(height, { limit: 1 })).blocks
-    }
+  async #page(name: string, client: Client, from: number, waitMs: number): Promise<readonly BlockJson[]> {
+    const blocks = await blocksFrom(client, from, waitMs)
+    for (const block of blocks) this.#note(name, block)
+    return blocks
   }
 
   #note(name: string, { height, blockId, block }: BlockJson): void {
@@ -98,5 +95,16 @@ export class LogWatch {
     for (const { value } of (block as BlockContent).transactions) {
       this.#written.add(`${value.type} ${value.name} ${value.revision ?? 0}`)
     }
+  }
+}
+
+/** A node that fell behind and was sent a snapshot has no blocks below it: it is read from where it stands. */
+async function blocksFrom(client: Client, from: number, waitMs: number): Promise<readonly BlockJson[]> {
+  try {
+    return (await client.log(from, { limit: BLOCKS_AT_ONCE, waitMs })).blocks
+  } catch (error) {
+    if (!isOstrakaError(error, 'not_found')) throw error
+    const { height } = await client.status()
+    return (await client.log(height, { limit: 1 })).blocks
   }
 }
