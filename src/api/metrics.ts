@@ -15,7 +15,7 @@ export interface Metrics {
 
 /**
  * The usual metrics of a Node process but the distribution of its event loop's delays: what measures that wakes the process a
- * hundred times a second, which is a fifth of what a daemon at rest costs. The delay at the moment of asking remains.
+ * hundred times a second, a third of what a daemon at rest costs. The delay at the moment of asking remains.
  */
 function processMetrics(register: Registry): void {
   collectDefaultMetrics({ register, eventLoopMonitoringPrecision: NEVER_MS })

@@ -31,9 +31,9 @@ const PENDING_INBOUND = 64
 const STREAM_WINDOW_BYTES = 2 * 1024 * 1024
 // One stranger that keeps knocking is logged once a minute, and counted each time.
 const STRANGER_LOG_MS = 60_000
-/** A member that is removed keeps its connections for so long: it must be able to read in the log that it is. */
-const FAREWELL_MS = 5000
 const STRANGERS_REMEMBERED = 1000
+// A member that is removed keeps its connections for so long: it must be able to read in the log that it is.
+const FAREWELL_MS = 5000
 // One long-lived stream per direction and connection, and room for the one that replaces it.
 const STREAMS_PER_PROTOCOL = 8
 

@@ -102,6 +102,8 @@ export class Network {
   loss = 0
   duplication = 0
   meddle: Meddle | null = null
+  /** Gossip reaches nobody. */
+  isSilent = false
   answerMeddle: ((from: SimNode, answer: PeerAnswer) => PeerAnswer) | null = null
   reachable: (from: SimNode, to: SimNode) => boolean = () => true
   messages = 0
@@ -389,7 +391,7 @@ export class Network {
 
   #publish(from: SimNode, bytes: Uint8Array): void {
     for (const to of this.nodes) {
-      if (to === from || randomUnit(this.#rng) < this.loss) continue
+      if (to === from || this.isSilent || randomUnit(this.#rng) < this.loss) continue
       this.#at(this.nowMs + this.#delay(), () => {
         if (to.log === null || !this.reachable(from, to)) return
         if (judgeBlock(to.log, bytes) === 'accept')
