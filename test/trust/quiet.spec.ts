@@ -83,7 +83,7 @@ describe('a quiet network of 16 with epochs of 30 s', function () {
     const perSecond = (name: string): number => network.sent.get(name)! / NODES / ((EPOCHS * EPOCH_MS) / 1000)
     // in, and out, before framing and encryption
     assert.ok(perSecond('transactions') < 50, `${perSecond('transactions')} B/s on their way to a block`)
-    assert.ok(perSecond('status') < 50, `${perSecond('status')} B/s to say how far they are`)
+    assert.ok(perSecond('status') < 20, `${perSecond('status')} B/s to say how far they are`)
     const { scores, reports } = port.trust()
     assert.ok(scores.every(({ score }) => score === 1))
     assert.equal(reports.length, NODES)
