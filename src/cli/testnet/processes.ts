@@ -106,14 +106,19 @@ function notReady(node: TestnetNode, reasons: readonly string[]): OstrakaError {
   return new OstrakaError('not_ready', `${node.name}: ${reasons.join('; ')}`, { log, lines })
 }
 
-/** SIGKILL, as a power cut would; resolves when the processes are gone. Errors: `not_found`, `conflict` when one is down. */
+/** SIGKILL, as a power cut would; resolves when the processes are gone. Errors: `not_found`, `conflict` when one is down, `deadline_exceeded` when one does not end. */
 export async function killNodes(dir: string, names: readonly string[]): Promise<void> {
   const state = readState(dir)
   const nodes = names.map(name => nodeNamed(state, name))
   const down = nodes.find(node => !isAlive(node))
   if (down !== undefined) throw new OstrakaError('conflict', `${down.name} is down already`)
   for (const node of nodes) process.kill(node.pid, 'SIGKILL')
-  await Promise.all(nodes.map(node => untilGone(node)))
+  await Promise.all(
+    nodes.map(async node => {
+      if (await untilGone(node)) return
+      throw new OstrakaError('deadline_exceeded', `${node.name} does not end`, { pid: node.pid })
+    }),
+  )
 }
 
 export interface Restarted {

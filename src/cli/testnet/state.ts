@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { OstrakaError } from '../../base/index.ts'
 
@@ -83,6 +83,10 @@ export function withNode(state: TestnetState, node: TestnetNode): TestnetState {
   return { ...state, nodes: state.nodes.map(other => (other.name === node.name ? node : other)) }
 }
 
+/** Where /proc/PID/stat has what, after the command's name, and a bit of its flags: proc_pid_stat(5), linux/sched.h. */
+const PROC_STAT = { state: 0, flags: 6, threads: 17 }
+const PF_EXITING = 0x4
+
 /** Whether the node's newest process still runs; a recycled process id is not mistaken for it. */
 export function isAlive({ pid, dir }: Pick<TestnetNode, 'pid' | 'dir'>): boolean {
   if (pid <= 0) return false
@@ -92,12 +96,15 @@ export function isAlive({ pid, dir }: Pick<TestnetNode, 'pid' | 'dir'>): boolean
     return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
   try {
+    // in this order: a process that is on its way out loses its command line, and its state says so ever after
+    const commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     // An ended child that its parent has not waited for yet still answers signals. While one of its threads has a write to
     // disk to finish, though, its files and ports are not free.
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const hasEnded = stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z')
-    if (hasEnded) return readdirSync(`/proc/${pid}/task`).length > 1
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(dir)
+    if (fields[PROC_STAT.state] === 'Z') return Number(fields[PROC_STAT.threads]) > 1
+    if (commandLine === '') return (Number(fields[PROC_STAT.flags]) & PF_EXITING) !== 0
+    return commandLine.split('\0').includes(dir)
   } catch {
     // no /proc on this system: believe the signal, unless the process has just gone
     return !existsSync('/proc/self')
