@@ -26,7 +26,7 @@ import {
   warn,
 } from './log-state.ts'
 import { MEMBER_PREFIX, type MemberRecord, memberPath } from './records.ts'
-import { continueSnapshot, pruningWrites, startSnapshot } from './snapshots.ts'
+import { blocksBetween, continueSnapshot, pruningWrites, startSnapshot } from './snapshots.ts'
 import { isHandover, proveState } from './state-proofs.ts'
 import { blockKey, handoverKey, headerKey } from './store-keys.ts'
 import { resolveIncluded, resolveVoid, sendPatientAgain, sendPatientOn } from './submissions.ts'
@@ -125,13 +125,13 @@ function tellRemoved(run: Run, certified: CertifiedBlock, before: LedgerState): 
  */
 function maySnapshot(run: Run, height: number, start: () => LogState['job']): void {
   const { log, nowMs } = run
-  const isDue = log.isDamaged || height - (log.snapshot?.height ?? 0) >= log.limits.snapshotInterval
-  if (log.job !== null || !isDue) return
+  const since = height - (log.snapshot?.height ?? 0)
+  if (log.job !== null || !(log.isDamaged || since >= blocksBetween(log.snapshot, log.limits))) return
   log.job = start()
   run.effects.push({ type: 'timer', id: SNAPSHOT_TIMER, atMs: nowMs })
 }
 
-/** Writes one more part; with the last one the blocks under the snapshot go. */
+/** Writes one more part; with the last one older blocks go. */
 export function advanceSnapshot(run: Run): void {
   const { log, nowMs } = run
   if (log.job === null) return
@@ -143,13 +143,15 @@ export function advanceSnapshot(run: Run): void {
     return
   }
   const { meta } = progress
-  const pruning = pruningWrites(log.lowest, meta.height, log.snapshot)
+  const kept = log.isDamaged ? 0 : log.limits.keptBlocks
+  const pruned = Math.max(log.lowest - 1, meta.height - kept)
+  const pruning = pruningWrites(log.lowest, pruned, log.snapshot, meta)
   run.effects.push({ type: 'persist', writes: [...progress.writes, ...pruning] })
   log.snapshot = meta
   log.isDamaged = false
-  log.lowest = Math.max(log.lowest, meta.height + 1)
+  log.lowest = pruned + 1
   for (const [height, { sizeBytes }] of log.cache) {
-    if (height > meta.height) break
+    if (height > pruned) break
     log.cache.delete(height)
     log.cacheBytes -= sizeBytes
   }

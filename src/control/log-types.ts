@@ -15,8 +15,10 @@ import type { Validator } from './rotation.ts'
 import type { ProvableState } from './state-proofs.ts'
 
 export interface LogLimits {
-  /** Blocks between snapshots: bounds the replay after a restart, and what is kept in whole blocks. */
+  /** Blocks between snapshots of a small state: bounds the replay after a restart. */
   readonly snapshotInterval: number
+  /** Whole blocks kept under a snapshot, for those who lag: fewer bytes than the state, most often. */
+  readonly keptBlocks: number
   /** Transactions, and their bytes, that wait for a block here. */
   readonly mempoolCount: number
   readonly mempoolBytes: number
@@ -26,7 +28,8 @@ export interface LogLimits {
 }
 
 export const DEFAULT_LIMITS: LogLimits = {
-  snapshotInterval: 1024,
+  snapshotInterval: 64,
+  keptBlocks: 1024,
   mempoolCount: 8192,
   mempoolBytes: 16 * 1024 * 1024,
   cacheCount: 256,

@@ -21,7 +21,7 @@ const MOST_TRIES = 8
 
 /**
  * What is left of a log after the entries under `damaged`, and whatever does not follow, are dropped: blocks up to the first
- * damaged one, or none where the snapshot is. The node votes on no height that it had, nor, if its votes are lost, on the next.
+ * damaged one that the state needs, or none where the snapshot is damaged, unless all of them since the first are there. The node votes on no height that it had, nor, if its votes are lost, on the next.
  * Errors: `storage_corrupt` for a network of one, since nobody else has the log.
  */
 export function mendLog(options: LogOptions, entries: Entries, damaged: readonly string[]): Mended {
@@ -36,9 +36,15 @@ export function mendLog(options: LogOptions, entries: Entries, damaged: readonly
   const abstention = abstentionAfter(entries, damaged, isVoteLost ? top + 1 : top)
   let left = entries.filter(({ key }) => key !== ABSTENTION_KEY)
   if (isVoteLost) left = left.filter(({ key }) => !key.startsWith(WAL_PREFIX))
-  let firstBad = Math.min(...damaged.filter(key => key.startsWith(BLOCK_PREFIX)).map(heightOfKey))
-  let isStateLost =
-    damaged.some(key => key.startsWith(SNAPSHOT_PREFIX)) || !isReadable(() => readSnapshots(entries))
+  const snapshotHeight = damaged.some(key => key.startsWith(SNAPSHOT_PREFIX))
+    ? null
+    : heightOfSnapshot(entries)
+  let isStateLost = snapshotHeight === null
+  // a block under the snapshot is for others: without it, the state is what it is
+  const needed = damaged.filter(
+    key => key.startsWith(BLOCK_PREFIX) && heightOfKey(key) > (snapshotHeight ?? 0),
+  )
+  let firstBad = Math.min(...needed.map(heightOfKey))
   const { key, value } = abstentionWrite(abstention)
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     left = left.filter(entry => isSound(entry.key, firstBad, isStateLost))
@@ -59,6 +65,15 @@ export function mendLog(options: LogOptions, entries: Entries, damaged: readonly
   throw new OstrakaError('storage_corrupt', 'the control log is damaged beyond mending', { damaged })
 }
 
+/** 0 where there is none; null where there is one that is damaged. */
+function heightOfSnapshot(entries: Entries): number | null {
+  try {
+    return readSnapshots(entries).newest?.meta.height ?? 0
+  } catch {
+    return null
+  }
+}
+
 function isReadable(read: () => unknown): boolean {
   try {
     read()
@@ -70,7 +85,7 @@ function isReadable(read: () => unknown): boolean {
 
 function isSound(key: string, firstBad: number, isStateLost: boolean): boolean {
   if (isStateLost && key.startsWith(SNAPSHOT_PREFIX)) return false
-  return !key.startsWith(BLOCK_PREFIX) || (!isStateLost && heightOfKey(key) < firstBad)
+  return !key.startsWith(BLOCK_PREFIX) || heightOfKey(key) < firstBad
 }
 
 /** A node that was about to find out how far the network is still must; one that does not know whether, too. */

@@ -19,7 +19,7 @@ type Entries = ReadonlyArray<{ readonly key: string; readonly value: Uint8Array 
 
 /**
  * The machine as the store left it: newest snapshot, blocks above it replayed, votes and locks as they were durable.
- * With no entries, as the genesis has it. Every block is checked against its predecessor and the state's root.
+ * With no entries, as the genesis has it. Every replayed block is checked against its predecessor and the state's root.
  * Errors: `storage_corrupt`.
  */
 export function recoverLog(options: LogOptions, entries: Entries): LogState {
@@ -35,7 +35,6 @@ export function recoverLog(options: LogOptions, entries: Entries): LogState {
     log.ledger = state
     log.tip = meta.tip
     log.snapshot = meta
-    log.lowest = meta.height + 1
   }
   replay(log, entries)
   log.abstention = readAbstention(entries)
@@ -124,7 +123,15 @@ function replay(log: LogState, entries: Entries): void {
   if (above.length > 0) {
     throw new OstrakaError('storage_corrupt', 'blocks are missing', { height: log.ledger.chain.height + 1 })
   }
-  log.litter.push(...blocks.keys())
+  findLowest(log, blocks)
+}
+
+/** Of the blocks under the snapshot those that hang together with it are kept, to be served; the rest is litter. */
+function findLowest(log: LogState, under: Map<string, Uint8Array>): void {
+  let height = log.snapshot?.height ?? 0
+  while (under.delete(blockKey(height))) height--
+  log.lowest = height + 1
+  log.litter.push(...under.keys())
 }
 
 function decodeStored(bytes: Uint8Array, height: number): CertifiedBlock {

@@ -19,7 +19,7 @@ export function restore(
   const { height } = state.chain
   const meta: SnapshotMeta = { height, parts: parts.length, root: state.records.root(), tip }
   const writes: Write[] = [
-    ...pruningWrites(log.lowest, log.ledger.chain.height, log.snapshot),
+    ...pruningWrites(log.lowest, log.ledger.chain.height, log.snapshot, meta),
     ...parts.map((value, part) => ({ key: snapshotPartKey(height, part), value })),
     metaWrite(meta),
     { key: headerKey(height), value: certifiedHeaderCodec.encode(tip) },

@@ -14,12 +14,14 @@ import {
   textUpTo,
 } from '../wire/index.ts'
 import type { LedgerState } from './ledger.ts'
+import type { LogLimits } from './log-types.ts'
 import { MAX_LEDGER_RECORD_BYTES } from './merkle-leaf.ts'
 import { MerkleMap } from './merkle-map.ts'
 import { blockKey, SNAPSHOT_PREFIX, snapshotKey, snapshotPartKey } from './store-keys.ts'
 
 /** A part is closed once it has this many bytes; with the largest record on top it still fits one frame. */
 const PART_BYTES = 256 * 1024
+const BLOCKS_PER_PART = 16
 /** Half a gigabyte of state: what a newcomer can be made to hold before it can check the root. */
 export const MAX_SNAPSHOT_PARTS = 2048
 
@@ -107,11 +109,26 @@ export function metaWrite(meta: SnapshotMeta): Write {
   return { key: snapshotKey(meta.height), value: snapshotMetaCodec.encode(meta) }
 }
 
-/** The deletions that a complete snapshot at `height` allows: whole blocks up to it, and an older snapshot. */
-export function pruningWrites(lowest: number, height: number, old: SnapshotMeta | null): Write[] {
+/**
+ * How many blocks after `newest` the next snapshot is due. One costs as much as its state has bytes, and replay as much as
+ * there are blocks: a part (256 KiB) is written for every 16 blocks at most, up to as many blocks as are kept anyway.
+ */
+export function blocksBetween(newest: SnapshotMeta | null, limits: LogLimits): number {
+  const { snapshotInterval, keptBlocks } = limits
+  const byState = BLOCKS_PER_PART * (newest?.parts ?? 1)
+  return Math.max(snapshotInterval, Math.min(byState, keptBlocks))
+}
+
+/** The deletions that a complete snapshot allows: whole blocks from `lowest` to `highest`, and an older snapshot. */
+export function pruningWrites(
+  lowest: number,
+  highest: number,
+  old: SnapshotMeta | null,
+  snapshot: Pick<SnapshotMeta, 'height'>,
+): Write[] {
   const writes: Write[] = []
-  for (let number = lowest; number <= height; number++) writes.push({ key: blockKey(number), value: null })
-  if (old !== null && old.height !== height) {
+  for (let number = lowest; number <= highest; number++) writes.push({ key: blockKey(number), value: null })
+  if (old !== null && old.height !== snapshot.height) {
     writes.push({ key: snapshotKey(old.height), value: null })
     for (let part = 0; part < old.parts; part++) {
       writes.push({ key: snapshotPartKey(old.height, part), value: null })

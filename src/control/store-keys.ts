@@ -1,6 +1,6 @@
 /**
  * Where the log lies in the node's store:
- *   log/block/<height>            CertifiedBlock, above the newest snapshot
+ *   log/block/<height>            CertifiedBlock, above the newest snapshot and some below it
  *   log/header/<height>           CertifiedHeader, for good
  *   log/handover/<height>         StateProof of who votes, where the set has changed, for good
  *   log/snapshot/<height>/meta    SnapshotMeta, written last

@@ -76,6 +76,18 @@ describe('a node that lags', () => {
     network.runUntil(() => isLevel(network, network.nodes[1]!), 5000, 'level')
   })
 
+  it('is given the blocks under a snapshot that are kept, also by a node that has started anew meanwhile', () => {
+    const { network, late } = withLaggard(25, { limits: { snapshotInterval: 10, keptBlocks: 20 } })
+    const [server] = network.nodes
+    network.stop(server!)
+    network.start(server!)
+    network.reachable = (from, to) => [from, to].every(each => each !== late) || [from, to].includes(server!)
+    network.start(late)
+    network.runUntil(() => isLevel(network, late), 3000, 'level')
+    assert.deepEqual(late.restored, [])
+    assert.equal(rootOf(network, late), rootOf(network, server!))
+  })
+
   it('takes a snapshot over a change of who votes, its own suspension among them', () => {
     const { network, late } = withLaggard(3, { nodes: 5, limits: { snapshotInterval: 10 } })
     const token = `suspend.${late.peerId}`

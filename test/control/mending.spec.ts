@@ -8,8 +8,8 @@ const SNAPSHOT_INTERVAL = 10
 const BLOCKS = 25
 
 /** Four validators that have made some blocks; the first of them is the one whose disk is damaged. */
-function withBlocks(nodes = 4): { network: Network; hurt: SimNode; others: SimNode[] } {
-  const limits = { snapshotInterval: SNAPSHOT_INTERVAL }
+function withBlocks(nodes = 4, keptBlocks = 0): { network: Network; hurt: SimNode; others: SimNode[] } {
+  const limits = { snapshotInterval: SNAPSHOT_INTERVAL, keptBlocks }
   const network = new Network({ nodes, seed: 'mending', timing: { epochMs: 2000 }, limits })
   network.startAll()
   const [hurt, ...others] = network.nodes as [SimNode, ...SimNode[]]
@@ -114,6 +114,25 @@ describe('a damaged control log', () => {
     assert.equal(mend(network, hurt, []), 22)
     network.start(hurt)
     runUntilItVotes(network, hurt, others[0]!)
+  })
+
+  it('under its snapshot costs what is below it, and no more', () => {
+    const { network, hurt, others } = withBlocks(4, 15)
+    const height = Number(keysUnder(hurt, 'log/block/').at(-1)!.slice(-12))
+    assert.equal(mend(network, hurt, [blockKey(12)]), height)
+    network.start(hurt)
+    assert.equal(keysUnder(hurt, 'log/block/')[0], blockKey(13))
+    runUntilItVotes(network, hurt, others[0]!)
+    assert.deepEqual(network.contradictions, [])
+  })
+
+  it('in a snapshot is replayed where all blocks are kept', () => {
+    const { network, hurt, others } = withBlocks(4, 100)
+    const height = Number(keysUnder(hurt, 'log/block/').at(-1)!.slice(-12))
+    assert.equal(mend(network, hurt, [keysUnder(hurt, 'log/snapshot/')[0]!]), height)
+    network.start(hurt)
+    runUntilItVotes(network, hurt, others[0]!)
+    assert.deepEqual(network.contradictions, [])
   })
 
   it('is not mended where nobody else has it', () => {

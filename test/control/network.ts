@@ -151,10 +151,11 @@ export class Network {
     const entries = [...node.store]
       .filter(([key]) => LOG_PREFIXES.some(prefix => key.startsWith(prefix)))
       .map(([key, value]) => ({ key, value }))
-    const { limits } = this.#options
+    // what is pruned is fetched as a snapshot: with few blocks kept, few blocks are enough to see it
+    const limits = { keptBlocks: 0, ...this.#options.limits }
     const options = {
       ...{ genesis: this.genesis, key: node.key, reducer: testReducer },
-      ...{ acceptsVoteRisk: node.acceptsVoteRisk, ...(limits && { limits }) },
+      ...{ acceptsVoteRisk: node.acceptsVoteRisk, limits },
     }
     node.log = recoverLog(options, entries)
     this.feed(node, { type: 'start' })

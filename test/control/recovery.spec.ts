@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict'
 import { toHex } from '../../src/base/index.ts'
 import { blockKey, LOG_PREFIXES, type LogState, recoverLog, viewLog } from '../../src/control/index.ts'
+import { DEFAULT_LIMITS } from '../../src/control/log-types.ts'
+import { blocksBetween, type SnapshotMeta } from '../../src/control/snapshots.ts'
 import { createKey, signed, testReducer } from './fixture.ts'
 import { Network, type SimNode } from './network.ts'
 
-function withBlocks(blocks: number, snapshotInterval: number): { network: Network; node: SimNode } {
+function withBlocks(blocks: number, snapshotInterval: number, keptBlocks = 0) {
   const network = new Network({
     nodes: 1,
     seed: 'recovery',
     timing: { epochMs: 60_000 },
-    limits: { snapshotInterval },
+    limits: { snapshotInterval, keptBlocks },
   })
   const node = network.nodes[0]!
   network.start(node)
@@ -24,6 +26,16 @@ function recover(network: Network, node: SimNode): LogState {
   const entries = [...node.store].map(([key, value]) => ({ key, value }))
   return recoverLog({ genesis: network.genesis, key: node.key, reducer: testReducer }, entries.reverse())
 }
+
+describe('a snapshot', () => {
+  const limits = { ...DEFAULT_LIMITS, snapshotInterval: 64, keptBlocks: 1024 }
+  const after = (parts: number): number => blocksBetween({ parts } as SnapshotMeta, limits)
+
+  it('is due the sooner the smaller it is, and before the blocks that are kept have all gone', () => {
+    assert.equal(blocksBetween(null, limits), 64)
+    assert.deepEqual([1, 4, 5, 16, 2000].map(after), [64, 64, 80, 256, 1024])
+  })
+})
 
 describe('recovery', () => {
   for (const [blocks, interval] of [
@@ -45,6 +57,19 @@ describe('recovery', () => {
       assert.ok(kept <= interval + 1, `${kept} whole blocks are kept`)
     })
   }
+
+  it('keeps blocks under the snapshot as long as they hang together with it, and throws the others away', () => {
+    const { network, node } = withBlocks(35, 10, 15)
+    const kept = (): number[] =>
+      [...node.store.keys()].filter(key => key.startsWith('log/block/')).map(key => Number(key.slice(-12)))
+    const from = (lowest: number): number[] => Array.from({ length: 36 - lowest }, (_, at) => lowest + at)
+    assert.deepEqual(kept(), from(16))
+    network.stop(node)
+    node.store.delete(blockKey(19))
+    network.start(node)
+    assert.equal(network.view(node).height, 35)
+    assert.deepEqual(kept(), from(20))
+  })
 
   it('needs no header: those are for others', () => {
     const { network, node } = withBlocks(25, 10)

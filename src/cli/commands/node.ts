@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module'
 import { type Command, Option } from 'commander'
 import type { LogLevel } from '../../io/index.ts'
 import type { AttestationMethod } from '../../wire/index.ts'
@@ -259,6 +260,8 @@ async function runNode(options: RunOptions): Promise<void> {
   const { networkId, peerId, api, addresses } = daemon
   if (options.json) printJson({ networkId, peerId, api, addresses })
   else printLine(`${peerId} serves ${api}`)
+  // it may be killed: what is compiled by now, its next start need not compile
+  flushCompileCache()
   await stopOnSignal(daemon)
   // a socket or timer of some library must not keep a stopped daemon alive
   process.exit(0)
