@@ -1,3 +1,6 @@
+import { homedir } from 'node:os'
+import { isAbsolute, join } from 'node:path'
+
 /** A daemon's garbage is small: at V8's default for its young generation (32 MiB) one at rest takes 40 MB more. */
 export const DAEMON_RUNTIME: readonly string[] = ['--max-semi-space-size=8']
 
@@ -16,4 +19,19 @@ export function beginAsDaemon(): void {
     ...env,
     ...DAEMON_ENVIRONMENT,
   })
+}
+
+/**
+ * Where compiled modules are kept from one start to the next: a directory of the user's own. What lies there is run as it is, so
+ * the platform's default, a known name in a directory that everybody may write to, will not do. Undefined where there is none.
+ */
+export function compileCacheDir(env: NodeJS.ProcessEnv = process.env): string | undefined {
+  const { XDG_CACHE_HOME: cacheHome } = env
+  if (cacheHome !== undefined && isAbsolute(cacheHome)) return join(cacheHome, 'ostraka')
+  try {
+    return join(homedir(), '.cache', 'ostraka')
+  } catch {
+    // a user id that the system has no entry for
+    return undefined
+  }
 }

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { networkIdText, readGenesis, writeGenesis } from '../../src/cli/genesis-file.ts'
 import { createProgram } from '../../src/cli/program.ts'
+import { compileCacheDir } from '../../src/cli/runtime.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
@@ -48,6 +49,16 @@ describe('command line', function () {
     ]) {
       assert.ok(paths.includes(path), path)
     }
+  })
+
+  it('keeps compiled modules where only its user may write', () => {
+    assert.equal(compileCacheDir({ XDG_CACHE_HOME: '/var/cache' }), '/var/cache/ostraka')
+    assert.equal(compileCacheDir({ XDG_CACHE_HOME: 'relative' }), join(homedir(), '.cache', 'ostraka'))
+    const temporary = mkdtempSync(join(dir, 'tmp-'))
+    const env = { ...process.env, XDG_CACHE_HOME: join(dir, 'cache'), TMPDIR: temporary }
+    assert.equal(spawnSync(process.execPath, [MAIN, '--version'], { env }).status, 0)
+    assert.ok(readdirSync(join(dir, 'cache', 'ostraka')).length > 0)
+    assert.deepEqual(readdirSync(temporary), [])
   })
 
   it('says what is wrong with an argument, and exits 2', () => {
