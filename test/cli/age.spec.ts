@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { ReadableStream } from 'node:stream/web'
-import { Decrypter, generateIdentity, identityToRecipient } from 'age-encryption'
+import { armor, Decrypter, generateIdentity, identityToRecipient } from 'age-encryption'
 import { decryptStream, encryptStream, type NetworkIdentity } from '../../src/cli/age/index.ts'
 import { type ApiFixture, startFixture } from '../api/fixture.ts'
 
@@ -67,6 +67,58 @@ describe('age files of network keys', () => {
     sealed[sealed.length - 1]! ^= 1
     const opened = await decryptStream([await identity('files')], streamOf(sealed))
     await assert.rejects(bytesOf(opened))
+  })
+
+  describe('with armor', () => {
+    const sealed = async (plain: Uint8Array): Promise<string> =>
+      armor.encode(await bytesOf(await encryptStream([recipient], streamOf(plain))))
+
+    const opened = async (text: string, chunkBytes = text.length): Promise<Buffer> => {
+      const bytes = Buffer.from(text)
+      const count = Math.ceil(bytes.length / chunkBytes)
+      const chunks = Array.from({ length: count }, (_, at) =>
+        bytes.subarray(at * chunkBytes, (at + 1) * chunkBytes),
+      )
+      return bytesOf(await decryptStream([await identity('files')], ReadableStream.from(chunks)))
+    }
+
+    for (const size of [0, 1, 2, 3, 40, 70_000]) {
+      it(`${size} bytes come back, with either line end and in pieces of any size`, async () => {
+        const plain = randomBytes(size)
+        const text = await sealed(plain)
+        for (const chunkBytes of [1, 7, 64, 65, 4096]) {
+          if (size < 1000 || chunkBytes > 64) assert.deepEqual(await opened(text, chunkBytes), plain)
+        }
+        assert.deepEqual(await opened(`\n  ${text.replaceAll('\n', '\r\n')}\r\n\n`), plain)
+      })
+    }
+
+    it('is read strictly', async () => {
+      const text = await sealed(randomBytes(500))
+      const lines = text.trimEnd().split('\n')
+      const [begin, first, ...others] = lines
+      for (const [what, bent] of Object.entries({
+        'without its end': lines.slice(0, -1).join('\n'),
+        'with something after it': `${text}\nmore`,
+        'with an empty line': [begin, first, '', ...others].join('\n'),
+        'with a short line': [begin, first!.slice(4), ...others].join('\n'),
+        'with a long line': [begin, first! + others[0], ...others.slice(1)].join('\n'),
+        'with padding in the middle': [begin, `${first!.slice(0, 62)}==`, ...others].join('\n'),
+        'with another alphabet': [begin, `_${first!.slice(1)}`, ...others].join('\n'),
+        'without lines': `${begin}${'A'.repeat(5000)}`,
+      })) {
+        for (const chunkBytes of [1, 4096]) {
+          await assert.rejects(opened(bent, chunkBytes), { code: 'malformed' }, what)
+        }
+      }
+    })
+  })
+
+  it('says that a file is none, by its first bytes', async () => {
+    for (const text of ['', 'hello', 'age-encryption.org/v2\n', ' '.repeat(5000)]) {
+      const opening = decryptStream([await identity('files')], streamOf(Buffer.from(text)))
+      await assert.rejects(opening, { code: 'malformed', message: 'no age v1 file' }, text)
+    }
   })
 
   it('refuses what is no recipient', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { schnorr } from '@noble/curves/secp256k1.js'
 import { signOperation } from '../../src/api/signing.ts'
@@ -150,10 +150,14 @@ describe('five daemons at work', function () {
     const { recipient } = await net.client('node-1').key('x25519')
     const [plain, sealed, opened] = [net.file('age-plain'), net.file('by.age'), net.file('age-opened')]
     writeFileSync(plain, randomBytes(200_000))
-    assert.equal(spawnSync('age', ['-r', recipient!, '-o', sealed, plain]).status, 0)
-    const run = net.ostraka('node-2', 'decrypt', sealed, '--out', opened)
-    assert.equal(run.status, 0, String(run.stderr))
-    assert.deepEqual(readFileSync(opened), readFileSync(plain))
+    for (const armor of [[], ['--armor']]) {
+      const made = spawnSync('age', [...armor, '-r', recipient!, '-o', sealed, plain])
+      assert.equal(made.status, 0, String(made.stderr))
+      const run = net.ostraka('node-2', 'decrypt', sealed, '--out', opened)
+      assert.equal(run.status, 0, String(run.stderr))
+      assert.deepEqual(readFileSync(opened), readFileSync(plain))
+      rmSync(opened)
+    }
   })
 
   it('the age program opens what is encrypted to its own recipient', function () {

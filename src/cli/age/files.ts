@@ -1,6 +1,7 @@
 import type { ReadableStream } from 'node:stream/web'
 import { Decrypter, Encrypter } from 'age-encryption'
 import { OstrakaError } from '../../base/index.ts'
+import { dearmored } from './armor.ts'
 import { malformed, type NetworkIdentity, Trials } from './trials.ts'
 
 /** Encrypts a stream to age recipients. Errors: `malformed` for a recipient that is none. */
@@ -20,7 +21,7 @@ export async function encryptStream(
 }
 
 /**
- * Decrypts an age file of which one recipient is a network key. Errors: `forbidden`, `version_destroyed`, `malformed`,
+ * Decrypts an age file, armored or not, of which one recipient is a network key. Errors: `forbidden`, `version_destroyed`, `malformed`,
  * the network's.
  */
 export async function decryptStream(
@@ -31,7 +32,9 @@ export async function decryptStream(
   const trials = new Trials(identities)
   decrypter.addIdentity(trials)
   try {
-    return (await decrypter.decrypt(input as never)) as unknown as ReadableStream<Uint8Array>
+    return (await decrypter.decrypt(
+      (await dearmored(input)) as never,
+    )) as unknown as ReadableStream<Uint8Array>
   } catch (error) {
     throw trials.refusal ?? malformed(error)
   }

@@ -14,8 +14,8 @@ export interface HeaderStanza extends StanzaContent {
   readonly text: string
 }
 
-const VERSION_LINE = 'age-encryption.org/v1'
-const ARMOR_LINE = '-----BEGIN AGE ENCRYPTED FILE-----'
+export const VERSION_LINE = 'age-encryption.org/v1'
+export const ARMOR_BEGIN = '-----BEGIN AGE ENCRYPTED FILE-----'
 const MAC_PREFIX = '--- '
 const COLUMNS = 64
 /** A stanza takes 150 bytes for X25519 and 2.3 KiB for the post-quantum hybrid: hundreds of either fit. */
@@ -71,9 +71,9 @@ function requireStart(bytes: Uint8Array): void {
   if (!Buffer.from(bytes.subarray(0, length)).equals(expected.subarray(0, length))) throw notAge(bytes)
 }
 
-function notAge(bytes: Uint8Array): OstrakaError {
-  const start = Buffer.from(bytes.subarray(0, ARMOR_LINE.length)).toString('latin1')
-  const isArmored = start === ARMOR_LINE
+export function notAge(bytes: Uint8Array): OstrakaError {
+  const start = Buffer.from(bytes.subarray(0, ARMOR_BEGIN.length)).toString('latin1')
+  const isArmored = start === ARMOR_BEGIN
   return new OstrakaError('malformed', isArmored ? 'an armored age file: dearmor it first' : 'no age v1 file')
 }
 

@@ -45,7 +45,9 @@ export function registerFiles(program: Command): void {
     'ostraka decrypt disk.img.age --out disk.img',
     'ostraka decrypt src.tar.age --key backups --out - | tar t',
   ])
-    .description('decrypt an age v1 file (- is standard input) of which a network key is a recipient')
+    .description(
+      'decrypt an age v1 file, armored or not (- is standard input), of which a network key is a recipient',
+    )
     .requiredOption('--out <file>', 'where the plain file goes (- is standard output)')
     .option('--key <name>', 'which network key; by default each that may be used is tried')
     .option('--version <n>', 'which version of it; by default the active one, then the archived', keyVersion)
