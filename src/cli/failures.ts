@@ -1,6 +1,7 @@
 import { getSystemErrorMessage } from 'node:util'
 import { CommanderError, InvalidArgumentError } from 'commander'
 import { type ErrorCode, OstrakaError, toOstrakaError } from '../base/index.ts'
+import { note } from './output.ts'
 
 const EXIT_FAILED = 1
 const EXIT_USAGE = 2
@@ -28,7 +29,7 @@ export function report(thrown: unknown): number {
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : EXIT_USAGE
   const error = ofSystem(thrown) ?? toOstrakaError(thrown)
   const details = Object.keys(error.details).length === 0 ? '' : ` ${JSON.stringify(error.details)}`
-  process.stderr.write(`${error.code}: ${error.message}${details}\n`)
+  note([`${error.code}: ${error.message}${details}`])
   if (error.code === 'internal' && process.env.OSTRAKA_DEBUG !== undefined) console.error(thrown)
   return EXIT_FAILED
 }

@@ -4,7 +4,15 @@ export function printJson(value: unknown): void {
 }
 
 export function printLine(text: string): void {
-  process.stdout.write(`${text}\n`)
+  process.stdout.write(`${visible(text)}\n`)
+}
+
+/** Controls, which steer a terminal, and formats, which turn its text around; but for line ends and tabs. */
+const INVISIBLE = /[^\P{Cc}\n\t]|[\p{Cf}\p{Zl}\p{Zp}]/gu
+
+/** What others say is shown, never obeyed: characters that a terminal would act upon are spelled out. */
+export function visible(text: string): string {
+  return text.replace(INVISIBLE, character => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 }
 
 /** Prints `value` as JSON when asked to, else what `lines` makes of it. */
@@ -19,7 +27,7 @@ export function print<T>(
 
 /** What to do next, for people: on standard error, so that what programs read stays clean. */
 export function note(lines: readonly string[]): void {
-  for (const line of lines) process.stderr.write(`${line}\n`)
+  for (const line of lines) process.stderr.write(`${visible(line)}\n`)
 }
 
 type Cell = string | number | null | undefined
