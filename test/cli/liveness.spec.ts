@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -18,6 +18,12 @@ const BUSY = `
 
 describe('whether a process lives', () => {
   let dir: string
+
+  before(function () {
+    if (existsSync('/proc/self/stat')) return
+    console.log('    SKIPPED: this system has no /proc to tell')
+    this.skip()
+  })
 
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), 'ostraka-liveness-'))
