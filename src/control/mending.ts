@@ -21,10 +21,15 @@ const MOST_TRIES = 8
 
 /**
  * What is left of a log after the entries under `damaged`, and whatever does not follow, are dropped: blocks up to the first
- * damaged one that the state needs, or none where the snapshot is damaged, unless all of them since the first are there. The node votes on no height that it had, nor, if its votes are lost, on the next.
+ * damaged one above the snapshot; where the snapshot is damaged none, unless all since the first block are there. The node
+ * votes on no height that it had, nor, if its votes are lost, on the next. Blocks under the snapshot cost it nothing.
  * Errors: `storage_corrupt` for a network of one, since nobody else has the log.
  */
 export function mendLog(options: LogOptions, entries: Entries, damaged: readonly string[]): Mended {
+  const snapshotHeight = damaged.some(isOfSnapshot) ? null : heightOfSnapshot(entries)
+  const isOld = (key: string): boolean => isBlock(key) && heightOfKey(key) <= (snapshotHeight ?? 0)
+  const whole = damaged.length > 0 && damaged.every(isOld) ? heightOf(options, entries) : null
+  if (whole !== null) return { entries, writes: damaged.map(key => ({ key, value: null })), height: whole }
   if (options.genesis.members.length === 1) {
     throw new OstrakaError('storage_corrupt', 'the control log is damaged, and nobody else has it', {
       damaged,
@@ -36,14 +41,8 @@ export function mendLog(options: LogOptions, entries: Entries, damaged: readonly
   const abstention = abstentionAfter(entries, damaged, isVoteLost ? top + 1 : top)
   let left = entries.filter(({ key }) => key !== ABSTENTION_KEY)
   if (isVoteLost) left = left.filter(({ key }) => !key.startsWith(WAL_PREFIX))
-  const snapshotHeight = damaged.some(key => key.startsWith(SNAPSHOT_PREFIX))
-    ? null
-    : heightOfSnapshot(entries)
   let isStateLost = snapshotHeight === null
-  // a block under the snapshot is for others: without it, the state is what it is
-  const needed = damaged.filter(
-    key => key.startsWith(BLOCK_PREFIX) && heightOfKey(key) > (snapshotHeight ?? 0),
-  )
+  const needed = damaged.filter(key => isBlock(key) && !isOld(key))
   let firstBad = Math.min(...needed.map(heightOfKey))
   const { key, value } = abstentionWrite(abstention)
   for (let tries = 0; tries < MOST_TRIES; tries++) {
@@ -65,6 +64,16 @@ export function mendLog(options: LogOptions, entries: Entries, damaged: readonly
   throw new OstrakaError('storage_corrupt', 'the control log is damaged beyond mending', { damaged })
 }
 
+/** The height of a log that can be recovered as it is; null for one that cannot. */
+function heightOf(options: LogOptions, entries: Entries): number | null {
+  try {
+    return recoverLog(options, entries).ledger.chain.height
+  } catch (error) {
+    if (!isOstrakaError(error, 'storage_corrupt')) throw error
+    return null
+  }
+}
+
 /** 0 where there is none; null where there is one that is damaged. */
 function heightOfSnapshot(entries: Entries): number | null {
   try {
@@ -72,6 +81,14 @@ function heightOfSnapshot(entries: Entries): number | null {
   } catch {
     return null
   }
+}
+
+function isBlock(key: string): boolean {
+  return key.startsWith(BLOCK_PREFIX)
+}
+
+function isOfSnapshot(key: string): boolean {
+  return key.startsWith(SNAPSHOT_PREFIX)
 }
 
 function isReadable(read: () => unknown): boolean {
@@ -84,8 +101,8 @@ function isReadable(read: () => unknown): boolean {
 }
 
 function isSound(key: string, firstBad: number, isStateLost: boolean): boolean {
-  if (isStateLost && key.startsWith(SNAPSHOT_PREFIX)) return false
-  return !key.startsWith(BLOCK_PREFIX) || heightOfKey(key) < firstBad
+  if (isStateLost && isOfSnapshot(key)) return false
+  return !isBlock(key) || heightOfKey(key) < firstBad
 }
 
 /** A node that was about to find out how far the network is still must; one that does not know whether, too. */

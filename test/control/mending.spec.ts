@@ -121,6 +121,7 @@ describe('a damaged control log', () => {
     const height = Number(keysUnder(hurt, 'log/block/').at(-1)!.slice(-12))
     assert.equal(mend(network, hurt, [blockKey(12)]), height)
     network.start(hurt)
+    assert.equal(network.view(hurt).recovery, null)
     assert.equal(keysUnder(hurt, 'log/block/')[0], blockKey(13))
     runUntilItVotes(network, hurt, others[0]!)
     assert.deepEqual(network.contradictions, [])
@@ -135,8 +136,9 @@ describe('a damaged control log', () => {
     assert.deepEqual(network.contradictions, [])
   })
 
-  it('is not mended where nobody else has it', () => {
-    const { network, hurt } = withBlocks(1)
+  it('is not mended where nobody else has it, unless it is under the snapshot', () => {
+    const { network, hurt } = withBlocks(1, 15)
+    assert.equal(mend(network, hurt, [blockKey(12)]), BLOCKS)
     assert.throws(() => mend(network, hurt, [blockKey(23)]), { code: 'storage_corrupt' })
     assert.ok(hurt.store.has(blockKey(23)))
   })

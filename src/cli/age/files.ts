@@ -21,8 +21,8 @@ export async function encryptStream(
 }
 
 /**
- * Decrypts an age file, armored or not, of which one recipient is a network key. Errors: `forbidden`, `version_destroyed`, `malformed`,
- * the network's.
+ * Decrypts an age file, armored or not, of which one recipient is a network key. Errors: `forbidden`,
+ * `version_destroyed`, `malformed`, the network's.
  */
 export async function decryptStream(
   identities: readonly NetworkIdentity[],

@@ -106,7 +106,10 @@ function notReady(node: TestnetNode, reasons: readonly string[]): OstrakaError {
   return new OstrakaError('not_ready', `${node.name}: ${reasons.join('; ')}`, { log, lines })
 }
 
-/** SIGKILL, as a power cut would; resolves when the processes are gone. Errors: `not_found`, `conflict` when one is down, `deadline_exceeded` when one does not end. */
+/**
+ * SIGKILL, as a power cut would; resolves when the processes are gone. Errors: `not_found`, `conflict` when one is down,
+ * `deadline_exceeded` when one does not end.
+ */
 export async function killNodes(dir: string, names: readonly string[]): Promise<void> {
   const state = readState(dir)
   const nodes = names.map(name => nodeNamed(state, name))
