@@ -9,7 +9,12 @@ import {
   type SeededRng,
 } from '../base/index.ts'
 import { proveBadShare, signValue } from '../crypto/index.ts'
-import { type Observation, sealedDealingCodec, type Transaction } from '../wire/index.ts'
+import {
+  type Observation,
+  type SignedTransaction,
+  sealedDealingCodec,
+  type Transaction,
+} from '../wire/index.ts'
 import type { FaultCounts } from './fault-counts.ts'
 import { Forger } from './forger.ts'
 import type { SimHost } from './host.ts'
@@ -29,6 +34,9 @@ export interface DeedContext {
 /** How often a liar looks for something to do. */
 const PAUSE_MS = 700
 
+/** What says nothing about whether a block holds a transaction. */
+const UNSURE: ReadonlySet<string> = new Set(['no_quorum', 'deadline_exceeded'])
+
 const SHARE_PATH = /^keys\/subshare\/([0-9a-f]{64})\/(\d+)$/
 
 /** How a node lies of the others in its reports, for as long as a run lasts. */
@@ -44,6 +52,7 @@ export class Deeds {
   readonly #forger: Forger
   readonly #style: Style
   readonly #complained = new Set<string>()
+  readonly #inDoubt: SignedTransaction[] = []
   #lastEpoch = -1
   #isBusy = false
   #hasBegun = false
@@ -83,6 +92,8 @@ export class Deeds {
         return this.#forge()
       case 'forked-audit':
         return this.#fork()
+      case 'false-complaint':
+        return this.#settleComplaints()
       default:
     }
   }
@@ -121,7 +132,7 @@ export class Deeds {
 
   /** Says of a share that it has opened and found good that it is bad; now with its true opening, now with another. */
   async #complain(): Promise<void> {
-    const { host, rng } = this.#context
+    const { host, rng, networkId } = this.#context
     for (const path of host.disk.keys('keys/subshare/')) {
       const [, hash, slot] = SHARE_PATH.exec(path) ?? []
       const record = host.disk.read(`keys/record/${hash}`)
@@ -135,12 +146,12 @@ export class Deeds {
       // where the dealing stands in its ceremony's list is not on the disk: all places but one are refused
       const places = Array.from({ length: host.port?.status().members.length ?? 0 }, (_, place) => place)
       await Promise.all(
-        places.map(dealing =>
-          this.#submit({
-            ...{ type: 'complain', ceremony: value.ceremony, dealing, slot: Number(slot), record },
-            ...opening,
-          }),
-        ),
+        places.map(async dealing => {
+          const { ceremony } = value
+          const complaint = { type: 'complain', ceremony, dealing, slot: Number(slot), record } as const
+          const transaction = signValue(host.identity, 'transaction', networkId, { ...complaint, ...opening })
+          if ((await this.#handIn(transaction)) === 'in doubt') this.#inDoubt.push(transaction)
+        }),
       )
       return
     }
@@ -157,16 +168,30 @@ export class Deeds {
   }
 
   async #submit(value: Transaction): Promise<void> {
-    const { host, networkId, faults, misdeed } = this.#context
+    const { host, networkId } = this.#context
+    await this.#handIn(signValue(host.identity, 'transaction', networkId, value))
+  }
+
+  async #handIn(transaction: SignedTransaction): Promise<'accepted' | 'refused' | 'in doubt'> {
+    const { host, faults, misdeed } = this.#context
     const { port } = host
-    if (port === undefined) return
-    const submitted = port.submit(signValue(host.identity, 'transaction', networkId, value)).then(
-      () => true,
+    if (port === undefined) return 'in doubt'
+    const submitted = port.submit(transaction).then(
+      () => 'accepted' as const,
       error => {
-        if (isOstrakaError(error)) return false
-        throw error
+        if (!isOstrakaError(error)) throw error
+        return UNSURE.has(error.code) ? ('in doubt' as const) : ('refused' as const)
       },
     )
-    if (await Promise.race([submitted, host.death.then(() => false)])) faults.add(misdeed)
+    const outcome = await Promise.race([submitted, host.death.then(() => 'in doubt' as const)])
+    if (outcome === 'accepted') faults.add(misdeed)
+    return outcome
+  }
+
+  /** There is one occasion for a complaint: whether a block holds it after all is asked until it is known. */
+  async #settleComplaints(): Promise<void> {
+    for (const transaction of this.#inDoubt.splice(0)) {
+      if ((await this.#handIn(transaction)) === 'in doubt') this.#inDoubt.push(transaction)
+    }
   }
 }
