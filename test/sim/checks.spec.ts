@@ -172,7 +172,7 @@ describe('the nonce checker', () => {
 describe('the secret checker', () => {
   const order = orderOf('ristretto255')
   const [a0, a1] = [123456789n, 987654321n]
-  const share = (slot: number): Uint8Array => toLittleEndian((a0 + a1 * BigInt(slot)) % order)
+  const share = (slot: number, a = a1): Uint8Array => toLittleEndian((a0 + a * BigInt(slot)) % order)
   const claim = {
     name: 'k',
     kind: 'ristretto255',
@@ -181,10 +181,12 @@ describe('the secret checker', () => {
     threshold: 2,
     publicKey: publicKeyOf('ristretto255', a0),
   } as const
-  const checked = (vaults: readonly ReadonlyMap<number, Uint8Array>[]) => {
+  /** Shares of nodes by slot, all of the first generation, or by `generation/slot`. */
+  const checked = (vaults: readonly ReadonlyMap<number | string, Uint8Array>[]) => {
     const findings = new Findings(() => {})
     const named = vaults.map((vault, index) => {
-      const paths = new Map([...vault].map(([slot, bytes]) => [`keys/share/id/1/${slot}`, bytes]))
+      const place = (key: number | string): string => (typeof key === 'number' ? `0/${key}` : key)
+      const paths = new Map([...vault].map(([key, bytes]) => [`keys/share/id/1/${place(key)}`, bytes]))
       return [`node-${index}`, () => paths] as const
     })
     return { findings, check: new SecretCheck(findings, () => named) }
@@ -228,6 +230,31 @@ describe('the secret checker', () => {
     ])
     many.check.assemble(claim)
     equal(many.findings.list.length, 1)
+  })
+
+  it('takes each generation by itself: amid a refresh shares of both lie about', () => {
+    const next = (slot: number): Uint8Array => share(slot, a1 + 1n)
+    const amid = checked([
+      new Map([['0/1', share(1)]]),
+      new Map([
+        ['0/2', share(2)],
+        ['1/2', next(2)],
+      ]),
+      new Map([['1/3', next(3)]]),
+    ])
+    equal(amid.check.demand(claim)?.secret, a0)
+    deepEqual(amid.findings.list, [])
+    const neither = checked([new Map([['0/1', share(1)]]), new Map([['1/3', next(3)]])])
+    equal(neither.check.demand(claim), undefined)
+    equal(neither.findings.list.length, 1)
+    const wrong = checked([
+      new Map([['0/1', share(1)]]),
+      new Map([['0/2', share(2)]]),
+      new Map([['1/1', next(1)]]),
+      new Map([['1/3', share(3)]]),
+    ])
+    wrong.check.assemble(claim)
+    equal(wrong.findings.list.length, 1)
   })
 
   it('finds a share that crossed a wire in the clear, however deep', () => {

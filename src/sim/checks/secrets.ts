@@ -58,20 +58,9 @@ export class SecretCheck {
     const name = `${claim.keyId}/${claim.version}`
     const known = this.#whole.get(name)
     if (known !== undefined) return known
-    const { kind, threshold } = claim
-    const points = this.#collect(claim)
-    if (points.size < threshold) return undefined
-    const slots = [...points].sort(([a], [b]) => a - b)
-    const order = orderOf(kind)
-    const secret = interpolate(new Map(slots.slice(0, threshold)), order)
-    const again = interpolate(new Map(slots.slice(-threshold)), order)
-    if (secret !== again) return this.#fail(claim, 'two sets of shares give two secrets')
-    const publicKey = publicKeyOf(kind, secret)
-    if (toHex(publicKey) !== toHex(claim.publicKey)) {
-      return this.#fail(claim, 'the shares belong to another public key')
-    }
-    const whole = { kind, secret, publicKey }
-    this.#whole.set(name, whole)
+    let whole: WholeKey | undefined
+    for (const points of this.#collect(claim).values()) whole = this.#join(claim, points) ?? whole
+    if (whole !== undefined) this.#whole.set(name, whole)
     return whole
   }
 
@@ -89,19 +78,40 @@ export class SecretCheck {
     }
   }
 
-  #collect(claim: KeyClaim): Map<number, bigint> {
-    const points = new Map<number, bigint>()
+  /** The secret of one generation's shares; undefined, with a finding, when they do not fit together. */
+  #join(claim: KeyClaim, points: ReadonlyMap<number, bigint>): WholeKey | undefined {
+    const { kind, threshold } = claim
+    if (points.size < threshold) return undefined
+    const slots = [...points].sort(([a], [b]) => a - b)
+    const order = orderOf(kind)
+    const secret = interpolate(new Map(slots.slice(0, threshold)), order)
+    const again = interpolate(new Map(slots.slice(-threshold)), order)
+    if (secret !== again) return this.#fail(claim, 'two sets of shares give two secrets')
+    const publicKey = publicKeyOf(kind, secret)
+    if (toHex(publicKey) !== toHex(claim.publicKey)) {
+      return this.#fail(claim, 'the shares belong to another public key')
+    }
+    return { kind, secret, publicKey }
+  }
+
+  /** Shares by generation and slot: while a refresh goes on, some nodes have replaced theirs and others have not. */
+  #collect(claim: KeyClaim): ReadonlyMap<string, ReadonlyMap<number, bigint>> {
+    const generations = new Map<string, Map<number, bigint>>()
+    const prefix = `keys/share/${claim.keyId}/${claim.version}/`
     for (const [peerId, read] of this.#vaults()) {
-      const shares = read(`keys/share/${claim.keyId}/${claim.version}/`)
-      if (shares.size >= claim.threshold && claim.threshold > 1) {
-        this.#fail(claim, `${peerId} alone holds ${shares.size} shares of a threshold of ${claim.threshold}`)
+      const held = new Map<string, number>()
+      for (const [path, share] of read(prefix)) {
+        const [generation, slot] = path.slice(prefix.length).split('/') as [string, string]
+        const points = generations.get(generation) ?? new Map<number, bigint>()
+        generations.set(generation, points.set(Number(slot), scalarOf(claim.kind, share)))
+        held.set(generation, (held.get(generation) ?? 0) + 1)
       }
-      for (const [path, share] of shares) {
-        const slot = Number(path.slice(path.lastIndexOf('/') + 1))
-        points.set(slot, scalarOf(claim.kind, share))
+      const most = Math.max(0, ...held.values())
+      if (most >= claim.threshold && claim.threshold > 1) {
+        this.#fail(claim, `${peerId} alone holds ${most} shares of a threshold of ${claim.threshold}`)
       }
     }
-    return points
+    return generations
   }
 
   #fail(claim: KeyClaim, what: string): undefined {
