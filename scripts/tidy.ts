@@ -40,6 +40,7 @@ const PURE_PACKAGES = [
   /^@ipld\/dag-cbor$/,
   /^multiformats\//,
   /^libsodium-wrappers-sumo$/,
+  /^tiny-secp256k1$/,
 ]
 
 interface TokenRule {

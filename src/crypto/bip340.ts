@@ -1,9 +1,16 @@
-import { schnorr, secp256k1_hasher } from '@noble/curves/secp256k1.js'
-import { concat, fromHex, utf8 } from '../base/index.ts'
-import { type Ciphersuite, type CiphersuiteHashes, rfc9591Ciphersuite } from './frost-ciphersuite.ts'
-import type { Element } from './group.ts'
+import { secp256k1_hasher } from '@noble/curves/secp256k1.js'
+import { isPointCompressed, pointMultiply } from 'tiny-secp256k1'
+import { concat, equalBytes, fromHex, utf8 } from '../base/index.ts'
+import {
+  badCommitment,
+  type Ciphersuite,
+  type CiphersuiteHashes,
+  type CommitmentTerm,
+  rfc9591Ciphersuite,
+} from './frost-ciphersuite.ts'
+import type { Element, Scalar } from './group.ts'
 import { sha256 } from './hash.ts'
-import { secp256k1 } from './secp256k1.ts'
+import { secp256k1, sumOfEncodings } from './secp256k1.ts'
 
 const X_ONLY_BYTES = 32
 const SIGNATURE_BYTES = 64
@@ -28,11 +35,10 @@ export const sha256Hashes: CiphersuiteHashes = {
 export const frostBip340: Ciphersuite = {
   ...rfc9591Ciphersuite(secp256k1, 'FROST-secp256k1-SHA256-TR-v1', sha256Hashes),
   keyBytes: publicKey => concat(Uint8Array.of(EVEN_Y), xOnly(publicKey)),
-  challenge: (groupCommitment, publicKey, message) => {
-    const digest = taggedHash('BIP0340/challenge', groupCommitment.subarray(1), xOnly(publicKey), message)
-    return secp256k1.scalarFromWide(concat(new Uint8Array(32), digest))
-  },
+  challenge: (groupCommitment, publicKey, message) =>
+    challengeOf(groupCommitment.subarray(1), xOnly(publicKey), message),
   isNegated: encoded => encoded[0] === ODD_Y,
+  sumCommitments,
   encodeSignature: (groupCommitment, z) => concat(groupCommitment.subarray(1), z),
   isValid: (publicKey, message, signature) => verifyBip340(xOnly(publicKey), message, signature),
 }
@@ -42,10 +48,39 @@ export function xOnly(publicKey: Element): Uint8Array {
   return publicKey.bytes.slice(1)
 }
 
-/** Whether a BIP-340 verifier accepts; false for a key or signature of the wrong size. */
+/** Whether a BIP-340 verifier accepts (its section Verification); false for a key or signature of the wrong size. */
 export function verifyBip340(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (publicKey.length !== X_ONLY_BYTES || signature.length !== SIGNATURE_BYTES) return false
-  return schnorr.verify(signature, message, publicKey)
+  const x = signature.subarray(0, X_ONLY_BYTES)
+  let key: Element
+  let z: Scalar
+  try {
+    key = secp256k1.decode(concat(Uint8Array.of(EVEN_Y), publicKey))
+    z = secp256k1.decodeScalar(signature.subarray(X_ONLY_BYTES))
+  } catch {
+    return false
+  }
+  const negated = secp256k1.scalarNegate(challengeOf(x, publicKey, message))
+  const nonce = secp256k1.add(secp256k1.multiplyBase(z), secp256k1.publicMultiplySum([[negated, key]])).bytes
+  return nonce[0] === EVEN_Y && equalBytes(nonce.subarray(1), x)
+}
+
+function challengeOf(nonceX: Uint8Array, publicKey: Uint8Array, message: Uint8Array): Scalar {
+  const digest = taggedHash('BIP0340/challenge', nonceX, publicKey, message)
+  return secp256k1.scalarFromWide(concat(new Uint8Array(32), digest))
+}
+
+/** The group commitment straight on encodings: every other way decodes each point several times. */
+function sumCommitments(terms: readonly CommitmentTerm[], own?: Element): Uint8Array {
+  const summands = own === undefined ? [] : [own.bytes]
+  for (const { slot, hiding, binding, factor } of terms) {
+    if (!isPointCompressed(hiding) || !isPointCompressed(binding)) throw badCommitment(slot)
+    const product = pointMultiply(binding, factor, false)
+    summands.push(hiding)
+    // null for the factor zero
+    if (product !== null) summands.push(product)
+  }
+  return sumOfEncodings(summands).bytes
 }
 
 /** BIP-340's hash_tag. */

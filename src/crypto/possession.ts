@@ -43,7 +43,7 @@ export function verifyPossession(
   } catch {
     return false
   }
-  const nonce = group.add(group.multiplyBase(response), group.multiply(element, challenge))
+  const nonce = group.add(group.multiplyBase(response), group.publicMultiplySum([[challenge, element]]))
   return group.isZeroScalar(group.scalarSubtract(challengeOf(group, element, nonce, context), challenge))
 }
 

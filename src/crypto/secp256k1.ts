@@ -1,4 +1,5 @@
 import { secp256k1 as noble } from '@noble/curves/secp256k1.js'
+import { isPointCompressed, pointAdd, pointCompress, pointFromScalar, pointMultiply } from 'tiny-secp256k1'
 import { fromHex, OstrakaError, type Rng, toHex } from '../base/index.ts'
 import type { Element, Group, Scalar } from './group.ts'
 import { LazyElement, multiplySmall, type PointCodec } from './lazy-element.ts'
@@ -18,12 +19,14 @@ const codec: PointCodec<Point> = {
 }
 
 const fromPoint = (point: Point): Element => LazyElement.ofPoint(codec, point)
-const pointOf = (element: Element): Point => LazyElement.from(codec, element).point
-const identity = LazyElement.ofBytes(codec, IDENTITY_BYTES)
+const fromBytes = (bytes: Uint8Array): Element => LazyElement.ofBytes(codec, bytes)
+const lazy = (element: Element): LazyElement<Point> => LazyElement.from(codec, element)
+const identity = fromBytes(IDENTITY_BYTES)
 
 /**
- * secp256k1 (SEC 2 section 2.4.1) by noble, as libsodium lacks it: scalars are big-endian, elements compressed.
- * Its multiplication is algorithmically constant-time, but runs on BigInts: weaker against timing than the others.
+ * secp256k1 (SEC 2 section 2.4.1): scalars are big-endian, elements compressed. Multiplication is libsecp256k1's, compiled to
+ * WebAssembly: of the base in constant time and blinded, of other public elements by public scalars as fast as it can. Noble adds
+ * points that it has, and multiplies other elements than the base by secrets: constant-time in its algorithm, but on BigInts.
  */
 export const secp256k1: Group = {
   name: 'secp256k1',
@@ -46,14 +49,15 @@ export const secp256k1: Group = {
 
   decode,
   decodeAllowingIdentity: bytes => (bytes.length === 33 && isAllZero(bytes) ? identity : decode(bytes)),
-  multiplyBase: scalar => multiplyPoint(Point.BASE, scalar),
-  multiply: (element, scalar) => multiplyPoint(pointOf(element), scalar),
-  add: (a, b) => fromPoint(pointOf(a).add(pointOf(b))),
-  subtract: (a, b) => fromPoint(pointOf(a).subtract(pointOf(b))),
-  equals: (a, b) => LazyElement.from(codec, a).equals(LazyElement.from(codec, b)),
-  isIdentity: a => pointOf(a).is0(),
+  multiplyBase: scalar => (isAllZero(scalar) ? identity : fromBytes(pointFromScalar(scalar, true)!)),
+  multiply,
+  add: (a, b) =>
+    isEncoded(a, b) ? sumOfEncodings([a.bytes, b.bytes]) : fromPoint(lazy(a).point.add(lazy(b).point)),
+  subtract: (a, b) => fromPoint(lazy(a).point.subtract(lazy(b).point)),
+  equals: (a, b) => lazy(a).equals(lazy(b)),
+  isIdentity: a => lazy(a).equals(lazy(identity)),
   publicMultiplySmall: (element, factor) =>
-    fromPoint(multiplySmall(pointOf(element), requireSmallInt(factor)) ?? Point.ZERO),
+    fromPoint(multiplySmall(lazy(element).point, requireSmallInt(factor)) ?? Point.ZERO),
   publicMultiplySum,
 }
 
@@ -81,23 +85,38 @@ function decodeScalar(bytes: Uint8Array): Scalar {
 
 function decode(bytes: Uint8Array): Element {
   if (bytes.length !== 33) throw new OstrakaError('malformed', 'an element has 33 bytes')
-  try {
-    // The cofactor is 1: every point but the identity, which has no such encoding, generates the group.
-    return fromPoint(Point.fromBytes(bytes))
-  } catch {
-    throw new OstrakaError('malformed', 'not an element of secp256k1')
-  }
+  // The cofactor is 1: every point but the identity, which has no such encoding, generates the group.
+  if (!isPointCompressed(bytes)) throw new OstrakaError('malformed', 'not an element of secp256k1')
+  return fromBytes(new Uint8Array(bytes))
 }
 
-function multiplyPoint(point: Point, scalar: Scalar): Element {
-  const factor = toBigInt(scalar)
+/** By a secret: libsecp256k1's multiplication of other elements than the base is for public scalars. */
+function multiply(element: Element, scalar: Scalar): Element {
+  const [{ point }, factor] = [lazy(element), toBigInt(scalar)]
   return factor === 0n || point.is0() ? identity : fromPoint(point.multiply(factor))
 }
 
+/** Whether nobody has paid for the points of these yet, which takes a square root each. */
+function isEncoded(...elements: readonly Element[]): boolean {
+  return elements.every(element => !lazy(element).hasPoint)
+}
+
 function publicMultiplySum(terms: ReadonlyArray<readonly [Scalar, Element]>): Element {
-  let sum = Point.ZERO
-  for (const [scalar, element] of terms) sum = sum.add(pointOf(element).multiplyUnsafe(toBigInt(scalar)))
-  return fromPoint(sum)
+  const products: Uint8Array[] = []
+  for (const [scalar, { bytes }] of terms) {
+    if (!isAllZero(scalar) && !isAllZero(bytes)) products.push(pointMultiply(bytes, scalar, false)!)
+  }
+  return sumOfEncodings(products)
+}
+
+/** The sum of valid encodings, which may be uncompressed: no form costs less to read. */
+export function sumOfEncodings(encoded: readonly Uint8Array[]): Element {
+  let total: Uint8Array | null = null
+  for (const each of encoded) {
+    if (isAllZero(each)) continue
+    total = total === null ? each : pointAdd(total, each, false)
+  }
+  return total === null ? identity : fromBytes(pointCompress(total, true))
 }
 
 function requireNonZero(value: bigint): bigint {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { schnorr } from '@noble/curves/secp256k1.js'
-import { SeededRng, toHex } from '../../src/base/index.ts'
+import { concat, fromHex, SeededRng, toHex } from '../../src/base/index.ts'
 import { cryptoReady } from '../../src/crypto/index.ts'
 import { signingSuite } from '../../src/crypto/signing-suite.ts'
 import { dealKey, refuses, sharesOf, type TestKey } from './frost-fixture.ts'
@@ -70,4 +70,40 @@ describe('BIP-340 signatures from shares', () => {
     publicKey[31] = 5
     assert.equal(suite.verify(publicKey, rng.bytes(32), new Uint8Array(64)), false)
   })
+
+  it('judges mended and broken signatures as noble does', () => {
+    const { secret, key } = keyOfParity(2)
+    const publicKey = suite.encodePublicKey(key.publicKey)
+    const order = fromHex(group.order.toString(16))
+    const message = rng.bytes(40)
+    const signature = schnorr.sign(message, secret, rng.bytes(32))
+    const [x, z] = [signature.slice(0, 32), signature.slice(32)]
+    const broken: Uint8Array[] = [
+      concat(x, group.scalarNegate(z)),
+      concat(x, order),
+      concat(x, new Uint8Array(32)),
+      concat(new Uint8Array(32), z),
+      concat(new Uint8Array(32).fill(255), z),
+      // z - e * x = 0: R is the identity, and noble has no encoding for it
+      concat(x, group.scalarMultiply(schnorrChallenge(x, publicKey, message), secret)),
+      signature.subarray(1),
+    ]
+    for (let bit = 0; bit < 512; bit += 37) {
+      const flipped = signature.slice()
+      flipped[bit >> 3]! ^= 1 << (bit & 7)
+      broken.push(flipped)
+    }
+    assert.equal(suite.verify(publicKey, message, signature), true)
+    for (const wrong of broken) {
+      assert.equal(suite.verify(publicKey, message, wrong), false, toHex(wrong))
+      if (wrong.length === 64) assert.equal(schnorr.verify(wrong, message, publicKey), false)
+    }
+    assert.equal(suite.verify(publicKey, concat(message, Uint8Array.of(0)), signature), false)
+  })
+
+  /** BIP-340's e, by noble. */
+  function schnorrChallenge(x: Uint8Array, publicKey: Uint8Array, message: Uint8Array): Uint8Array {
+    const digest = schnorr.utils.taggedHash('BIP0340/challenge', x, publicKey, message)
+    return group.scalarFromWide(concat(new Uint8Array(32), digest))
+  }
 })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { ed25519, ristretto255 as nobleRistretto } from '@noble/curves/ed25519.js'
+import { secp256k1 as noble256k1 } from '@noble/curves/secp256k1.js'
 import { equalBytes, fromHex, SeededRng, toHex } from '../../src/base/index.ts'
 import { cryptoReady, type Element, type Group, type GroupName, groupByName } from '../../src/crypto/index.ts'
 
@@ -133,6 +134,56 @@ describe('groupByName', () => {
   it('refuses names that it does not know', () => {
     refuses('unsupported', () => groupByName('p256'))
     refuses('unsupported', () => groupByName('toString'))
+  })
+})
+
+describe('secp256k1', () => {
+  const group = groupByName('secp256k1')
+  const { Point } = noble256k1
+
+  it('refuses second encodings of a point, and those of other forms', () => {
+    const even = Point.BASE.toBytes(true)
+    for (const form of [0, 1, 4, 5, 6, 7, 255]) {
+      refuses('malformed', () => group.decode(Uint8Array.of(form, ...even.subarray(1))))
+    }
+    refuses('malformed', () => group.decode(Point.BASE.toBytes(false)))
+    // 1, 2 and 3 are x-coordinates of points, 5 is none
+    for (const x of [1n, 2n, 3n]) {
+      const bytes = (value: bigint) => fromHex(`02${value.toString(16).padStart(64, '0')}`)
+      group.decode(bytes(x))
+      refuses('malformed', () => group.decode(bytes(Point.Fp.ORDER + x)))
+    }
+    refuses('malformed', () => group.decode(fromHex(`02${'5'.padStart(64, '0')}`)))
+  })
+
+  it('agrees with noble, from encodings and from points', () => {
+    const rng = new SeededRng('secp256k1 against noble')
+    for (let i = 0; i < 10; i++) {
+      const [a, b] = [group.randomScalar(rng), group.randomScalar(rng)]
+      const [x, y] = [Point.Fn.fromBytes(a), Point.Fn.fromBytes(b)]
+      const [left, right] = [Point.BASE.multiply(x), Point.BASE.multiply(y)]
+      const sum = left.add(right).toBytes(true)
+      const [encoded, other] = [group.multiplyBase(a), group.multiplyBase(b)]
+      assert.ok(equalBytes(encoded.bytes, left.toBytes(true)))
+      assert.ok(equalBytes(group.add(encoded, other).bytes, sum))
+      // a product by a small number is kept as a point
+      const point = group.publicMultiplySmall(encoded, 1)
+      assert.ok(equalBytes(group.add(point, other).bytes, sum))
+      assert.ok(equalBytes(group.subtract(point, other).bytes, left.subtract(right).toBytes(true)))
+      const product = Point.BASE.multiply(x).multiply(y).toBytes(true)
+      assert.ok(equalBytes(group.multiply(encoded, b).bytes, product))
+      assert.ok(equalBytes(group.publicMultiplySum([[b, encoded]]).bytes, product))
+      const negated = group.scalarNegate(b)
+      assert.ok(
+        group.isIdentity(
+          group.publicMultiplySum([
+            [b, encoded],
+            [negated, encoded],
+          ]),
+        ),
+      )
+      assert.ok(group.isIdentity(group.add(encoded, group.multiplyBase(group.scalarNegate(a)))))
+    }
   })
 })
 
