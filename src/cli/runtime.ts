@@ -13,8 +13,14 @@ export const DAEMON_RUNTIME: readonly string[] = [
   '--no-memory-reducer',
 ]
 
-/** One heap for all of glibc's threads: each of its own keeps some megabytes that nobody else may use. */
-export const DAEMON_ENVIRONMENT: Readonly<Record<string, string>> = { MALLOC_ARENA_MAX: '1' }
+/**
+ * One heap for all of glibc's threads: each of its own keeps some megabytes that nobody else may use. And Node's cache from the
+ * first module on: enabled by the program itself, it comes too late for that one, whose types are then stripped anew by each start.
+ */
+export function daemonEnvironment(env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+  const cache = compileCacheDir(env)
+  return { MALLOC_ARENA_MAX: '1', ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: cache }), ...env }
+}
 
 /**
  * Begins the process anew, in place, with a daemon's options: V8 and glibc take them at their start only. A process that another
@@ -24,10 +30,11 @@ export function beginAsDaemon(): void {
   const { execPath, execArgv, argv, env } = process
   const hasOptions = DAEMON_RUNTIME.every(option => execArgv.includes(option))
   if (hasOptions || process.channel !== undefined || process.execve === undefined) return
-  process.execve(execPath, [execPath, ...DAEMON_RUNTIME, ...execArgv, ...argv.slice(1)], {
-    ...env,
-    ...DAEMON_ENVIRONMENT,
-  })
+  process.execve(
+    execPath,
+    [execPath, ...DAEMON_RUNTIME, ...execArgv, ...argv.slice(1)],
+    daemonEnvironment(env),
+  )
 }
 
 /**

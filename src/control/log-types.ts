@@ -28,7 +28,7 @@ export interface LogLimits {
 }
 
 export const DEFAULT_LIMITS: LogLimits = {
-  snapshotInterval: 64,
+  snapshotInterval: 16,
   keptBlocks: 1024,
   mempoolCount: 8192,
   mempoolBytes: 16 * 1024 * 1024,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type KadDHT, type KadDHTComponents, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
+import { type KadDHT, type KadDHTComponents, kadDHT, type SingleKadDHT } from '@libp2p/kad-dht'
 import { type Datastore, Key } from 'interface-datastore'
 import { concat, equalBytes, fromHex, OstrakaError, type RecordStore, toHex, utf8 } from '../base/index.ts'
 import type { Counters } from './counters.ts'
@@ -10,6 +10,8 @@ export const MAX_RECORD_BYTES: number = 64 * 1024
 const NAMESPACE = 'ost'
 const KEY_PREFIX = utf8(`/${NAMESPACE}/`)
 const HASH_BYTES = 32
+// Kademlia's k: as many peers are asked to store a record
+const BUCKET_PEERS = 20
 
 // A peer that does not answer in this time is passed over; a put asks twice (who is close, then store).
 const PEER_TIMEOUT_MS = 1000
@@ -48,7 +50,8 @@ export function dhtService(options: DhtServiceOptions): (components: KadDHTCompo
     clientMode: false,
     allowQueryWithZeroPeers: true,
     // private and loopback addresses are as good as any: members come from the log, not from strangers
-    peerInfoMapper: passthroughMapper,
+    peerInfoMapper: peer => (tellsNews() ? peer : { ...peer, multiaddrs: [] }),
+    kBucketSize: BUCKET_PEERS,
     validators: { [NAMESPACE]: validate },
     // all valid records under one key are equal
     selectors: { [NAMESPACE]: () => 0 },
@@ -56,14 +59,20 @@ export function dhtService(options: DhtServiceOptions): (components: KadDHTCompo
     pingNewContactTimeout: { minTimeout: PEER_TIMEOUT_MS, maxTimeout: PEER_TIMEOUT_MS },
     pingOldContactTimeout: { minTimeout: PEER_TIMEOUT_MS, maxTimeout: PEER_TIMEOUT_MS },
   })
+  let service: SingleKadDHT | undefined
+  // Members connect to each other all: while that is a bucket full at most, each has all the others in its table already. Told of
+  // them again, it looks up and merges each into its peer store, which costs several times as much as all the rest of a put.
+  const tellsNews = (): boolean => (service?.routingTable.size ?? 0) > BUCKET_PEERS
   return components => {
     const { peerId, privateKey, registrar, addressManager, peerStore, connectionManager } = components
     const { events, logger, ping } = components
     const { datastore } = options
-    return create({
+    const created = create({
       ...{ peerId, privateKey, registrar, addressManager, peerStore, connectionManager },
       ...{ events, logger, ping, datastore },
     })
+    service = created as SingleKadDHT
+    return created
   }
 }
 

@@ -54,6 +54,8 @@ export interface CeremonyState extends Shelf {
   readonly sealing: Map<string, SealingKeyPair>
   /** The one that is announced and not yet in the ledger, and what it is announced as. */
   pendingSealing: { readonly publicKey: string; readonly revision: number } | undefined
+  /** Where on the disk the records begin that are put into the DHT again next; undefined for all of them. */
+  republishFrom: string | undefined
 }
 
 /** One step's work: what it reads, and where its effects go. */
@@ -91,6 +93,7 @@ export function recoverCeremonies(
     serving: new Map(),
     sealing: new Map([[toHex(world.sealingKeys.publicKey.bytes), world.sealingKeys]]),
     pendingSealing: undefined,
+    republishFrom: undefined,
   }
   for (const { key, value } of entries) {
     if (key.startsWith('keys/share/')) state.shares.set(key, vault.unlock(key, value))

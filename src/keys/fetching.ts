@@ -27,7 +27,10 @@ const MAX_EARLY_RECORDS = 256
 
 /** js-libp2p's kad-dht drops records after 48 hours unless they are put again. */
 const REPUBLISH_MS = 6 * 3_600_000
-const REPUBLISH_BATCH = 32
+/** One record a second: a walk through 20,000 takes as long as the pause after it, and none is noticed beside a node's work. */
+const REPUBLISH_BATCH = 8
+const REPUBLISH_BATCH_MS = 8000
+const FIRST_RECORD = 'keys/record/'
 
 /**
  * Wants a record: it may be here already, it may be on its way, or it must be searched for. What is sealed under a key that
@@ -167,12 +170,15 @@ export function onLoaded(
     else writes.push({ key, value: null })
   }
   if (writes.length > 0) effects.push({ type: 'persist', writes })
-  const last = entries.at(-1)
-  if (last !== undefined && entries.length === REPUBLISH_BATCH) republish(work, `${last.key}\u0000`)
-  else effects.push({ type: 'timer', id: 'ceremony/republish', atMs: nowMs + REPUBLISH_MS })
+  const last = entries.length === REPUBLISH_BATCH ? entries.at(-1) : undefined
+  state.republishFrom = last === undefined ? undefined : `${last.key}\u0000`
+  const pauseMs = last === undefined ? REPUBLISH_MS : REPUBLISH_BATCH_MS
+  effects.push({ type: 'timer', id: 'ceremony/republish', atMs: nowMs + pauseMs })
 }
 
-export function republish({ effects }: Work, from: string = 'keys/record/'): void {
+/** Puts the next few records into the DHT again. */
+export function republish({ state, effects }: Work): void {
+  const from = state.republishFrom ?? FIRST_RECORD
   const token = 'ceremony/republish'
-  effects.push({ type: 'load', token, prefix: 'keys/record/', from, limit: REPUBLISH_BATCH })
+  effects.push({ type: 'load', token, prefix: FIRST_RECORD, from, limit: REPUBLISH_BATCH })
 }

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { connect } from '../../api/index.ts'
 import { OstrakaError } from '../../base/index.ts'
-import { DAEMON_ENVIRONMENT, DAEMON_RUNTIME } from '../runtime.ts'
+import { DAEMON_RUNTIME, daemonEnvironment } from '../runtime.ts'
 import {
   isAlive,
   nodeNamed,
@@ -44,7 +44,7 @@ export function spawnNode(state: TestnetState, node: TestnetNode, options: Start
       // an attached daemon notices by the closed channel when its parent is gone, however it went
       stdio: options.isAttached ? ['ignore', log, log, 'ipc'] : ['ignore', log, log],
       detached: true,
-      env: { ...process.env, ...DAEMON_ENVIRONMENT },
+      env: daemonEnvironment(),
     })
     child.unref()
     child.channel?.unref()
