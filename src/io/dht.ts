@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { type KadDHT, type KadDHTComponents, kadDHT, type SingleKadDHT } from '@libp2p/kad-dht'
+import type { PeerId, PeerInfo } from '@libp2p/interface'
+import { type KadDHT, type KadDHTComponents, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
 import { type Datastore, Key } from 'interface-datastore'
 import { concat, equalBytes, fromHex, OstrakaError, type RecordStore, toHex, utf8 } from '../base/index.ts'
 import type { Counters } from './counters.ts'
@@ -10,8 +11,6 @@ export const MAX_RECORD_BYTES: number = 64 * 1024
 const NAMESPACE = 'ost'
 const KEY_PREFIX = utf8(`/${NAMESPACE}/`)
 const HASH_BYTES = 32
-// Kademlia's k: as many peers are asked to store a record
-const BUCKET_PEERS = 20
 
 // A peer that does not answer in this time is passed over; a put asks twice (who is close, then store).
 const PEER_TIMEOUT_MS = 1000
@@ -50,8 +49,7 @@ export function dhtService(options: DhtServiceOptions): (components: KadDHTCompo
     clientMode: false,
     allowQueryWithZeroPeers: true,
     // private and loopback addresses are as good as any: members come from the log, not from strangers
-    peerInfoMapper: peer => (tellsNews() ? peer : { ...peer, multiaddrs: [] }),
-    kBucketSize: BUCKET_PEERS,
+    peerInfoMapper: passthroughMapper,
     validators: { [NAMESPACE]: validate },
     // all valid records under one key are equal
     selectors: { [NAMESPACE]: () => 0 },
@@ -59,21 +57,30 @@ export function dhtService(options: DhtServiceOptions): (components: KadDHTCompo
     pingNewContactTimeout: { minTimeout: PEER_TIMEOUT_MS, maxTimeout: PEER_TIMEOUT_MS },
     pingOldContactTimeout: { minTimeout: PEER_TIMEOUT_MS, maxTimeout: PEER_TIMEOUT_MS },
   })
-  let service: SingleKadDHT | undefined
-  // Members connect to each other all: while that is a bucket full at most, each has all the others in its table already. Told of
-  // them again, it looks up and merges each into its peer store, which costs several times as much as all the rest of a put.
-  const tellsNews = (): boolean => (service?.routingTable.size ?? 0) > BUCKET_PEERS
   return components => {
     const { peerId, privateKey, registrar, addressManager, peerStore, connectionManager } = components
     const { events, logger, ping } = components
     const { datastore } = options
-    const created = create({
+    const dht = create({
       ...{ peerId, privateKey, registrar, addressManager, peerStore, connectionManager },
       ...{ events, logger, ping, datastore },
     })
-    service = created as SingleKadDHT
-    return created
+    return withoutOldNews(dht, id => connectionManager.getConnections(id).length > 0)
   }
+}
+
+/**
+ * Each answer names all peers that are near the key, and the host looks every one of them up in its store, compares and merges. Of
+ * members that are connected, as all should be, it has learnt from themselves.
+ */
+function withoutOldNews(dht: KadDHT, isConnected: (peerId: PeerId) => boolean): KadDHT {
+  const emitter = dht as KadDHT & EventTarget
+  const dispatch = emitter.dispatchEvent.bind(emitter)
+  emitter.dispatchEvent = event => {
+    const isOld = event.type === 'peer' && isConnected((event as CustomEvent<PeerInfo>).detail.id)
+    return isOld || dispatch(event)
+  }
+  return dht
 }
 
 export interface DhtRecordsOptions {

@@ -11,20 +11,12 @@ import { isHandoff, openCeremonies, standingDealings } from './ceremony-rules.ts
 import { type CeremonyState, dealingName, type Work } from './ceremony-state.ts'
 import { completeVersion, endCeremony, eraseRetired, kindOf, scanVersions } from './completing.ts'
 import { type DealingPlan, makeDealing } from './dealer.ts'
-import {
-  earlyRecord,
-  fetchRecord,
-  need,
-  onLoaded,
-  republish,
-  serveRecord,
-  shareRecord,
-  takeRecord,
-} from './fetching.ts'
+import { earlyRecord, fetchRecord, need, onServed, serveRecord, shareRecord, takeRecord } from './fetching.ts'
 import { suiteOf } from './kinds.ts'
 import { paths } from './paths.ts'
 import { hasShares, type Need } from './receiving.ts'
 import type { CeremonyRecord, Dealer, DealRecord } from './records.ts'
+import { onRecordsLoaded, onRecordTimer, scheduleFirstWalk } from './republishing.ts'
 import { eraseSealingKeys, renewSealingKey } from './sealing-keys.ts'
 import { witnessDeals } from './seen-deals.ts'
 import { slotsOf } from './slots.ts'
@@ -39,9 +31,6 @@ export type CeremonyEvent =
   | { readonly type: 'heard'; readonly transactions: readonly SignedTransaction[] }
   /** A client's own dealing, to be stored and passed on. */
   | { readonly type: 'offered'; readonly record: Uint8Array }
-
-/** After a start, the DHT's peers must first be found. */
-const FIRST_REPUBLISH_MS = 60_000
 
 /** An incomplete acknowledgement is given when this share of the time is left, so that it can still count. */
 const PARTIAL_ACKNOWLEDGE_REST = 0.5
@@ -81,10 +70,10 @@ export function step(
       if (event.request.type === 'record') serveRecord(work, event.token, event.request.hash)
       break
     case 'loaded':
-      onLoaded(work, event.token, event.entries)
+      if (!onRecordsLoaded(work, event.token, event.entries)) onServed(work, event.token, event.entries)
       break
     case 'failed':
-      onLoaded(work, event.token, [])
+      if (!onRecordsLoaded(work, event.token, undefined)) onServed(work, event.token, [])
       break
     case 'timer':
       onTimer(work, event.id)
@@ -98,13 +87,13 @@ export function begin(state: CeremonyState, nowMs: number, rng: Rng): Step<Cerem
   scanVersions(work)
   lookAtCeremonies(work)
   renewSealingKey(work)
-  work.effects.push({ type: 'timer', id: 'ceremony/republish', atMs: nowMs + FIRST_REPUBLISH_MS })
+  scheduleFirstWalk(work)
   return { state, effects: work.effects }
 }
 
 function onTimer(work: Work, id: Token): void {
-  if (id === 'ceremony/republish') republish(work)
-  else if (id === 'ceremony/sealing') renewSealingKey(work)
+  if (onRecordTimer(work, id)) return
+  if (id === 'ceremony/sealing') renewSealingKey(work)
   else if (id === 'ceremony/erase') eraseSealingKeys(work)
   else if (id.startsWith('ceremony/fetch/')) fetchRecord(work, id.slice('ceremony/fetch/'.length))
   else if (id.startsWith('ceremony/late/')) {

@@ -5,6 +5,7 @@ import type { Effect, Token } from '../wire/index.ts'
 import { type MadeDealing, ownDealingCodec } from './dealer.ts'
 import type { Need, Shelf } from './receiving.ts'
 import type { CeremonyRecord, DealRecord } from './records.ts'
+import { REPUBLISHED_KEY, type RecordWalk, republishedCodec } from './republishing.ts'
 import { SeenDeals } from './seen-deals.ts'
 import type { Vault } from './vault.ts'
 
@@ -54,8 +55,9 @@ export interface CeremonyState extends Shelf {
   readonly sealing: Map<string, SealingKeyPair>
   /** The one that is announced and not yet in the ledger, and what it is announced as. */
   pendingSealing: { readonly publicKey: string; readonly revision: number } | undefined
-  /** Where on the disk the records begin that are put into the DHT again next; undefined for all of them. */
-  republishFrom: string | undefined
+  /** When all records were last put into the DHT again; undefined for a new node. */
+  republishedMs: number | undefined
+  walk: RecordWalk | undefined
 }
 
 /** One step's work: what it reads, and where its effects go. */
@@ -93,7 +95,8 @@ export function recoverCeremonies(
     serving: new Map(),
     sealing: new Map([[toHex(world.sealingKeys.publicKey.bytes), world.sealingKeys]]),
     pendingSealing: undefined,
-    republishFrom: undefined,
+    republishedMs: undefined,
+    walk: undefined,
   }
   for (const { key, value } of entries) {
     if (key.startsWith('keys/share/')) state.shares.set(key, vault.unlock(key, value))
@@ -104,7 +107,7 @@ export function recoverCeremonies(
     } else if (key.startsWith('keys/dealing/')) {
       const made = ownDealingCodec.decode(value)
       state.dealings.set(dealingName(made.deal.ceremony, made.deal.fromSlot), made)
-    }
+    } else if (key === REPUBLISHED_KEY) state.republishedMs = republishedCodec.decode(value)
   }
   return state
 }

@@ -1,16 +1,7 @@
-import {
-  equalBytes,
-  OstrakaError,
-  type Outcome,
-  type PeerId,
-  peerIdOf,
-  toHex,
-  type Write,
-} from '../base/index.ts'
+import { equalBytes, OstrakaError, type Outcome, type PeerId, peerIdOf, toHex } from '../base/index.ts'
 import { sha256, verifySigned } from '../crypto/index.ts'
 import { type PeerAnswer, sealedDealingCodec, type Token } from '../wire/index.ts'
 import type { Work } from './ceremony-state.ts'
-import { isRecordKept } from './leftovers.ts'
 import { paths } from './paths.ts'
 import { type Need, receive } from './receiving.ts'
 import type { CeremonyRecord } from './records.ts'
@@ -24,13 +15,6 @@ const FETCH_EVERY_MS = 700
 
 /** Pushed records wait for their transaction; a block or two is enough, so few are kept. */
 const MAX_EARLY_RECORDS = 256
-
-/** js-libp2p's kad-dht drops records after 48 hours unless they are put again. */
-const REPUBLISH_MS = 6 * 3_600_000
-/** One record a second: a walk through 20,000 takes as long as the pause after it, and none is noticed beside a node's work. */
-const REPUBLISH_BATCH = 8
-const REPUBLISH_BATCH_MS = 8000
-const FIRST_RECORD = 'keys/record/'
 
 /**
  * Wants a record: it may be here already, it may be on its way, or it must be searched for. What is sealed under a key that
@@ -150,35 +134,14 @@ function recordAnswer(record: Uint8Array | null): Outcome<PeerAnswer> {
   return { ok: true, value: { type: 'record', record } }
 }
 
-/** What the disk had: for a peer that asked, or to be put into the DHT again, or to go. */
-export function onLoaded(
+/** What the disk had, for a peer that asked: nothing, when it could not be read. */
+export function onServed(
   work: Work,
   token: Token,
-  entries: ReadonlyArray<{ readonly key: string; readonly value: Uint8Array }>,
+  entries: ReadonlyArray<{ readonly value: Uint8Array }>,
 ): void {
-  const { state, effects, nowMs } = work
-  const asker = state.serving.get(token)
-  if (asker !== undefined) {
-    state.serving.delete(token)
-    effects.push({ type: 'reply', token: asker, answer: recordAnswer(entries[0]?.value ?? null) })
-    return
-  }
-  if (token !== 'ceremony/republish') return
-  const writes: Write[] = []
-  for (const { key, value } of entries) {
-    if (isRecordKept(work, value)) effects.push({ type: 'dht-put', record: value })
-    else writes.push({ key, value: null })
-  }
-  if (writes.length > 0) effects.push({ type: 'persist', writes })
-  const last = entries.length === REPUBLISH_BATCH ? entries.at(-1) : undefined
-  state.republishFrom = last === undefined ? undefined : `${last.key}\u0000`
-  const pauseMs = last === undefined ? REPUBLISH_MS : REPUBLISH_BATCH_MS
-  effects.push({ type: 'timer', id: 'ceremony/republish', atMs: nowMs + pauseMs })
-}
-
-/** Puts the next few records into the DHT again. */
-export function republish({ state, effects }: Work): void {
-  const from = state.republishFrom ?? FIRST_RECORD
-  const token = 'ceremony/republish'
-  effects.push({ type: 'load', token, prefix: FIRST_RECORD, from, limit: REPUBLISH_BATCH })
+  const asker = work.state.serving.get(token)
+  if (asker === undefined) return
+  work.state.serving.delete(token)
+  work.effects.push({ type: 'reply', token: asker, answer: recordAnswer(entries[0]?.value ?? null) })
 }
