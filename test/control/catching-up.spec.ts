@@ -38,7 +38,7 @@ function isLevel(network: Network, late: SimNode): boolean {
 
 describe('a node that lags', () => {
   it('fetches the blocks it missed and votes again', () => {
-    const { network, late } = withLaggard(30)
+    const { network, late } = withLaggard(30, { limits: { snapshotInterval: 64 } })
     network.start(late)
     network.runUntil(() => isLevel(network, late), 2000, 'level')
     assert.equal(rootOf(network, late), rootOf(network, network.nodes[0]!))
