@@ -103,7 +103,8 @@ function isEncoded(...elements: readonly Element[]): boolean {
 
 function publicMultiplySum(terms: ReadonlyArray<readonly [Scalar, Element]>): Element {
   const products: Uint8Array[] = []
-  for (const [scalar, { bytes }] of terms) {
+  for (const [scalar, element] of terms) {
+    const { bytes } = lazy(element)
     if (!isAllZero(scalar) && !isAllZero(bytes)) products.push(pointMultiply(bytes, scalar, false)!)
   }
   return sumOfEncodings(products)

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { rm } from 'node:fs/promises'
 import { type PeerId, Secret } from '../../src/base/index.ts'
 import { Counters } from '../../src/io/counters.ts'
 import { createHost, type Host, type Security } from '../../src/io/host.ts'
@@ -118,6 +119,27 @@ describe('startIo', () => {
     const request = network.nodes[0]?.transport.request(peerIdAt(7), new Uint8Array(1), 1000)
     await failsWith(request as Promise<unknown>, 'stranger')
     await network.close()
+  })
+
+  it('finds the members that it has no address of by the one that it has', async () => {
+    const founded = await startNetwork(2, { overrides: () => ({ isMember: () => true }) })
+    const directory = await temporaryDirectory()
+    const [first, second] = founded.nodes
+    const newcomer = await startIo({
+      identitySeed: new Secret(seedOf(2)),
+      networkId: NETWORK_ID,
+      directory,
+      listen: LOOPBACK,
+      members: () => [peerIdAt(0), peerIdAt(1)],
+      isMember: () => true,
+      addresses: new Map([[peerIdAt(0), first!.addresses()]]),
+      judgeRecord: () => true,
+      logger: silentLogger(),
+    })
+    await realTime.until(() => second!.connectedPeers().includes(newcomer.peerId))
+    await newcomer.stop()
+    await founded.close()
+    await rm(directory, { recursive: true, force: true })
   })
 
   it('refuses a directory that another node uses, and an address that is taken', async () => {
