@@ -16,6 +16,7 @@ export const DAEMON_RUNTIME: readonly string[] = [
 /**
  * One heap for all of glibc's threads: each of its own keeps some megabytes that nobody else may use. And Node's cache from the
  * first module on: enabled by the program itself, it comes too late for that one, whose types are then stripped anew by each start.
+ * What the environment says of either stays.
  */
 export function daemonEnvironment(env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
   const cache = compileCacheDir(env)

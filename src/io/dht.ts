@@ -73,7 +73,7 @@ export function dhtService(options: DhtServiceOptions): (components: KadDHTCompo
  * Each answer names all peers that are near the key, and the host looks every one of them up in its store, compares and merges. Of
  * members that are connected, as all should be, it has learnt from themselves.
  */
-function withoutOldNews(dht: KadDHT, isConnected: (peerId: PeerId) => boolean): KadDHT {
+export function withoutOldNews(dht: KadDHT, isConnected: (peerId: PeerId) => boolean): KadDHT {
   const emitter = dht as KadDHT & EventTarget
   const dispatch = emitter.dispatchEvent.bind(emitter)
   emitter.dispatchEvent = event => {

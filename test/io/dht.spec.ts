@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Key } from 'interface-datastore'
 import { Counters } from '../../src/io/counters.ts'
-import { DhtRecords, type DhtRecordsOptions } from '../../src/io/dht.ts'
+import { DhtRecords, type DhtRecordsOptions, withoutOldNews } from '../../src/io/dht.ts'
 import { silentLogger } from '../../src/io/index.ts'
 import { bytesOf, keyOf, realTime } from './contracts/world.ts'
 
@@ -33,5 +33,22 @@ describe('DhtRecords', () => {
     await realTime.until(() => counters.get('dht_put_taken') === 1)
     assert.equal(offers, 2)
     records.stop()
+  })
+})
+
+describe('withoutOldNews', () => {
+  it('keeps what a DHT tells of connected peers to itself, and passes everything else on', () => {
+    const target = new EventTarget()
+    const dht = withoutOldNews(target as never, id => id.toString() === 'connected') as unknown as EventTarget
+    const heard: string[] = []
+    for (const type of ['peer', 'other']) {
+      dht.addEventListener(type, event =>
+        heard.push(`${type} ${(event as CustomEvent<{ id: string }>).detail.id}`),
+      )
+    }
+    for (const type of ['peer', 'other']) {
+      for (const id of ['connected', 'away']) dht.dispatchEvent(new CustomEvent(type, { detail: { id } }))
+    }
+    assert.deepEqual(heard, ['peer away', 'other connected', 'other away'])
   })
 })
