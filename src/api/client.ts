@@ -23,7 +23,7 @@ import type { ChangeJson } from './routes-changes.ts'
 import type { ProvenKey, Trust, Verified } from './trust.ts'
 
 export interface ConnectOptions {
-  /** Base URL of a daemon, such as `http://127.0.0.1:7801`. */
+  /** Base URL of a daemon, such as `http://127.0.0.1:7801`, or its Unix socket: `unix:/run/ostraka.sock`. */
   readonly api: string
   /** A bearer token of that daemon. */
   readonly token?: string
@@ -41,6 +41,8 @@ export interface NewKey {
   readonly threshold: number
   readonly shares: number
   readonly rules?: readonly PolicyRule[]
+  /** Whether anybody may read the key and its proof; not unless told. */
+  readonly isPublic?: boolean
   readonly isExportable?: boolean
   readonly entropy?: number
 }
@@ -76,6 +78,7 @@ export interface ExportedSecret {
 export interface Health {
   /** `ok` or `unavailable`. */
   readonly status: string
+  /** Empty for who shows no credential, as the notices are. */
   readonly reasons: readonly string[]
   /** Exceptional acts that operators should look at. */
   readonly notices: readonly string[]
@@ -171,7 +174,12 @@ export interface Client {
   collectExport(name: string, proposal: string, oneTimeKey: Secret): Promise<ExportedSecret>
   policy(name: string): Promise<PolicyJson>
   /** `revision` is that of the policy that is replaced. */
-  setPolicy(name: string, revision: number, rules: readonly PolicyRule[]): Promise<PolicyJson>
+  setPolicy(
+    name: string,
+    revision: number,
+    rules: readonly PolicyRule[],
+    isPublic?: boolean,
+  ): Promise<PolicyJson>
   /** Each resolves when its ceremony has ended well. */
   rotateKey(name: string): Promise<KeyJson>
   refreshKey(name: string): Promise<KeyJson>

@@ -133,10 +133,15 @@ class HttpClient extends NetworkClient implements Client {
     return (await this.requests.get(`${keyPath(name)}/policy`)) as PolicyJson
   }
 
-  async setPolicy(name: string, revision: number, rules: readonly PolicyRule[]): Promise<PolicyJson> {
-    const body = { revision, rules: rulesJson(rules) }
+  async setPolicy(
+    name: string,
+    revision: number,
+    rules: readonly PolicyRule[],
+    isPublic = false,
+  ): Promise<PolicyJson> {
+    const body = { revision, rules: rulesJson(rules), public: isPublic }
     const path = `${keyPath(name)}/policy`
-    const transaction = (): Transaction => ({ type: 'set-policy', name, revision, rules })
+    const transaction = (): Transaction => ({ type: 'set-policy', name, revision, rules, isPublic })
     return (await this.requests.change('PUT', path, body, transaction)) as PolicyJson
   }
 
@@ -281,7 +286,7 @@ function newKeyJson(key: NewKey): Record<string, unknown> {
     kind: key.kind,
     threshold: key.threshold,
     shares: key.shares,
-    ...(key.rules === undefined ? {} : { policy: { rules: rulesJson(key.rules) } }),
+    policy: { rules: rulesJson(key.rules ?? []), public: key.isPublic ?? false },
     ...(key.isExportable === undefined ? {} : { exportable: key.isExportable }),
     ...(key.entropy === undefined ? {} : { entropy: key.entropy }),
   }
@@ -300,6 +305,7 @@ function createKeyOf(key: NewKey, origin: 'generate' | 'import'): Transaction {
     threshold: key.threshold,
     shares: key.shares,
     rules: key.rules ?? [],
+    isPublic: key.isPublic ?? false,
     isExportable: key.isExportable ?? false,
     entropy: key.entropy ?? 0,
     origin,

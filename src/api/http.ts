@@ -5,6 +5,7 @@ import {
   type RequestOptions,
 } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { isAbsolute } from 'node:path'
 import { OstrakaError } from '../base/index.ts'
 import { errorOfProblem } from './problem.ts'
 
@@ -39,7 +40,9 @@ export function createHttp(api: string, usualTimeoutMs: number = DEFAULT_TIMEOUT
     throw new OstrakaError('malformed', `${api} is no URL`)
   }
   const isTls = base.protocol === 'https:'
-  if (!isTls && base.protocol !== 'http:') throw new OstrakaError('malformed', `${api} is no http URL`)
+  if (base.protocol === 'unix:') return createUnixHttp(api, usualTimeoutMs)
+  if (!isTls && base.protocol !== 'http:')
+    throw new OstrakaError('malformed', `${api} is no http URL and no unix:/path`)
   const agent = isTls ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true })
   const prefix = base.pathname.replace(/\/$/, '')
   return {
@@ -56,6 +59,21 @@ export function createHttp(api: string, usualTimeoutMs: number = DEFAULT_TIMEOUT
         },
       }
       return exchange(isTls ? httpsRequest : httpRequest, options, body, timeoutMs, api)
+    },
+    close: () => agent.destroy(),
+  }
+}
+
+/** `unix:/path`: the same over a Unix socket. */
+function createUnixHttp(api: string, usualTimeoutMs: number): Http {
+  const socketPath = api.slice('unix:'.length)
+  if (!isAbsolute(socketPath)) throw new OstrakaError('malformed', `${api} is not unix:/path`)
+  const agent = new HttpAgent({ keepAlive: true })
+  return {
+    send: ({ method, path, headers = {}, body, timeoutMs = usualTimeoutMs }) => {
+      const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }
+      const options = { agent, method, socketPath, path, headers: { ...headers, ...length } }
+      return exchange(httpRequest, options, body, timeoutMs, api)
     },
     close: () => agent.destroy(),
   }
@@ -93,6 +111,12 @@ async function collect(incoming: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
   for await (const chunk of incoming) chunks.push(chunk as Buffer)
   return Buffer.concat(chunks).toString('utf8')
+}
+
+/** The text of a good answer; the problem document of any other becomes its OstrakaError. */
+export function textOfAnswer(answer: HttpAnswer): string {
+  if (answer.status < 200 || answer.status >= 300) jsonOfAnswer(answer)
+  return answer.text
 }
 
 /** The JSON of a good answer; the problem document of any other becomes its OstrakaError. */

@@ -39,11 +39,8 @@ export type { ServerOptions } from './server.ts'
 export { createToken, TokenRegister } from './tokens.ts'
 export type { ProvenKey, Trust, Verified } from './trust.ts'
 
-/** Where a server listens; port 0 takes a free one. */
-export interface Listening {
-  readonly host: string
-  readonly port: number
-}
+/** Where a server listens; port 0 takes a free one, `path` is that of a Unix socket. */
+export type Listening = { readonly host: string; readonly port: number } | { readonly path: string }
 
 /** The HTTP interface, listening. Errors: `conflict` when the address is taken. */
 export async function startApi(
@@ -53,6 +50,11 @@ export async function startApi(
   // only daemons need the server; clients that import this file should not wait for fastify
   const { buildServer } = await import('./server.ts')
   const server: FastifyInstance = buildServer(options)
+  if ('path' in at) {
+    const { atUnixSocket } = await import('./unix-socket.ts')
+    const remove = await atUnixSocket(at.path, path => server.listen({ path }))
+    return { url: `unix:${at.path}`, stop: () => server.close().then(remove) }
+  }
   let url: string
   try {
     url = await server.listen({ host: at.host, port: at.port })

@@ -80,6 +80,8 @@ export interface RuleJson {
 export interface PolicyJson {
   readonly revision: number
   readonly rules: readonly RuleJson[]
+  /** Whether anybody may read the key and its proof. */
+  readonly public: boolean
 }
 
 export function keyJson(key: KeyView): KeyJson {
@@ -113,7 +115,7 @@ export function keyJson(key: KeyView): KeyJson {
 }
 
 export function policyJson(key: KeyView): PolicyJson {
-  return { revision: key.policyRevision, rules: key.rules.map(ruleJson) }
+  return { revision: key.policyRevision, rules: key.rules.map(ruleJson), public: key.isPublic }
 }
 
 function ruleJson(rule: PolicyRule): RuleJson {

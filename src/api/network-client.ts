@@ -1,7 +1,7 @@
 import { fromBase64, fromHex, type PeerId } from '../base/index.ts'
 import type { Genesis, SignedTransaction, Transaction } from '../wire/index.ts'
 import type { Health, MembershipDecision } from './client.ts'
-import { jsonOfAnswer } from './http.ts'
+import { jsonOfAnswer, textOfAnswer } from './http.ts'
 import type {
   ApprovalsJson,
   AttestationJson,
@@ -33,12 +33,13 @@ export class NetworkClient {
 
   async health(): Promise<Health> {
     const answer = await this.requests.bare('/health', HEALTH_TIMEOUT_MS)
-    if (answer.status === 503 && answer.text.includes('"reasons"')) return JSON.parse(answer.text)
-    return jsonOfAnswer(answer) as Health
+    const isUnavailable = answer.status === 503 && answer.text.includes('"status":"unavailable"')
+    const health = (isUnavailable ? JSON.parse(answer.text) : jsonOfAnswer(answer)) as Partial<Health>
+    return { status: String(health.status), reasons: health.reasons ?? [], notices: health.notices ?? [] }
   }
 
   async metrics(): Promise<string> {
-    return (await this.requests.bare('/metrics')).text
+    return textOfAnswer(await this.requests.bare('/metrics'))
   }
 
   async status(): Promise<StatusJson> {

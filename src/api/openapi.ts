@@ -27,13 +27,17 @@ export function openApiDocument(routes: readonly Route[], software: string): Jso
       title: 'Ostraka node',
       version: software,
       description:
-        'Keys that exist only as shares on several nodes. Reads show the network’s public records and need no ' +
-        'credentials. Everything else takes a bearer token, which lends a principal that this node holds, or a signed ' +
-        'request: the canonical CBOR envelope of an operation or transaction, signed by the principal itself.',
+        'Keys that exist only as shares on several nodes. Reads and writes take a bearer token, which lends a principal ' +
+        'that this node holds, or a principal’s own signature: the canonical CBOR envelope of an operation or ' +
+        'transaction as the body, or `Authorization: Ostraka <base64url of a signed api-request>` where there is no ' +
+        'such body. Without a credential: `/`, `/health` (its status only), this document, and keys whose policy is public.',
     },
     paths,
     components: {
-      securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } },
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer' },
+        signed: { type: 'http', scheme: 'ostraka', description: 'A signed api-request, base64url.' },
+      },
       schemas: { Problem: { ...problem, properties: { ...(problem.properties as object), code: codes() } } },
     },
   }
@@ -58,11 +62,17 @@ function operationOf(route: Route): JsonSchema {
     summary: route.summary,
     ...(route.description === undefined ? {} : { description: route.description }),
     ...(parameters.length === 0 ? {} : { parameters }),
-    ...(route.body === undefined
-      ? {}
-      : { requestBody: requestBodyOf(route), security: [{ bearer: [] }, {}] }),
+    ...(route.body === undefined ? {} : { requestBody: requestBodyOf(route) }),
+    security: securityOf(route),
     responses: { ...answersOf(route), ...problemsOf(route) },
   }
+}
+
+/** `{}` stands for no credential: an envelope has its own signature, and a public key needs none. */
+function securityOf({ access, envelope, showsKey }: Route): readonly JsonSchema[] {
+  const named = [{ bearer: [] }, { signed: [] }]
+  if (access === 'open') return [{}]
+  return access !== undefined || envelope !== undefined || showsKey === true ? [...named, {}] : named
 }
 
 function requestBodyOf(route: Route): JsonSchema {

@@ -28,7 +28,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   no_quorum: 503,
   ceremony_aborted: 503,
   not_ready: 503,
-  overloaded: 503,
+  overloaded: 429,
   deadline_exceeded: 504,
   unreachable: 502,
   stranger: 403,

@@ -157,7 +157,8 @@ export class Prover {
       state = verifyState(this.#checkpoint, proof)
     } catch (error) {
       // it may be that too few of those who vote now voted at the checkpoint
-      if (!(await this.#follow(proof.header.height))) throw error
+      const key = 'key' in query ? String(query.key) : undefined
+      if (!(await this.#follow(proof.header.height, key))) throw error
       state = verifyState(this.#checkpoint, proof)
     }
     this.#requireFresh(state.timeMs)
@@ -166,11 +167,12 @@ export class Prover {
   }
 
   /** Goes from change to change of the set that votes, up to `height`; whether it came any further. */
-  async #follow(height: number): Promise<boolean> {
+  async #follow(height: number, key: string | undefined): Promise<boolean> {
     const start = this.#checkpoint.height
     for (;;) {
       const before = this.#checkpoint.height
-      const path = `/api/v1/handovers?from=${before + 1}`
+      const about = key === undefined ? '' : `&key=${encodeURIComponent(key)}`
+      const path = `/api/v1/handovers?from=${before + 1}${about}`
       const { handovers } = (await this.#requests.get(path)) as HandoversAnswer
       for (const handover of handovers) {
         const proof = stateProofCodec.decode(fromBase64(handover))

@@ -1,10 +1,17 @@
 import { fromHex, type Rng, toBase64 } from '../base/index.ts'
 import type { SigningKey } from '../crypto/index.ts'
-import type { Operation, Transaction } from '../wire/index.ts'
+import type { ApiRequest, Operation, Transaction } from '../wire/index.ts'
 import type { ConnectOptions, OperationOptions } from './client.ts'
 import { createHttp, type Http, jsonOfAnswer } from './http.ts'
-import type { StatusJson } from './json.ts'
 import type { Trust } from './trust.ts'
+
+/** How long a request that is made on the spot stays valid: covers slow holders and modest clock skew. */
+export const REQUEST_LIFETIME_MS = 30_000
+
+/** What a daemon says of itself at `/`, to anybody. */
+interface RootJson {
+  readonly networkId: string
+}
 
 /** Sends the requests of one client with its authority: a bearer token of the daemon, or a principal's own signature. */
 export class Requests {
@@ -23,9 +30,15 @@ export class Requests {
     this.#rng = rng
   }
 
-  /** The answer's status and text as they came, sent without authority. */
-  bare(path: string, timeoutMs?: number): ReturnType<Http['send']> {
-    return this.#http.send({ method: 'GET', path, ...(timeoutMs === undefined ? {} : { timeoutMs }) })
+  /** The answer's status and text as they came. */
+  async bare(path: string, timeoutMs?: number): ReturnType<Http['send']> {
+    const headers = await this.#authorization('GET', path)
+    return this.#http.send({
+      method: 'GET',
+      path,
+      headers,
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    })
   }
 
   close(): void {
@@ -79,16 +92,18 @@ export class Requests {
   async network(): Promise<Uint8Array> {
     this.#networkId ??=
       this.trust?.checkpoint.networkId ??
-      fromHex(((await this.get('/api/v1/status')) as StatusJson).networkId)
+      fromHex((jsonOfAnswer(await this.#http.send({ method: 'GET', path: '/' })) as RootJson).networkId)
     return this.#networkId
   }
 
   async get(path: string): Promise<unknown> {
-    return jsonOfAnswer(await this.#http.send({ method: 'GET', path, headers: this.#authorization() }))
+    return jsonOfAnswer(
+      await this.#http.send({ method: 'GET', path, headers: await this.#authorization('GET', path) }),
+    )
   }
 
   async sendJson(method: 'POST' | 'PUT', path: string, body: unknown): Promise<unknown> {
-    const headers = { 'content-type': 'application/json', ...this.#authorization() }
+    const headers = { 'content-type': 'application/json', ...(await this.#authorization(method, path)) }
     return jsonOfAnswer(await this.#http.send({ method, path, headers, body: JSON.stringify(body) }))
   }
 
@@ -97,10 +112,14 @@ export class Requests {
     return jsonOfAnswer(await this.#http.send({ method, path, headers, body }))
   }
 
-  #authorization(): Record<string, string> {
-    return this.#token === undefined || this.principal !== undefined
-      ? {}
-      : { authorization: `Bearer ${this.#token}` }
+  /** A principal signs each request that has no signed body; a token is shown as it is. */
+  async #authorization(method: ApiRequest['method'], target: string): Promise<Record<string, string>> {
+    if (this.principal !== undefined) {
+      const { signedAuthorization } = await import('./signing.ts')
+      const request = { method, target, expiresMs: Date.now() + REQUEST_LIFETIME_MS }
+      return { authorization: signedAuthorization(this.principal, await this.network(), request) }
+    }
+    return this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }
   }
 }
 

@@ -1,5 +1,6 @@
 import { type Clock, type ErrorCode, OstrakaError, type Rng } from '../base/index.ts'
 import type { SigningKey } from '../crypto/index.ts'
+import type { Caller } from './auth.ts'
 import type { NodePort } from './port.ts'
 
 /** JSON Schema 2020-12, as OpenAPI 3.1 embeds it. The same object validates requests and documents them. */
@@ -20,7 +21,10 @@ export interface Call {
   readonly body: unknown
   /** The canonical signed envelope of an `application/cbor` request. */
   readonly envelope: Uint8Array | undefined
-  readonly principal: SigningKey | undefined
+  /** Who asks, where an Authorization header has said so. */
+  readonly caller: Caller | undefined
+  /** The media types that the client asks for, as its header says. */
+  readonly accept: string
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal
 }
@@ -43,6 +47,14 @@ export interface Route {
   readonly body?: JsonSchema
   /** Which envelope an `application/cbor` body may be instead, signed by the principal itself. */
   readonly envelope?: 'signed-operation' | 'transaction'
+  /**
+   * Who may ask, beside those whose CBOR envelope carries its own signature. Absent: whom an Authorization header
+   * identifies. `signed-body`: anybody, since the body is signed in either form. `open`: anybody. `health`: anybody, by
+   * any host name, as monitors and load balancers ask.
+   */
+  readonly access?: 'signed-body' | 'open' | 'health'
+  /** A read of one key and what proves it, which anybody may make of a key whose policy is public. */
+  readonly showsKey?: boolean
   readonly answers: Readonly<Record<number, { readonly description: string; readonly schema: JsonSchema }>>
   readonly errors: readonly ErrorCode[]
   handle(context: Context, call: Call): Promise<Answer> | Answer
@@ -50,10 +62,10 @@ export interface Route {
 
 /** The principal that a bearer token lends. Errors: `unauthorized`. */
 export function requirePrincipal(call: Call): SigningKey {
-  if (call.principal !== undefined) return call.principal
+  if (call.caller?.lent !== undefined) return call.caller.lent
   throw new OstrakaError(
     'unauthorized',
-    'neither a bearer token nor a signed request: say who asks (--token-file or --principal-file)',
+    'a bearer token or a signed body is needed here: this node signs only for principals that it lends',
   )
 }
 

@@ -62,6 +62,7 @@ const takeStep: Route = {
     'used once it is approved, at /api/v1/keys/{name}/export.',
   body: stepBody,
   envelope: 'transaction',
+  access: 'signed-body',
   answers: { 200: { description: 'The proposal after it.', schema: schema.proposal } },
   errors: [
     ...(['bad_signature', 'unauthorized', 'forbidden', 'not_found', 'conflict', 'expired'] as const),

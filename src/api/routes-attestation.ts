@@ -23,6 +23,7 @@ const setPolicy: Route = {
     'Replaces the policy, by a `set-attestation` transaction that as many operators as needed have signed.',
   body: signedBody,
   envelope: 'transaction',
+  access: 'signed-body',
   answers: {
     200: {
       description: 'The block that replaced it, and what it came to.',

@@ -1,6 +1,6 @@
 import { auditEntryCodec } from '../audit/index.ts'
 import { jsonOf } from './json.ts'
-import { type Route, requirePrincipal } from './route.ts'
+import type { Route } from './route.ts'
 import { transactionOf } from './routes-keys.ts'
 import { envelopeOf, signedBody } from './routes-members.ts'
 import { amount, anything, bytes, count, listOf, nullableOf, object, text } from './schemas.ts'
@@ -70,7 +70,6 @@ const readAudit: Route = {
   },
   errors: ['storage_corrupt'],
   async handle({ port }, call) {
-    requirePrincipal(call)
     const view = await port.audit(Number(call.query.from), Number(call.query.limit))
     const entries = view.entries.map(one => ({ ...one, entry: decoded(one.bytes) }))
     return { status: 200, body: jsonOf({ ...view, entries }) }
@@ -113,6 +112,7 @@ const resetAudit: Route = {
     'Writes a lost or broken audit log off, by operators’ signed `reset-audit`; the loss stays on record.',
   body: signedBody,
   envelope: 'transaction',
+  access: 'signed-body',
   answers: {
     200: {
       description: 'The block that wrote it off, and which log the node keeps from then on.',
@@ -136,6 +136,7 @@ const reportEvidence: Route = {
     'Hands in proof of misconduct, a signed `report-evidence`: whoever signed it, the proof speaks for itself.',
   body: signedBody,
   envelope: 'transaction',
+  access: 'signed-body',
   answers: { 200: { description: 'The block that judged it.', schema: object({ height: count }) } },
   errors: ['bad_signature', 'conflict', 'no_quorum'],
   async handle({ port }, call) {

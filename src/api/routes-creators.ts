@@ -40,6 +40,7 @@ const grant: Route = {
     transaction: { ...schema.bytes, description: 'Canonical CBOR of the signed transaction.' },
   }),
   envelope: 'transaction',
+  access: 'signed-body',
   answers: { 200: { description: 'What the principal may do now.', schema: creator } },
   errors: ['bad_signature', 'unauthorized', 'conflict', 'no_quorum'],
   async handle({ port }, call): Promise<Answer> {

@@ -19,7 +19,7 @@ const newKeyFields = {
   kind: schema.kind,
   threshold: schema.slotCount,
   shares: schema.slotCount,
-  policy: schema.object({ rules: schema.rules }),
+  policy: schema.object({ rules: schema.rules, public: schema.isPublic }, ['public']),
   exportable: schema.flag,
   entropy: { type: 'number', minimum: 0, maximum: 1 },
 }
@@ -32,7 +32,7 @@ export interface NewKeyJson {
   readonly kind: KeyKind
   readonly threshold: number
   readonly shares: number
-  readonly policy?: { readonly rules: readonly RuleJson[] }
+  readonly policy?: { readonly rules: readonly RuleJson[]; readonly public?: boolean }
   readonly exportable?: boolean
   readonly entropy?: number
 }
@@ -53,6 +53,7 @@ export function createKeyOf(
     threshold: body.threshold,
     shares: body.shares,
     rules: rulesOf(body.policy?.rules ?? []),
+    isPublic: body.policy?.public ?? false,
     isExportable: body.exportable ?? false,
     entropy: body.entropy ?? 0,
     origin,
@@ -131,6 +132,7 @@ const showKey: Route = {
   method: 'GET',
   path: '/api/v1/keys/{name}',
   id: 'showKey',
+  showsKey: true,
   summary: 'One key: public key, holders, policy, versions.',
   answers: { 200: { description: 'The key.', schema: schema.key } },
   errors: ['unknown_key'],
@@ -173,8 +175,9 @@ function policyTransaction(port: NodePort, call: Call, name: string): SignedTran
     return transaction
   }
   const principal = requirePrincipal(call)
-  const { revision, rules } = call.body as { revision: number; rules: readonly RuleJson[] }
-  const value: SetPolicy = { type: 'set-policy', name, revision, rules: rulesOf(rules) }
+  const body = call.body as { revision: number; rules: readonly RuleJson[]; public?: boolean }
+  const { revision, rules, public: isPublic = false } = body
+  const value: SetPolicy = { type: 'set-policy', name, revision, rules: rulesOf(rules), isPublic }
   return signTransaction(principal, port.networkId, value)
 }
 

@@ -67,6 +67,7 @@ const admit: Route = {
     'Admits a node by the invite inside its signed `join` transaction; that invite is all the authority needed.',
   body: signedBody,
   envelope: 'transaction',
+  access: 'signed-body',
   answers: { 201: { description: 'The block that admitted it.', schema: schema.decision } },
   errors: ['bad_signature', 'expired', 'replayed', 'forbidden', 'conflict', 'no_quorum'],
   async handle(context, call): Promise<Answer> {
@@ -97,6 +98,7 @@ const remove: Route = {
   summary: 'Takes a node out for good: by an operator’s signed `remove-member`, or its own signed `leave`.',
   body: signedBody,
   envelope: 'transaction',
+  access: 'signed-body',
   answers: { 200: { description: 'The block that removed it.', schema: schema.decision } },
   errors: ['bad_signature', 'forbidden', 'not_found', 'conflict', 'not_enough_nodes', 'no_quorum'],
   async handle(context, call): Promise<Answer> {

@@ -8,13 +8,18 @@ const DEFAULT_BLOCKS = 64
 /** A block may hold close to a megabyte: more than this in one answer would be a memory attack on ourselves. */
 const MAX_BLOCKS = 256
 
-const healthAnswer = object({ status: text, reasons: listOf(text), notices: listOf(text) })
+const healthAnswer = object({ status: text, reasons: listOf(text), notices: listOf(text) }, [
+  'reasons',
+  'notices',
+])
 
 const health: Route = {
   method: 'GET',
   path: '/health',
+  access: 'health',
   id: 'health',
-  summary: 'Whether this node can serve operations on keys, and what it cannot do.',
+  summary:
+    'Whether this node can serve operations on keys, and, for who shows a credential, what it cannot do.',
   description:
     '`ok`: everything. `degraded`: operations, but no control changes, as without a quorum. `unavailable`: neither.',
   answers: {
@@ -22,12 +27,13 @@ const health: Route = {
     503: { description: 'It cannot.', schema: healthAnswer },
   },
   errors: [],
-  handle({ port }) {
+  handle({ port }, { caller }) {
     const complaints = port.complaints()
     const reasons = [...complaints, ...port.shortcomings()]
-    const notices = port.status().approvals.map(noticeOf)
-    if (complaints.length > 0) return { status: 503, body: { status: 'unavailable', reasons, notices } }
-    return { status: 200, body: { status: reasons.length === 0 ? 'ok' : 'degraded', reasons, notices } }
+    const canServe = complaints.length === 0
+    const status = canServe ? (reasons.length === 0 ? 'ok' : 'degraded') : 'unavailable'
+    const details = caller === undefined ? {} : { reasons, notices: port.status().approvals.map(noticeOf) }
+    return { status: canServe ? 200 : 503, body: { status, ...details } }
   },
 }
 

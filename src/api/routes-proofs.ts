@@ -32,6 +32,7 @@ const prove: Route = {
   method: 'GET',
   path: '/api/v1/proof',
   id: 'proof',
+  showsKey: true,
   summary:
     'Records of the agreed state with Merkle proofs, and the certified block header that carries their root.',
   description:
@@ -72,10 +73,14 @@ const listHandovers: Route = {
   method: 'GET',
   path: '/api/v1/handovers',
   id: 'handovers',
+  showsKey: true,
   summary: 'Proofs of each change of the set that votes: what leads a client from an old checkpoint to now.',
   description:
     'A node has those of the changes that it saw; one that joined by a snapshot lacks those under the snapshot.',
-  query: { from: { ...schema.count, minimum: 1, default: 1 } },
+  query: {
+    from: { ...schema.count, minimum: 1, default: 1 },
+    key: { ...schema.name, description: 'The key whose proof needs them: a public one needs no credential.' },
+  },
   answers: {
     200: {
       description: `At most ${MAX_HANDOVERS}, from that height on, ascending.`,

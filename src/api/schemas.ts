@@ -54,7 +54,11 @@ export const rule: JsonSchema = object(
   ['ratePerMinute', 'untilMs'],
 )
 export const rules: JsonSchema = listOf(rule, { maxItems: MAX_POLICY_RULES })
-export const policy: JsonSchema = object({ revision: count, rules })
+export const isPublic: JsonSchema = {
+  ...flag,
+  description: 'Whether anybody may read the key’s record and its proof; absent means no.',
+}
+export const policy: JsonSchema = object({ revision: count, rules, public: isPublic }, ['public'])
 
 const slot: JsonSchema = object({ slot: slotCount, peerId: text })
 const version: JsonSchema = object({

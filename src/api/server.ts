@@ -2,11 +2,15 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { type Clock, OstrakaError, type Rng, toOstrakaError } from '../base/index.ts'
-import { type Authority, principalOfHeader } from './auth.ts'
+import type { Authority } from './auth.ts'
+import { Connections } from './connections.ts'
+import { CBOR, callerOf, Guard } from './guard.ts'
+import type { HostRules } from './hosts.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { openApiDocument } from './openapi.ts'
 import type { NodePort } from './port.ts'
 import { PROBLEM_MEDIA_TYPE, problemOf } from './problem.ts'
+import { clientRate, DEFAULT_CLIENT_RATE } from './rates.ts'
 import type { Context, Route } from './route.ts'
 import { approvalRoutes } from './routes-approvals.ts'
 import { attestationRoutes } from './routes-attestation.ts'
@@ -20,6 +24,7 @@ import { networkRoutes } from './routes-network.ts'
 import { operationRoutes } from './routes-operations.ts'
 import { proofRoutes } from './routes-proofs.ts'
 import { randomnessRoutes } from './routes-randomness.ts'
+import { rootRoute } from './routes-root.ts'
 
 /** Base64 of the largest operation request (wire's MAX_REQUEST_BYTES), with its JSON around it. */
 export const MAX_BODY_BYTES: number = 1024 * 1024
@@ -30,7 +35,27 @@ export const MAX_BODY_BYTES: number = 1024 * 1024
  */
 const MAX_DRAINED_BYTES = 32 * 1024 * 1024
 
-const CBOR = 'application/cbor'
+/** An honest client sends its headers at once; one that dribbles holds a connection. */
+const HEADERS_TIMEOUT_MS = 10_000
+
+/** For headers and body together: a megabyte at 35 KB a second. The answer may take longer: ceremonies and long polls do. */
+const REQUEST_TIMEOUT_MS = 30_000
+
+/** How often those two are looked at. */
+const CHECK_INTERVAL_MS = 2_000
+
+/** Above the pause of a client that polls every few seconds. */
+const KEEP_ALIVE_MS = 10_000
+
+/** Node's own default, said outright: a signed request's header is the longest that there is, with 5 KB. */
+const MAX_HEADER_BYTES = 16 * 1024
+
+/** On every answer: it is never guessed to be a page, nor stored, nor embedded by one of another origin. */
+const SAFE_HEADERS = {
+  'x-content-type-options': 'nosniff',
+  'cache-control': 'no-store',
+  'cross-origin-resource-policy': 'same-origin',
+}
 
 export interface ServerOptions {
   readonly port: NodePort
@@ -42,6 +67,12 @@ export interface ServerOptions {
   readonly addresses: () => readonly string[]
   /** What the daemon counts of itself, for `/metrics`. */
   readonly counters: () => Readonly<Record<string, number>>
+  /** Names beside loopback and the bound address by which browsers and proxies may call this server. */
+  readonly hostNames?: readonly string[]
+  /** Requests a second that one client with a credential may make. */
+  readonly ratePerSecond?: number
+  /** Whether `/metrics` needs no credential. */
+  readonly hasPublicMetrics?: boolean
   /** Told of every request that failed for a reason of our own making. */
   readonly onInternalError: (error: unknown) => void
 }
@@ -55,6 +86,13 @@ export function buildServer(
     bodyLimit: MAX_BODY_BYTES,
     logger: false,
     forceCloseConnections: true,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    http: {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: CHECK_INTERVAL_MS,
+      maxHeaderSize: MAX_HEADER_BYTES,
+    },
     clientErrorHandler: refuseUnreadable,
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
   })
@@ -74,10 +112,11 @@ export function buildServer(
     ...approvalRoutes,
     ...creatorRoutes,
   ]
-  routes.push(metricsRoute(metrics))
+  routes.push(rootRoute(options.software), metricsRoute(metrics, options.hasPublicMetrics ?? false))
   const document = openApiDocument([...routes, openApiRoute({})], options.software)
   routes.push(openApiRoute(document))
 
+  guard(server, routes, options)
   refuseOversized(server)
   // fastify's own text parser would hand handlers a body that no schema has seen
   server.removeContentTypeParser('text/plain')
@@ -94,11 +133,28 @@ export function buildServer(
   return server
 }
 
+/** The guard's hook stands before all others: what it refuses costs neither a body nor a handler. */
+function guard(server: FastifyInstance, routes: readonly Route[], options: ServerOptions): void {
+  const { hostNames = [], ratePerSecond = DEFAULT_CLIENT_RATE } = options
+  const hosts: HostRules = { names: new Set(hostNames.map(name => name.toLowerCase())) }
+  const rules = { ...options, hosts, rate: clientRate(ratePerSecond) }
+  const keeper = new Guard(rules, new Connections(server.server))
+  const byName = new Map(routes.map(route => [`${route.method} ${urlOf(route)}`, route]))
+  server.addHook('onRequest', async (request, reply) => {
+    reply.headers(SAFE_HEADERS)
+    keeper.admit(request, reply, byName.get(`${request.method} ${request.routeOptions.url}`))
+  })
+}
+
+function urlOf({ path }: Route): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1')
+}
+
 function addRoute(server: FastifyInstance, route: Route, options: ServerOptions): void {
   const context: Context = options
   server.route({
     method: route.method,
-    url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
+    url: urlOf(route),
     schema: {
       ...(route.query === undefined
         ? {}
@@ -109,7 +165,7 @@ function addRoute(server: FastifyInstance, route: Route, options: ServerOptions)
     },
     exposeHeadRoute: false,
     handler: async (request, reply) => {
-      const call = callOf(route, request, reply, options)
+      const call = callOf(route, request, reply)
       const answer = await route.handle(context, call)
       return reply
         .code(answer.status)
@@ -146,18 +202,13 @@ function queryOf(route: Route, query: Readonly<Record<string, string>>): Record<
   return values
 }
 
-function callOf(
-  route: Route,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { authority, clock }: ServerOptions,
-): Parameters<Route['handle']>[1] {
-  const principal = principalOfHeader(request.headers.authorization, authority, clock.nowMs())
+function callOf(route: Route, request: FastifyRequest, reply: FastifyReply): Parameters<Route['handle']>[1] {
+  const caller = callerOf(request)
   const isEnvelope = Buffer.isBuffer(request.body)
   if (isEnvelope && route.envelope === undefined) {
     throw new OstrakaError('malformed', `${route.path} takes no ${CBOR}`)
   }
-  if (isEnvelope && principal !== undefined) {
+  if (isEnvelope && caller !== undefined) {
     throw new OstrakaError('malformed', 'a signed request carries its own authority: send no Authorization')
   }
   if (route.body !== undefined && !isEnvelope && (request.body === undefined || request.body === null)) {
@@ -170,7 +221,8 @@ function callOf(
     query: queryOf(route, request.query as Readonly<Record<string, string>>),
     body: isEnvelope ? undefined : request.body,
     envelope: isEnvelope ? new Uint8Array(request.body as Buffer) : undefined,
-    principal,
+    caller,
+    accept: request.headers.accept ?? '',
     signal: abort.signal,
   }
 }
@@ -239,12 +291,13 @@ function ofFramework(thrown: unknown): OstrakaError | undefined {
   return undefined
 }
 
-function metricsRoute(metrics: Metrics): Route {
+function metricsRoute(metrics: Metrics, isPublic: boolean): Route {
   return {
     method: 'GET',
     path: '/metrics',
     id: 'metrics',
     summary: 'Prometheus text.',
+    ...(isPublic ? { access: 'open' as const } : {}),
     answers: { 200: { description: 'Metrics.', schema: { type: 'string', contentMediaType: 'text/plain' } } },
     errors: [],
     async handle() {
@@ -259,6 +312,7 @@ function openApiRoute(document: unknown): Route {
     path: '/openapi.json',
     id: 'openapi',
     summary: 'This document.',
+    access: 'open',
     answers: { 200: { description: 'OpenAPI 3.1.', schema: { type: 'object' } } },
     errors: [],
     handle: () => ({ status: 200, body: document }),

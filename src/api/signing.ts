@@ -1,6 +1,8 @@
 import { OstrakaError, type Rng } from '../base/index.ts'
 import { type SigningKey, signValue } from '../crypto/index.ts'
 import {
+  type ApiRequest,
+  apiRequestCodec,
   type Codec,
   MAX_REQUEST_BYTES,
   type Operation,
@@ -13,9 +15,7 @@ import {
   type Transaction,
   transactionCodec,
 } from '../wire/index.ts'
-
-/** How long a request that is made on the spot stays valid: covers slow holders and modest clock skew. */
-export const REQUEST_LIFETIME_MS = 30_000
+import { REQUEST_LIFETIME_MS } from './requests.ts'
 
 /** Room for a request's nonce, names, framing and envelope beside its inputs. */
 const FRAMING_BYTES = 2048
@@ -50,6 +50,12 @@ export interface OperationCall {
   readonly inputs: readonly Uint8Array[]
   readonly version?: number
   readonly isBlinded?: boolean
+}
+
+/** The Authorization header of a request that has no signed body. Errors: `malformed`. */
+export function signedAuthorization(key: SigningKey, networkId: Uint8Array, request: ApiRequest): string {
+  const signed = checked(apiRequestCodec, signValue(key, 'api', networkId, request))
+  return `Ostraka ${Buffer.from(apiRequestCodec.encode(signed)).toString('base64url')}`
 }
 
 /** A request with a fresh nonce that is valid for `REQUEST_LIFETIME_MS`. Errors: `malformed`, `too_large`. */

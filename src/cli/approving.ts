@@ -62,9 +62,10 @@ function actOf(act: ProposalJson['act']): Act {
  * `malformed` for several files, `not_found` without any, and what the network refuses the proposal with.
  */
 export async function proposeAct(
-  { operatorFile = [], propose: reason = '', ttl, ...options }: DecisionOptions,
+  options: DecisionOptions,
   actOf: (client: Client) => Act | Promise<Act>,
 ): Promise<void> {
+  const { operatorFile = [], propose: reason = '', ttl } = options
   const [file, ...others] = operatorFiles(operatorFile)
   if (others.length > 0) {
     throw new OstrakaError('malformed', 'one operator proposes; the others approve, each with approve sign')

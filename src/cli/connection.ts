@@ -11,13 +11,16 @@ export interface ClientOptions {
   readonly tokenFile?: string
   readonly principalFile?: string
   readonly json?: boolean
+  /** Commands that operators sign: the first of them also signs what is read on the way. */
+  readonly operatorFile?: string | readonly string[]
 }
 
 export interface VerifyingOptions extends ClientOptions, TrustOptions {}
 
 const DEFAULTS = `
 Which daemon: --api, else OSTRAKA_API, else the first live node of .testnet.
-As whom: --principal-file (signs here), else --token-file, else OSTRAKA_TOKEN_FILE, else that node's token.`
+As whom: --principal-file (signs here), else --token-file, else --operator-file where there is one, else
+OSTRAKA_TOKEN_FILE, else that node's token. Only /health and public keys are read without.`
 
 const PROOFS = `
 What the daemon says of the key is proven by the network's own certificates when you give --genesis, --network or
@@ -62,10 +65,26 @@ function connection(options: ClientOptions, env: NodeJS.ProcessEnv): ConnectOpti
   if (api === undefined) {
     throw new OstrakaError('not_found', 'no daemon: give --api, set OSTRAKA_API, or run `ostraka testnet up`')
   }
-  if (options.principalFile !== undefined) return { api, principal: readPrincipal(options.principalFile) }
+  const file =
+    options.principalFile ?? (options.tokenFile === undefined ? firstOf(options.operatorFile) : undefined)
+  if (file !== undefined) return { api, principal: readPrincipal(file) }
   const tokenFile =
     options.tokenFile ?? env.OSTRAKA_TOKEN_FILE ?? node?.tokenFile ?? defaultNode(api)?.tokenFile
   return { api, ...(tokenFile === undefined ? {} : { token: readToken(tokenFile) }) }
+}
+
+/**
+ * Another daemon than the one that the options are about, as the same principal. A token is its own daemon's and is shown
+ * to no other: without a principal, only a node of the testnet is asked with a credential.
+ */
+export function connectToOther(api: string, { principalFile }: ClientOptions): Client {
+  if (principalFile !== undefined) return connect({ api, principal: readPrincipal(principalFile) })
+  const tokenFile = defaultNode(api)?.tokenFile
+  return connect({ api, ...(tokenFile === undefined ? {} : { token: readToken(tokenFile) }) })
+}
+
+function firstOf(files: string | readonly string[] | undefined): string | undefined {
+  return typeof files === 'string' ? files : files?.[0]
 }
 
 /** Runs `task` with a client and closes its connections afterwards. */
@@ -83,20 +102,20 @@ export async function withVerifyingClient<T>(
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<T> {
   const to = connection(options, env)
-  const trust = await trustOf(options, to.api, env)
+  const trust = await trustOf(options, to, env)
   const client = connect({ ...to, ...(trust === undefined ? {} : { trust }) })
   return closing(client, () => task(client, trust !== undefined))
 }
 
-async function trustOf(options: VerifyingOptions, api: string, env: NodeJS.ProcessEnv) {
+async function trustOf(options: VerifyingOptions, to: ConnectOptions, env: NodeJS.ProcessEnv) {
   const { genesis, network, checkpoint } = options
-  const node = defaultNode(api)
+  const node = defaultNode(to.api)
   const known = env.OSTRAKA_GENESIS ?? (node && join(node.dir, 'genesis.json'))
   const isNamed = genesis !== undefined || network !== undefined || checkpoint !== undefined
   if (!isNamed && known === undefined) return undefined
   // what proves is loaded only where something is proven
   const { trustFrom } = await import('./trust.ts')
-  return trustFrom(isNamed || known === undefined ? options : { genesis: known }, api)
+  return trustFrom(isNamed || known === undefined ? options : { genesis: known }, to)
 }
 
 async function closing<T>(client: Client, task: (client: Client) => Promise<T>): Promise<T> {

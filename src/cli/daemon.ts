@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { authorityOf, PrincipalVault, startApi, TokenRegister } from '../api/index.ts'
+import { authorityOf, type Listening, PrincipalVault, startApi, TokenRegister } from '../api/index.ts'
 import { OstrakaError, type PeerId, peerIdOf, type Secret } from '../base/index.ts'
 import {
   createLogger,
@@ -28,7 +28,13 @@ export interface DaemonOptions {
   /** Defaults to the directory's swarm.key, if there is one. */
   readonly pskFile?: string
   readonly listen: readonly string[]
-  readonly api: { readonly host: string; readonly port: number }
+  readonly api: Listening
+  /** Names beside loopback and the bound address by which HTTP clients may call it. */
+  readonly apiHosts?: readonly string[]
+  /** Requests a second of one client with a credential. */
+  readonly apiRate?: number
+  /** Whether `/metrics` needs no credential. */
+  readonly hasPublicMetrics?: boolean
   /** Multiaddrs with /p2p/ ids, beside those of peers.json. */
   readonly peers: readonly string[]
   /** How this node attests what runs on it. */
@@ -77,6 +83,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     clock: io.clock,
     rng: io.rng,
     software: SOFTWARE,
+    hostNames: options.apiHosts ?? [],
+    ...(options.apiRate === undefined ? {} : { ratePerSecond: options.apiRate }),
+    hasPublicMetrics: options.hasPublicMetrics ?? false,
     counters: () => ({ ...node.port.counters(), ...io.counters.snapshot() }),
     addresses: () => io.addresses(),
     onInternalError: (error: unknown) => logger.error({ err: error }, 'a request failed unforeseen'),

@@ -1,3 +1,5 @@
+import { isIP } from 'node:net'
+import { isAbsolute } from 'node:path'
 import { InvalidArgumentError } from 'commander'
 import { KEY_KINDS, type KeyKind, RIGHTS, type Right } from '../wire/index.ts'
 
@@ -86,8 +88,25 @@ export function pcrList(text: string): readonly number[] {
   return [...new Set(pcrs)].sort((a, b) => a - b)
 }
 
+/** `HOST:PORT`, or `unix:/path`. */
+export function apiAddress(
+  text: string,
+): { readonly host: string; readonly port: number } | { readonly path: string } {
+  if (!text.startsWith('unix:')) return hostAndPort(text)
+  const path = text.slice('unix:'.length)
+  if (!isAbsolute(path)) throw new InvalidArgumentError('unix: wants an absolute path')
+  return { path }
+}
+
+/** A name or address without a port. */
+export function hostName(text: string, previous: readonly string[] = []): readonly string[] {
+  if (!/^[a-zA-Z0-9._-]{1,253}$/.test(text) && isIP(text) === 0)
+    throw new InvalidArgumentError('a host name is needed, without a port')
+  return [...previous, text]
+}
+
 /** `HOST:PORT`, with an IPv6 host in brackets. */
-export function hostAndPort(text: string): { readonly host: string; readonly port: number } {
+function hostAndPort(text: string): { readonly host: string; readonly port: number } {
   const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:]+)):(\d{1,5})$/.exec(text)
   const port = Number(match?.[3])
   if (match === null || port > 65_535) throw new InvalidArgumentError('HOST:PORT is needed')

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { connect, type Trust } from '../api/index.ts'
+import { type ConnectOptions, connect, type Trust } from '../api/index.ts'
 import { fromHex, OstrakaError, publicKeyOf, toHex } from '../base/index.ts'
 import { type Checkpoint, genesisCheckpoint } from '../control/index.ts'
 import type { Genesis } from '../wire/index.ts'
@@ -24,10 +24,10 @@ interface CheckpointFile {
  * The newest of what the user gave: a checkpoint, else the genesis, as a file or as the daemon's whose hash is the
  * network's id. Undefined when nothing was given. Errors: `not_found`, `malformed`, `wrong_network`.
  */
-export async function trustFrom(options: TrustOptions, api: string): Promise<Trust | undefined> {
+export async function trustFrom(options: TrustOptions, to: ConnectOptions): Promise<Trust | undefined> {
   const { checkpoint: path } = options
   const stored = path !== undefined && existsSync(path) ? readCheckpoint(path) : undefined
-  const genesis = await genesisFrom(options, api)
+  const genesis = await genesisFrom(options, to)
   if (stored !== undefined) {
     if (genesis !== undefined) requireNetwork(toHex(stored.checkpoint.networkId), networkIdText(genesis))
     return { ...stored, onCheckpoint: checkpoint => writeCheckpoint(path!, checkpoint, stored.epochMs) }
@@ -47,17 +47,17 @@ export async function trustFrom(options: TrustOptions, api: string): Promise<Tru
 
 async function genesisFrom(
   { genesis: path, network }: TrustOptions,
-  api: string,
+  to: ConnectOptions,
 ): Promise<Genesis | undefined> {
   if (path === undefined && network === undefined) return undefined
-  const genesis = path === undefined ? await askGenesis(api) : readGenesis(path)
+  const genesis = path === undefined ? await askGenesis(to) : readGenesis(path)
   if (network !== undefined) requireNetwork(networkIdText(genesis), network.toLowerCase())
   return genesis
 }
 
 /** Whatever the daemon answers, its hash is checked. */
-async function askGenesis(api: string): Promise<Genesis> {
-  const client = connect({ api })
+async function askGenesis(to: ConnectOptions): Promise<Genesis> {
+  const client = connect(to)
   try {
     return (await client.genesis()).genesis
   } finally {

@@ -68,7 +68,7 @@ export { removalRule } from './membership.ts'
 export { type Mended, mendLog } from './mending.ts'
 export { type MapEntry, MerkleMap } from './merkle-map.ts'
 export { type MerkleProof, verifyAbsence, verifyInclusion } from './merkle-trie.ts'
-export { requireOperators } from './operators.ts'
+export { isOperator, requireOperators } from './operators.ts'
 export {
   type ChainRecord,
   type CreatorRecord,

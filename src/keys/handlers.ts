@@ -102,6 +102,7 @@ export function createKey(ledger: Ledger, create: CreateKey, at: TransactionCont
     kind,
     owner: at.signer,
     rules: create.rules,
+    isPublic: create.isPublic ?? false,
     policyRevision: 0,
     isExportable: create.isExportable,
     entropy: create.entropy,
@@ -258,6 +259,7 @@ export function setPolicy(ledger: Ledger, transaction: SetPolicy, at: Transactio
   ledger.put(paths.key(key.name), {
     ...key,
     rules: transaction.rules,
+    isPublic: transaction.isPublic ?? false,
     policyRevision: key.policyRevision + 1,
   })
 }

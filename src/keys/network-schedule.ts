@@ -124,6 +124,7 @@ function newKey(
     kind: NETWORK_KIND,
     owner: NOBODY,
     rules: [],
+    isPublic: false,
     policyRevision: 0,
     isExportable: false,
     entropy: 0,

@@ -26,6 +26,8 @@ export interface KeyRecord {
   /** The principal that created the key and owns its policy. */
   readonly owner: Uint8Array
   readonly rules: readonly PolicyRule[]
+  /** Whether daemons show this key to anybody. */
+  readonly isPublic: boolean
   readonly policyRevision: number
   readonly isExportable: boolean
   readonly entropy: number

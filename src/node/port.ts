@@ -40,6 +40,13 @@ export interface NodePort {
   randomness(epoch: number): RandomnessView | undefined
   keys(): readonly KeyView[]
   key(name: string): KeyView | undefined
+  /** Whether its policy lets anybody read this key and what proves it. */
+  isPublicKey(name: string): boolean
+  /**
+   * Whether a principal that signs its own reads may read: operators, creators and members anything; others a key that
+   * they own or that its policy names them for.
+   */
+  mayRead(principal: Uint8Array, keyName: string | undefined): boolean
   /** Certified blocks from height `from` on. Errors: `not_found` when they are pruned here. */
   blocks(from: number, limit: number): Promise<readonly CertifiedBlock[]>
   /** Errors: `not_ready` until this node has applied a block. */
@@ -294,6 +301,7 @@ export interface KeyView {
   readonly entropy: number
   readonly owner: Uint8Array
   readonly rules: readonly PolicyRule[]
+  readonly isPublic: boolean
   readonly policyRevision: number
   readonly versions: readonly {
     readonly version: number

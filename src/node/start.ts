@@ -53,8 +53,10 @@ import {
   failureOf,
   importPlanOf,
   isInCeremony,
+  isPublicKey,
   keyViewOf,
   keyViews,
+  mayRead,
   membershipViews,
   missingShares,
   peerViews,
@@ -166,6 +168,8 @@ function portOf(driver: Driver, ports: Ports): NodePort {
     randomness: epoch => randomnessView(driver.state, epoch),
     keys: () => keyViews(driver.state),
     key: name => keyViewOf(driver.state, name),
+    isPublicKey: name => isPublicKey(driver.state, name),
+    mayRead: (principal, keyName) => mayRead(driver.state, principal, keyName),
     async blocks(from, limit) {
       const entries = await scanLog(driver, store, BLOCK_PREFIX, { from: blockKey(from), limit })
       if (entries.length > 0 && entries[0]!.key !== blockKey(from) && from > 0) {

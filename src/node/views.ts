@@ -1,10 +1,12 @@
 import { formatNote } from '../audit/index.ts'
-import { fromHex, peerIdOf, toHex } from '../base/index.ts'
+import { equalBytes, fromHex, peerIdOf, toHex } from '../base/index.ts'
 import {
   attestationStanding,
   type CreatorRecord,
   coordinatorOf,
+  isOperator,
   type MemberRecord,
+  mayCreate,
   viewLog,
 } from '../control/index.ts'
 import {
@@ -161,6 +163,7 @@ function keyView(state: NodeState, key: KeyRecord): KeyView {
     entropy: key.entropy,
     owner: key.owner,
     rules: key.rules,
+    isPublic: key.isPublic,
     policyRevision: key.policyRevision,
     versions: versions.map(version => ({
       version: version.version,
@@ -183,6 +186,25 @@ export function keyViews(state: NodeState): KeyView[] {
   return reading(state.ledger)
     .list<KeyRecord>('key/')
     .map(entry => keyView(state, entry.value))
+}
+
+function keyRecord(state: NodeState, name: string): KeyRecord | undefined {
+  return reading(state.ledger).get<KeyRecord>(keyPaths.key(name))
+}
+
+export function isPublicKey(state: NodeState, name: string): boolean {
+  return keyRecord(state, name)?.isPublic ?? false
+}
+
+/** A few look-ups, however many keys there are: every signed read asks this. */
+export function mayRead(state: NodeState, principal: Uint8Array, keyName: string | undefined): boolean {
+  const ledger = reading(state.ledger)
+  if (isOperator(state.options.genesis, principal) || mayCreate(ledger, principal)) return true
+  const member = memberOf(state, peerIdOf(principal))
+  if (member !== undefined && member.state !== 'removed') return true
+  const key = keyName === undefined ? undefined : keyRecord(state, keyName)
+  if (key === undefined) return false
+  return equalBytes(key.owner, principal) || key.rules.some(rule => equalBytes(rule.principal, principal))
 }
 
 /** The last failure of a key whose creation ended badly. */

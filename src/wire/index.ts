@@ -1,3 +1,4 @@
+export * from './api-requests.ts'
 export * from './approvals.ts'
 export * from './attestation.ts'
 export * from './audit.ts'

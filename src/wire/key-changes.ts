@@ -13,6 +13,8 @@ export interface CreateKey {
   readonly threshold: number
   readonly shares: number
   readonly rules: readonly PolicyRule[]
+  /** Whether anybody may read the key's record and its proof; absent: no. The secret's use stays with the rules. */
+  readonly isPublic?: boolean
   readonly isExportable: boolean
   /** Declared entropy of what the key protects, 0 to 1. */
   readonly entropy: number
@@ -53,6 +55,7 @@ export interface SetPolicy {
   readonly name: string
   readonly revision: number
   readonly rules: readonly PolicyRule[]
+  readonly isPublic?: boolean
 }
 
 /** Grants or withdraws the right to create keys. Signed by an operator. */
@@ -74,6 +77,7 @@ const createKey: Schema<CreateKey> = struct<CreateKey>({
   threshold: integer(1, MAX_SLOTS),
   shares: integer(1, MAX_SLOTS),
   rules: policyRules,
+  isPublic: optional(flag),
   isExportable: flag,
   entropy: real(0, 1),
   origin: oneOf(['generate', 'import']),
@@ -104,6 +108,7 @@ const setPolicy: Schema<SetPolicy> = struct<SetPolicy>({
   name: keyName,
   revision: integer(0),
   rules: policyRules,
+  isPublic: optional(flag),
 })
 
 const grantCreate: Schema<GrantCreate> = struct<GrantCreate>({

@@ -1,4 +1,4 @@
-import { type Agent, request } from 'node:http'
+import { type Agent, type IncomingHttpHeaders, request } from 'node:http'
 
 export interface RawRequest {
   readonly method: string
@@ -12,7 +12,7 @@ export function send(
   agent: Agent,
   url: string,
   { method, path, headers, body }: RawRequest,
-): Promise<{ readonly status: number; readonly text: string }> {
+): Promise<{ readonly status: number; readonly text: string; readonly headers: IncomingHttpHeaders }> {
   return new Promise((resolve, reject) => {
     // without a length, node:http sends the body of a DELETE as if it were the next request
     const length = body === undefined ? {} : { 'content-length': body.length }
@@ -25,7 +25,9 @@ export function send(
         response.on('data', (chunk: string) => {
           text += chunk
         })
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, text }))
+        response.on('end', () =>
+          resolve({ status: response.statusCode ?? 0, text, headers: response.headers }),
+        )
         response.on('error', reject)
       },
     )

@@ -31,6 +31,9 @@ describe('HTTP server', () => {
       body: typeof body === 'string' ? body : JSON.stringify(body),
     })
 
+  const read = (path: string) =>
+    fetch(`${api.url}${path}`, { headers: { authorization: `Bearer ${api.token}` } })
+
   const sendCbor = (path: string, body: Uint8Array, headers: Record<string, string> = {}) =>
     fetch(`${api.url}${path}`, {
       method: 'POST',
@@ -132,9 +135,13 @@ describe('HTTP server', () => {
     await refuses(post('/api/v1/keys', { name: 'x', ...KEY, threshold: '2' }), 400, 'malformed')
     await refuses(post('/api/v1/keys', { name: 'x', ...KEY, kind: 'toy' }), 400, 'malformed')
     await refuses(post('/api/v1/keys', { name: 'x', ...KEY, threshold: 4 }), 400, 'malformed')
-    await refuses(fetch(`${api.url}/api/v1/log?from=0`), 400, 'malformed')
-    await refuses(fetch(`${api.url}/api/v1/log?from=1&other=2`), 400, 'malformed')
-    const text = { method: 'POST', body: 'x', headers: { 'content-type': 'text/plain' } }
+    await refuses(read('/api/v1/log?from=0'), 400, 'malformed')
+    await refuses(read('/api/v1/log?from=1&other=2'), 400, 'malformed')
+    const text = {
+      method: 'POST',
+      body: 'x',
+      headers: { 'content-type': 'text/plain', authorization: `Bearer ${api.token}` },
+    }
     await refuses(fetch(`${api.url}${path}`, text), 400, 'malformed')
   })
 
@@ -156,10 +163,10 @@ describe('HTTP server', () => {
   })
 
   it('names unknown keys, wrong kinds and paths', async () => {
-    await refuses(fetch(`${api.url}/api/v1/keys/none`), 404, 'unknown_key')
+    await refuses(read('/api/v1/keys/none'), 404, 'unknown_key')
     await refuses(post('/api/v1/keys/none/sign', { messages: ['AA=='] }), 404, 'unknown_key')
     await refuses(post('/api/v1/keys/first/derive', { inputs: ['AA=='] }), 422, 'wrong_kind')
-    await refuses(fetch(`${api.url}/api/v1/nothing`), 404, 'not_found')
+    await refuses(read('/api/v1/nothing'), 404, 'not_found')
     await refuses(post('/api/v1/keys/first/polish', {}), 404, 'not_found')
     await refuses(post('/api/v1/keys', { name: 'first', ...KEY }), 409, 'name_taken')
   })

@@ -193,6 +193,16 @@ export class SoloNode implements NodePort {
     return [...this.#keys.values()].map(key => key.view)
   }
 
+  isPublicKey(name: string): boolean {
+    return this.key(name)?.isPublic ?? false
+  }
+
+  mayRead(principal: Uint8Array, keyName: string | undefined): boolean {
+    if (this.#creators.has(toHex(principal))) return true
+    const key = keyName === undefined ? undefined : this.key(keyName)
+    return key?.rules.some(rule => toHex(rule.principal) === toHex(principal)) ?? false
+  }
+
   key(name: string): KeyView | undefined {
     return this.#keys.get(name)?.view
   }
@@ -337,6 +347,7 @@ export class SoloNode implements NodePort {
       holders: [],
       state: 'creating',
       owner: signer,
+      isPublic: value.isPublic ?? false,
       policyRevision: 0,
       versions: [],
     }
@@ -404,7 +415,8 @@ export class SoloNode implements NodePort {
     const key = this.#require(value.name)
     if (toHex(key.view.owner) !== toHex(signer)) throw new OstrakaError('forbidden', 'not the owner')
     if (value.revision !== key.view.policyRevision) throw new OstrakaError('conflict', 'another revision')
-    key.view = { ...key.view, rules: value.rules, policyRevision: value.revision + 1 }
+    const { rules, isPublic = false } = value
+    key.view = { ...key.view, rules, isPublic, policyRevision: value.revision + 1 }
   }
 
   #contextOf(key: SoloKey, dealer: Uint8Array): Uint8Array {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { addressBook } from '../../src/cli/daemon.ts'
 import {
+  apiAddress,
   durationMs,
   hexBytes,
-  hostAndPort,
   httpUrl,
   integerFrom,
   momentMs,
@@ -39,12 +39,12 @@ describe('option values', () => {
     for (const text of ['0', 'zz', '0x00']) assert.throws(() => hexBytes(text), usage)
     assert.deepEqual(rightList('sign,export,sign'), ['sign', 'export'])
     assert.throws(() => rightList('sign,exports'), usage)
-    assert.deepEqual(hostAndPort('[::1]:7801'), { host: '::1', port: 7801 })
+    assert.deepEqual(apiAddress('[::1]:7801'), { host: '::1', port: 7801 })
     assert.equal(httpUrl('https://pager.example/hook').host, 'pager.example')
     for (const text of ['', 'pager.example', 'file:///etc/passwd', 'ftp://x']) {
       assert.throws(() => httpUrl(text), usage)
     }
-    for (const text of ['localhost', ':1', 'a:65536', '::1:80']) assert.throws(() => hostAndPort(text), usage)
+    for (const text of ['localhost', ':1', 'a:65536', '::1:80']) assert.throws(() => apiAddress(text), usage)
   })
 
   it('an address book groups multiaddrs by peer id and refuses one without', () => {

@@ -74,6 +74,7 @@ describe('audit logs of daemons', function () {
     const { status, stdout, stderr } = net.ostraka(
       name,
       ...['audit', 'verify', '--witness', net.node('node-1').api, '--json', ...args],
+      ...['--principal-file', net.state.principal],
     )
     assert.ok(stdout.length > 0, String(stderr))
     const { logs, reported } = JSON.parse(String(stdout))

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { connect } from '../../src/api/index.ts'
 import { anyPort } from '../../src/cli/testnet/layout.ts'
 import { type Served, Workplace } from './by-hand.ts'
 import { eventually, TEST_TIMEOUT_MS } from './testnet.ts'
@@ -63,7 +62,7 @@ describe('a network made by hand, as the operations manual says', function () {
       place.done(...join, '--psk-file', 'swarm.key')
       await place.run(name, '--listen', listen)
     }
-    const client = connect({ api: first.api })
+    const client = place.client(first.api)
     try {
       await eventually('all three vote', async () => (await client.status()).validators.length === 3)
     } finally {
@@ -80,7 +79,7 @@ describe('a network made by hand, as the operations manual says', function () {
     const invite = place.done('invite', 'create', '--api', first.api, '--operator-file', 'operator.json')
     place.done('node', 'join', '--invite', invite, '--dir', 'keyless', '--announce', await freeAddress())
     const { api } = await place.run('keyless')
-    const client = connect({ api })
+    const client = place.client(api)
     try {
       await eventually('it has tried', async () => /dial_failed"\} ([2-9]|\d\d)/.test(await client.metrics()))
       const { members, height } = await client.status()

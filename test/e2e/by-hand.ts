@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { type Client, connect, readPrincipal } from '../../src/api/index.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
@@ -33,6 +34,11 @@ export class Workplace {
   command(...args: string[]): { status: number | null; stdout: string; stderr: string } {
     const run = spawnSync(process.execPath, [MAIN, ...args], { cwd: this.dir, env: this.#env })
     return { status: run.status, stdout: String(run.stdout).trim(), stderr: String(run.stderr) }
+  }
+
+  /** As the operator, whose key `principal new` has made here. */
+  client(api: string): Client {
+    return connect({ api, principal: readPrincipal(this.file('operator.json')) })
   }
 
   /** Its standard output, when it ends well. */

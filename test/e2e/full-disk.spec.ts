@@ -135,7 +135,8 @@ describe('a daemon whose disk is full', function () {
     await net.restart(FULL, 'node-3')
     await serves()
     assert.ok((await uses()) >= before + acknowledged)
-    const { status, stdout } = net.ostraka(FULL, 'audit', 'verify', '--witness', net.node('node-1').api)
+    const witness = ['--witness', net.node('node-1').api, '--principal-file', net.state.principal]
+    const { status, stdout } = net.ostraka(FULL, 'audit', 'verify', ...witness)
     assert.equal(status, 0, String(stdout))
   })
 

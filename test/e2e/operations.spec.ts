@@ -49,7 +49,10 @@ describe('five daemons at work', function () {
       const { epoch, source, commitments = [] } = await net.client('node-1').randomness()
       if (source !== 'key' || commitments[0] !== publicKey) return false
       await net.keepsUp('node-1')
-      const args = ['randomness', String(epoch), '--verify', '--json', ...genesis, ...witnesses]
+      const args = [
+        ...['randomness', String(epoch), '--verify', '--json', ...genesis, ...witnesses],
+        ...['--principal-file', net.state.principal],
+      ]
       const run = net.ostraka('node-2', ...args)
       if (`${run.stdout}${run.stderr}`.includes('not_found: ')) return false
       assert.equal(run.status, 0, `${run.stdout}${run.stderr}`)

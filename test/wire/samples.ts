@@ -1,6 +1,8 @@
 import { type PeerId, peerIdOf } from '../../src/base/index.ts'
 import {
+  type ApiRequest,
   type AttestationPolicy,
+  apiRequestCodec,
   type Beacon,
   type Block,
   beaconCodec,
@@ -129,7 +131,7 @@ const transactions: Readonly<Record<string, Transaction>> = {
     retainUntilMs: 9,
   },
   'announce-sealing-key': { type: 'announce-sealing-key', sealingKey: hash(16), revision: 2 },
-  'set-policy': { type: 'set-policy', name: 'orders', revision: 4, rules: [exportRule] },
+  'set-policy': { type: 'set-policy', name: 'orders', revision: 4, rules: [exportRule], isPublic: true },
   report: {
     type: 'report',
     epoch: 7,
@@ -421,6 +423,9 @@ export const SAMPLED: Readonly<Record<string, Sampled>> = {
   genesis: sampled(genesisCodec, [
     ['genesis', genesis],
     ['attesting', { ...genesis, attestation: attestationPolicy }],
+  ]),
+  'api-request': sampled(apiRequestCodec, [
+    ['read', signed<ApiRequest>({ method: 'GET', target: '/api/v1/keys/orders', expiresMs: 9 })],
   ]),
   'invite-token': sampled(inviteTokenCodec, [
     ['invite', { genesis, peers: [`/ip4/192.0.2.1/tcp/7800/p2p/${peer(60)}`], apis: [], invite }],

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { AuditJson, Client } from '../../api/index.ts'
 import type { AuditReset } from '../../wire/index.ts'
 import type { AuditVerdict, Witness } from '../audit-verify.ts'
-import { type ClientOptions, clientCommand, connectTo, withClient } from '../connection.ts'
+import { type ClientOptions, clientCommand, connectTo, connectToOther, withClient } from '../connection.ts'
 import { type DecisionOptions, decisionOptions, operatorFiles } from '../operators.ts'
 import { collect, integerFrom } from '../options.ts'
 import { print, shortPeer, tableLines } from '../output.ts'
@@ -76,7 +76,7 @@ function listLines({ entries, size, checkpoint }: AuditJson): readonly string[] 
 async function verify(options: VerifyOptions): Promise<void> {
   const { askWitness, verifyDaemon, verifyDirectory } = await import('../audit-verify.ts')
   const clients = targets(options)
-  const witnesses = (options.witness ?? []).map(api => connectTo({ ...options, api }))
+  const witnesses = (options.witness ?? []).map(api => connectToOther(api, options))
   const isWanted = ({ peerId }: AuditVerdict): boolean => options.peer?.includes(peerId) ?? true
   try {
     const asked = await Promise.allSettled([...clients, ...witnesses].map(askWitness))
@@ -104,7 +104,7 @@ async function verify(options: VerifyOptions): Promise<void> {
 function targets(options: VerifyOptions): Client[] {
   if (options.api !== undefined || process.env.OSTRAKA_API !== undefined) return [connectTo(options)]
   const nodes = liveNodes()
-  if (nodes.length > 0) return nodes.map(({ api }) => connectTo({ ...options, api }))
+  if (nodes.length > 0) return nodes.map(({ api }) => connectToOther(api, options))
   return options.dir === undefined ? [connectTo(options)] : []
 }
 

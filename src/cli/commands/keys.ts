@@ -20,6 +20,7 @@ interface NewKeyOptions extends ClientOptions {
   readonly threshold: number
   readonly shares: number
   readonly exportable?: boolean
+  readonly public?: boolean
   readonly entropy?: number
 }
 
@@ -144,6 +145,7 @@ function newKeyOptions(command: Command): Command {
     .option('--threshold <t>', 'how many holders an operation needs', integerFrom(1, MAX_SLOTS), 3)
     .option('--shares <n>', 'how many shares there are', integerFrom(1, MAX_SLOTS), 5)
     .option('--exportable', 'let operators approve an export later')
+    .option('--public', 'let anybody read the key’s record and its proof, without a credential')
     .option('--entropy <0..1>', 'declared entropy of what the key protects', numberFrom(0, 1))
 }
 
@@ -154,6 +156,7 @@ function newKeyOf(name: string, options: NewKeyOptions): NewKey {
     threshold: options.threshold,
     shares: options.shares,
     ...(options.exportable === undefined ? {} : { isExportable: options.exportable }),
+    ...(options.public === undefined ? {} : { isPublic: options.public }),
     ...(options.entropy === undefined ? {} : { entropy: options.entropy }),
   }
 }
@@ -169,6 +172,6 @@ export function keyLines(key: KeyJson): readonly string[] {
     `threshold   ${key.threshold} of ${key.shares}`,
     `holders     ${key.holders.map(({ slot, peerId }) => `${slot}:${shortPeer(peerId)}`).join('  ')}`,
     `owner       ${key.owner === '' ? 'the network itself' : key.owner}`,
-    `policy      revision ${key.policy.revision}, ${key.policy.rules.length} rules`,
+    `policy      revision ${key.policy.revision}, ${key.policy.rules.length} rules${key.policy.public ? ', public' : ''}`,
   ]
 }

@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander'
 import type { LogLevel } from '../../io/index.ts'
 import type { AttestationMethod } from '../../wire/index.ts'
 import { exampleText } from '../connection.ts'
-import { collect, hostAndPort, httpUrl, numberFrom } from '../options.ts'
+import { apiAddress, collect, hostName, httpUrl, integerFrom, numberFrom } from '../options.ts'
 import { note, print, printJson, printLine } from '../output.ts'
 import { PASSPHRASE, passphraseSources } from '../passphrases.ts'
 import { attestOptions } from './attest.ts'
@@ -22,7 +22,10 @@ interface RunOptions {
   readonly dir: string
   readonly genesis?: string
   readonly listen?: readonly string[]
-  readonly api: { readonly host: string; readonly port: number }
+  readonly api: ReturnType<typeof apiAddress>
+  readonly apiHost?: readonly string[]
+  readonly apiRate?: number
+  readonly metricsPublic?: boolean
   readonly peer?: readonly string[]
   readonly passphraseFile?: string
   readonly attest: AttestationMethod
@@ -75,7 +78,13 @@ export function registerNode(program: Command): void {
       exampleText(['ostraka node init --dir /var/lib/ostraka --region eu-west --lat 50.1 --lon 8.7']),
     )
     .action(initNode)
-  attestOptions(node.command('run'))
+  registerRunning(node)
+  registerJoining(node)
+  registerBackups(node)
+}
+
+function registerRunning(node: Command): void {
+  attestOptions(apiOptions(node.command('run')))
     .description('run a node until it is told to stop (SIGINT or SIGTERM)')
     .requiredOption('--dir <dir>', 'the node’s directory')
     .option('--genesis <file>', 'the network’s genesis; by default genesis.json in the directory')
@@ -83,11 +92,6 @@ export function registerNode(program: Command): void {
       '--listen <multiaddr>',
       `where other nodes reach it; repeatable (default: ${DEFAULT_LISTEN})`,
       collect,
-    )
-    .addOption(
-      new Option('--api <host:port>', 'where its HTTP interface listens')
-        .argParser(hostAndPort)
-        .default(DEFAULT_API, `${DEFAULT_API.host}:${DEFAULT_API.port}`),
     )
     .option(
       '--psk-file <file>',
@@ -120,12 +124,31 @@ export function registerNode(program: Command): void {
       exampleText([
         'ostraka node run --dir /var/lib/ostraka --passphrase-file /run/secrets/ostraka --listen /ip4/0.0.0.0/tcp/7800',
         'ostraka node run --dir /var/lib/ostraka --attest tpm2 --tpm2-pcrs 0,2,4,7',
+        'ostraka node run --dir /var/lib/ostraka --api unix:/run/ostraka/api.sock',
         'ostraka node run --dir a --peer /ip4/10.0.0.2/tcp/7800/p2p/12D3KooW…',
       ]),
     )
     .action(runNode)
-  registerJoining(node)
-  registerBackups(node)
+}
+
+/** Where and to whom the daemon serves HTTP. */
+function apiOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        '--api <host:port>',
+        'where its HTTP interface listens; unix:/path is a socket of its user alone',
+      )
+        .argParser(apiAddress)
+        .default(DEFAULT_API, `${DEFAULT_API.host}:${DEFAULT_API.port}`),
+    )
+    .option(
+      '--api-host <name>',
+      'a name by which browsers and proxies may call that interface; repeatable',
+      hostName,
+    )
+    .option('--api-rate <n>', 'requests a second of one client with a credential', integerFrom(1, 1_000_000))
+    .option('--metrics-public', 'serve /metrics without a credential')
 }
 
 function registerJoining(node: Command): void {
@@ -244,6 +267,9 @@ async function runNode(options: RunOptions): Promise<void> {
     ...(options.genesis === undefined ? {} : { genesisFile: options.genesis }),
     listen: options.listen ?? [DEFAULT_LISTEN],
     api: options.api,
+    apiHosts: options.apiHost ?? [],
+    ...(options.apiRate === undefined ? {} : { apiRate: options.apiRate }),
+    hasPublicMetrics: options.metricsPublic ?? false,
     peers: options.peer ?? [],
     attest: {
       method: options.attest,

@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import type { PolicyJson } from '../../api/index.ts'
 import { fromBase64, toBase64 } from '../../base/index.ts'
 import type { PolicyRule, Right } from '../../wire/index.ts'
@@ -7,16 +7,15 @@ import { integerFrom, momentMs, rightList } from '../options.ts'
 import { print, tableLines } from '../output.ts'
 
 interface AllowOptions extends ClientOptions {
-  readonly principal: string
-  readonly ops: readonly Right[]
+  readonly principal?: string
+  readonly ops?: readonly Right[]
+  /** Whether the record itself is to be readable, or no longer, by anybody. */
+  readonly public?: boolean
   readonly ratePerMinute?: number
   readonly until?: number
 }
 
-interface DenyOptions extends ClientOptions {
-  readonly principal: string
-  readonly ops?: readonly Right[]
-}
+type DenyOptions = Pick<AllowOptions, keyof ClientOptions | 'principal' | 'ops' | 'public'>
 
 const PRINCIPAL = 'a principal file, or a public key in base64 or hexadecimal'
 
@@ -30,35 +29,46 @@ export function registerPolicy(program: Command): void {
   clientCommand(policy, 'allow <name>', [
     'ostraka policy allow releases --principal ci.json --ops sign --rate-per-minute 60',
     'ostraka policy allow backups --principal ops.json --ops decrypt --until 7d',
+    'ostraka policy allow releases --public     # anybody may read its public key and proof',
   ])
     .description('let a principal use a key; replaces what it was allowed before. Only the key’s owner may')
-    .requiredOption('--principal <p>', PRINCIPAL)
-    .requiredOption('--ops <list>', 'sign, derive, decrypt, export; separated by commas', rightList)
+    .option('--principal <p>', PRINCIPAL)
+    .option('--ops <list>', 'sign, derive, decrypt, export; separated by commas', rightList)
+    .option('--public', 'let anybody read the key’s record and its proof, without a credential')
     .option('--rate-per-minute <n>', 'inputs per minute, at each holder', integerFrom(1, 1_000_000_000))
     .option('--until <time>', 'an ISO 8601 time, or a duration such as 7d', momentMs)
-    .action((name: string, options: AllowOptions) => changePolicy(name, options, allowed))
+    .action((name: string, options: AllowOptions) => changePolicy(name, options, allowed, true))
   clientCommand(policy, 'deny <name>', [
     'ostraka policy deny releases --principal ci.json',
     'ostraka policy deny releases --principal ci.json --ops sign',
+    'ostraka policy deny releases --public',
   ])
     .description('withdraw a principal’s operations (all of them without --ops). Only the key’s owner may')
-    .requiredOption('--principal <p>', PRINCIPAL)
+    .option('--principal <p>', PRINCIPAL)
     .option('--ops <list>', 'sign, derive, decrypt, export; separated by commas', rightList)
-    .action((name: string, options: DenyOptions) => changePolicy(name, options, denied))
+    .option('--public', 'show the key’s record to nobody without a credential')
+    .action((name: string, options: DenyOptions) => changePolicy(name, options, denied, false))
 }
 
 type Change<O> = (rules: readonly PolicyRule[], principal: Uint8Array, options: O) => readonly PolicyRule[]
 
-async function changePolicy<O extends ClientOptions & { readonly principal: string }>(
+/** Errors: wrong usage when neither a principal nor `--public` says what to change. */
+async function changePolicy<O extends DenyOptions>(
   name: string,
   options: O,
   change: Change<O>,
+  makesPublic: boolean,
 ): Promise<void> {
+  if (options.principal === undefined && options.public !== true) {
+    throw new InvalidArgumentError('--principal says who, or --public everybody')
+  }
   const { principalNamed } = await import('../../api/index.ts')
-  const principal = principalNamed(options.principal)
+  const principal = options.principal === undefined ? undefined : principalNamed(options.principal)
   const policy = await withClient(options, async client => {
-    const { revision, rules } = await client.policy(name)
-    return client.setPolicy(name, revision, change(rules.map(ruleOf), principal, options))
+    const { revision, rules, public: wasPublic } = await client.policy(name)
+    const before = rules.map(ruleOf)
+    const after = principal === undefined ? before : change(before, principal, options)
+    return client.setPolicy(name, revision, after, options.public === true ? makesPublic : wasPublic)
   })
   print(policy, options.json, policyLines)
 }
@@ -68,6 +78,7 @@ function allowed(
   principal: Uint8Array,
   options: AllowOptions,
 ): readonly PolicyRule[] {
+  if (options.ops === undefined) throw new InvalidArgumentError('--ops says what the principal may do')
   const rule: PolicyRule = {
     principal,
     operations: options.ops,
@@ -106,7 +117,7 @@ function policyLines(policy: PolicyJson): readonly string[] {
     rule.untilMs === undefined ? null : new Date(rule.untilMs).toISOString(),
   ])
   return [
-    `revision ${policy.revision}`,
+    `revision ${policy.revision}, ${policy.public ? 'readable by anybody' : 'readable with a credential'}`,
     ...tableLines(['PRINCIPAL', 'OPERATIONS', 'PER MINUTE', 'UNTIL'], rows),
   ]
 }

@@ -1,6 +1,12 @@
 import type { Command } from 'commander'
-import { type Client, connect, type RandomnessJson } from '../../api/index.ts'
-import { type VerifyingOptions, verifyingCommand, withClient, withVerifyingClient } from '../connection.ts'
+import type { Client, RandomnessJson } from '../../api/index.ts'
+import {
+  connectToOther,
+  type VerifyingOptions,
+  verifyingCommand,
+  withClient,
+  withVerifyingClient,
+} from '../connection.ts'
 import { collect, integerFrom } from '../options.ts'
 import { print } from '../output.ts'
 import type { RandomnessCheck } from '../randomness-verify.ts'
@@ -39,8 +45,7 @@ async function verify(
   options: RandomnessOptions,
 ): Promise<void> {
   const said = await read(client, epoch)
-  // a token is its own daemon's, and what is asked here takes none
-  const witnesses = (options.witness ?? []).map(api => connect({ api }))
+  const witnesses = (options.witness ?? []).map(api => connectToOther(api, options))
   try {
     const { checkRandomness } = await import('../randomness-verify.ts')
     const checks = await checkRandomness(client, said, witnesses, isProving)

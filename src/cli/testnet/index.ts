@@ -1,8 +1,7 @@
 import { resolve } from 'node:path'
-import { connect } from '../../api/index.ts'
 import { OstrakaError } from '../../base/index.ts'
 import { layOut } from './layout.ts'
-import { startNodes, stopNodes, waitUntilReady } from './processes.ts'
+import { clientOf, startNodes, stopNodes, waitUntilReady } from './processes.ts'
 import {
   DEFAULT_DIR,
   DEFAULT_EPOCH_MS,
@@ -85,7 +84,7 @@ export async function testnetStatus(dir: string): Promise<readonly NodeStatus[]>
   return Promise.all(
     readState(dir).nodes.map(async node => {
       if (!isAlive(node)) return { ...node, state: 'down', height: null, coordinator: null }
-      const client = connect({ api: node.api })
+      const client = clientOf(node)
       try {
         const [health, { height, coordinator }] = await Promise.all([client.health(), client.status()])
         return { ...node, state: STATES[health.status] ?? 'starting', height, coordinator }

@@ -3,7 +3,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { connect } from '../../api/index.ts'
+import { type Client, connect } from '../../api/index.ts'
 import { OstrakaError } from '../../base/index.ts'
 import { DAEMON_RUNTIME, daemonEnvironment } from '../runtime.ts'
 import {
@@ -72,6 +72,11 @@ export function startNodes(
   return started
 }
 
+/** A client with the node's own token, which its file holds from the start. */
+export function clientOf({ api, tokenFile }: TestnetNode): Client {
+  return connect({ api, token: readFileSync(tokenFile, 'utf8').trim() })
+}
+
 /** Resolves when every node serves. Errors: `not_ready` with the last words of one that does not. */
 export async function waitUntilReady(state: TestnetState): Promise<void> {
   const waits = state.nodes.map(async node => {
@@ -83,7 +88,7 @@ export async function waitUntilReady(state: TestnetState): Promise<void> {
 
 /** Waits until the node serves; what it says it lacks when it still does not at the deadline. */
 async function reasonsNotToServe(node: TestnetNode, deadlineMs: number): Promise<readonly string[]> {
-  const client = connect({ api: node.api })
+  const client = clientOf(node)
   const deadline = Date.now() + deadlineMs
   let reasons: readonly string[] = ['it does not answer']
   try {

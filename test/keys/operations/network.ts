@@ -86,6 +86,7 @@ export function dealKey(
       kind,
       owner: owner.publicKey,
       rules: [],
+      isPublic: false,
       policyRevision: 1,
       isExportable: false,
       entropy: 0,
