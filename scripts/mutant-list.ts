@@ -463,4 +463,11 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'return Math.floor((validators - 1) / 3) + 1',
     specs: RANDOMNESS,
   },
+  {
+    name: 'one height: views show a block that is not on disk yet',
+    file: 'src/node/driver.ts',
+    find: 'return { ...this.#state, ledger: this.#durable.ledger }',
+    replace: 'return this.#state',
+    specs: ['test/node/one-height.spec.ts'],
+  },
 ]

@@ -98,13 +98,13 @@ export class LogWatch {
   }
 }
 
-/** A node that fell behind and was sent a snapshot has no blocks below it: it is read from where it stands. */
+/** A node that fell behind and was sent a snapshot has no blocks below it: it is read from the lowest that it has. */
 async function blocksFrom(client: Client, from: number, waitMs: number): Promise<readonly BlockJson[]> {
   try {
     return (await client.log(from, { limit: BLOCKS_AT_ONCE, waitMs })).blocks
   } catch (error) {
     if (!isOstrakaError(error, 'not_found')) throw error
-    const { height } = await client.status()
-    return (await client.log(height, { limit: 1 })).blocks
+    const { lowest } = await client.status()
+    return (await client.log(lowest, { limit: BLOCKS_AT_ONCE, waitMs })).blocks
   }
 }

@@ -161,7 +161,11 @@ export const status: JsonSchema = object({
   name: text,
   peerId: text,
   software: text,
-  height: count,
+  height: {
+    ...count,
+    description: 'Of the newest block on this node’s disk: all its answers tell of the state after it.',
+  },
+  lowest: { ...count, description: 'The oldest block that this node still has whole.' },
   epoch: count,
   coordinator: text,
   validators: listOf(text),

@@ -83,6 +83,7 @@ export { type Ranking, rank, type Validator } from './rotation.ts'
 export {
   type Checkpoint,
   genesisCheckpoint,
+  type ProvableState,
   proveState,
   type VerifiedState,
   verifyState,

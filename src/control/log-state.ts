@@ -206,6 +206,7 @@ export function viewLog(log: LogState, nowMs: number): LogView {
     epoch: ledger.chain.epoch,
     state: ledger,
     tip: log.tip,
+    lowest: log.lowest,
     provable: log.provable,
     coordinator: coordinatorOf(ledger),
     validators: ledger.validators,

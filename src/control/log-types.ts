@@ -111,6 +111,8 @@ export interface LogView {
   readonly state: LedgerState
   /** The newest block's header and certificate; null before the first. */
   readonly tip: CertifiedHeader | null
+  /** The lowest height whose whole block is stored: below it there are headers, and a snapshot. */
+  readonly lowest: number
   /** What the newest certificate proves; null until a block has been applied on a state that is here. */
   readonly provable: ProvableState | null
   /** Who leads now. */

@@ -1,5 +1,5 @@
 import { OstrakaError, type Outcome, type PeerId, toOstrakaError, type Write } from '../base/index.ts'
-import { judgeBlock } from '../control/index.ts'
+import { judgeBlock, viewLog } from '../control/index.ts'
 import {
   type CertifiedBlock,
   type MeasuredLoad,
@@ -11,7 +11,7 @@ import {
 } from '../wire/index.ts'
 import { AuditLane } from './audit-lane.ts'
 import { untilNextBeatMs } from './beating.ts'
-import type { NodeEffect, NodeEvent } from './events.ts'
+import type { DurableState, NodeEffect, NodeEvent } from './events.ts'
 import { judgeBeacon } from './observing.ts'
 import { Performer } from './performing.ts'
 import { judgePlan } from './planning.ts'
@@ -49,6 +49,7 @@ export class Driver {
   readonly #blockListeners = new Set<(block: CertifiedBlock) => void>()
   readonly #lane: AuditLane
   #state: NodeState
+  #durable: DurableState
   #queue: NodeEffect[][] = []
   #isFlushing = false
   #isStopped = false
@@ -59,6 +60,8 @@ export class Driver {
 
   constructor(state: NodeState, ports: Ports, logger: Logger) {
     this.#state = state
+    const { state: ledger, provable } = viewLog(state.log, ports.clock.nowMs())
+    this.#durable = { ledger, provable }
     this.#ports = ports
     this.#logger = logger
     this.#performer = new Performer(ports, logger, event => this.dispatch(event))
@@ -72,6 +75,19 @@ export class Driver {
 
   get state(): NodeState {
     return this.#state
+  }
+
+  /**
+   * The node as clients are shown it. The ledger is the one after the newest block on this node's disk, so that every
+   * view, proof and read of the log tells of one height, and of nothing that a crash could take back.
+   */
+  get shown(): NodeState {
+    return { ...this.#state, ledger: this.#durable.ledger }
+  }
+
+  /** What the newest block on disk proves; null until there is one. */
+  get provable(): DurableState['provable'] {
+    return this.#durable.provable
   }
 
   get diskFault(): OstrakaError | undefined {
@@ -253,6 +269,9 @@ export class Driver {
         return
       case 'notice':
         for (const listener of this.#noticeListeners) listener(effect.notice)
+        return
+      case 'durable':
+        this.#durable = effect.state
         return
       case 'block':
         for (const listener of this.#blockListeners) listener(effect.certified)

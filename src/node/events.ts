@@ -1,5 +1,6 @@
 import type { Appended } from '../audit/index.ts'
 import type { OstrakaError, Outcome, PeerId } from '../base/index.ts'
+import type { LedgerState, ProvableState } from '../control/index.ts'
 import type {
   AttestationEvidence,
   CertifiedBlock,
@@ -59,7 +60,20 @@ export interface ResolveEffect {
   readonly outcome: Outcome<unknown>
 }
 
-/** A block has been applied; the ledger of the state is the one after it. */
+/** The state of the control log that clients are shown: all of it lies on this node's disk. */
+export interface DurableState {
+  readonly ledger: LedgerState
+  /** What the certificate of that ledger's newest block proves; null right after a restored snapshot. */
+  readonly provable: ProvableState | null
+}
+
+/** From here on clients are shown this state: what it was made of has been written by then. */
+export interface DurableEffect {
+  readonly type: 'durable'
+  readonly state: DurableState
+}
+
+/** A block has been applied and is on disk; clients are shown the ledger after it. */
 export interface BlockEffect {
   readonly type: 'block'
   readonly certified: CertifiedBlock
@@ -96,6 +110,7 @@ export type NodeEffect =
   | PersistEffect
   | ReplyEffect
   | ResolveEffect
+  | DurableEffect
   | BlockEffect
   | NoticeEffect
   | AuditEffect

@@ -47,7 +47,7 @@ export interface NodePort {
    * they own or that its policy names them for.
    */
   mayRead(principal: Uint8Array, keyName: string | undefined): boolean
-  /** Certified blocks from height `from` on. Errors: `not_found` when they are pruned here. */
+  /** Certified blocks from height `from` on. Errors: `not_found { lowest }` when they are pruned here. */
   blocks(from: number, limit: number): Promise<readonly CertifiedBlock[]>
   /** Errors: `not_ready` until this node has applied a block. */
   prove(subject: ProofSubject): StateProof
@@ -99,6 +99,8 @@ export interface StatusView {
   readonly peerId: PeerId
   readonly software: string
   readonly height: number
+  /** The lowest block of the control log that this node still has; older ones are pruned under its snapshot. */
+  readonly lowest: number
   readonly epoch: number
   readonly coordinator: PeerId
   readonly validators: readonly PeerId[]

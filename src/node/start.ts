@@ -19,6 +19,7 @@ import {
 import { cryptoReady } from '../crypto/index.ts'
 import { auditLosses, type ExportResult, gatewayCounters, type OperationResult } from '../keys/index.ts'
 import {
+  type CertifiedBlock,
   certifiedBlockCodec,
   type MeasuredLoad,
   type OperationRequest,
@@ -157,36 +158,33 @@ function portOf(driver: Driver, ports: Ports): NodePort {
   return {
     networkId: driver.state.networkId,
     peerId: driver.state.peerId,
-    status: () => statusView(driver.state),
+    status: () => statusView(driver.shown),
     complaints: () => complaintsWithDisk(driver, clock.nowMs()),
-    shortcomings: () => shortcomingsOf(driver.state, clock.nowMs()),
-    peers: () => peerViews(driver.state, clock.nowMs()),
-    members: () => membershipViews(driver.state),
+    shortcomings: () => shortcomingsOf(driver.shown, clock.nowMs()),
+    peers: () => peerViews(driver.shown, clock.nowMs()),
+    members: () => membershipViews(driver.shown),
     genesis: driver.state.options.genesis,
-    trust: () => trustView(driver.state),
-    attestation: () => attestationView(driver.state),
-    randomness: epoch => randomnessView(driver.state, epoch),
-    keys: () => keyViews(driver.state),
-    key: name => keyViewOf(driver.state, name),
-    isPublicKey: name => isPublicKey(driver.state, name),
-    mayRead: (principal, keyName) => mayRead(driver.state, principal, keyName),
-    async blocks(from, limit) {
-      const entries = await scanLog(driver, store, BLOCK_PREFIX, { from: blockKey(from), limit })
-      if (entries.length > 0 && entries[0]!.key !== blockKey(from) && from > 0) {
-        throw new OstrakaError('not_found', 'blocks from this height on are pruned here', { from })
-      }
-      return entries.map(entry => certifiedBlockCodec.decode(entry.value))
-    },
-    prove: subject => proofOf(driver.state, subject, clock.nowMs()),
+    trust: () => trustView(driver.shown),
+    attestation: () => attestationView(driver.shown),
+    randomness: epoch => randomnessView(driver.shown, epoch),
+    keys: () => keyViews(driver.shown),
+    key: name => keyViewOf(driver.shown, name),
+    isPublicKey: name => isPublicKey(driver.shown, name),
+    mayRead: (principal, keyName) => mayRead(driver.shown, principal, keyName),
+    blocks: (from, limit) => readBlocks(driver, store, from, limit),
+    prove: subject => proofOf(driver.provable, subject),
     async handovers(from, limit) {
+      const { height } = driver.shown.ledger.chain
       const entries = await scanLog(driver, store, HANDOVER_PREFIX, { from: handoverKey(from), limit })
-      return entries.map(entry => stateProofCodec.decode(entry.value))
+      return entries
+        .filter(({ key }) => key <= handoverKey(height))
+        .map(({ value }) => stateProofCodec.decode(value))
     },
     async audit(from, limit) {
       const { networkId, peerId } = driver.state
       const { log } = driver.state.auditing
       const { generation } = log.world
-      const checkpoint = auditCheckpoints(driver.state).find(
+      const checkpoint = auditCheckpoints(driver.shown).find(
         each => each.peerId === peerId && each.generation === generation,
       )
       if (log.damage !== undefined) throw log.damage
@@ -194,22 +192,22 @@ function portOf(driver: Driver, ports: Ports): NodePort {
       const origin = originOf(networkId, peerId, generation)
       return { ...page, peerId, generation, origin, checkpoint: checkpoint ?? null }
     },
-    auditCheckpoints: () => auditCheckpoints(driver.state),
-    auditLosses: () => auditLossViews(driver.state),
+    auditCheckpoints: () => auditCheckpoints(driver.shown),
+    auditLosses: () => auditLossViews(driver.shown),
     onBlock: listener => driver.onBlock(listener),
     submit: transaction =>
       driver.ask(token => ({ type: 'submit', token, transaction, deadlineMs: SUBMIT_DEADLINE_MS })),
     ceremonyEnd: name => ceremonyEnd(driver, clock, name),
     importPlan: async name => {
-      const plan = importPlanOf(driver.state, name)
+      const plan = importPlanOf(driver.shown, name)
       if (plan === undefined)
         throw new OstrakaError('not_found', 'no import of this name waits for its dealing')
       return plan
     },
     putRecord: record => driver.ask(token => ({ type: 'offer', token, record })),
     operate: (request, signal) => operate(driver, clock, request, signal),
-    creators: () => creatorViews(driver.state),
-    approvals: () => approvalsView(driver.state),
+    creators: () => creatorViews(driver.shown),
+    approvals: () => approvalsView(driver.shown),
     onNotice: listener => driver.onNotice(listener),
     exportShares: proposal => driver.ask<ExportResult>(token => ({ type: 'export', token, proposal })),
     counters: () => ({
@@ -217,10 +215,28 @@ function portOf(driver: Driver, ports: Ports): NodePort {
         [...driver.state.notices].map(([type, count]) => [`exceptional_acts/${type}`, count]),
       ),
       ...gatewayCounters(driver.state.gateway),
-      missing_shares: missingShares(driver.state),
-      randomness_fallback: fallsBack(driver.state),
+      missing_shares: missingShares(driver.shown),
+      randomness_fallback: fallsBack(driver.shown),
     }),
   }
+}
+
+/** The blocks that this node has, of those that clients are shown. Errors: `not_found` with the lowest that it has. */
+async function readBlocks(
+  driver: Driver,
+  store: Store,
+  from: number,
+  limit: number,
+): Promise<CertifiedBlock[]> {
+  const { height } = driver.shown.ledger.chain
+  if (from > height) return []
+  const wanted = Math.min(limit, height - from + 1)
+  const entries = await scanLog(driver, store, BLOCK_PREFIX, { from: blockKey(from), limit: wanted })
+  if (from > 0 && entries[0]?.key !== blockKey(from)) {
+    const { lowest } = viewLog(driver.state.log, 0)
+    throw new OstrakaError('not_found', 'blocks from this height on are pruned here', { from, lowest })
+  }
+  return entries.map(entry => certifiedBlockCodec.decode(entry.value))
 }
 
 /** What is found damaged is the log's to mend. Errors: those of the store. */
@@ -238,8 +254,8 @@ async function scanLog(
   }
 }
 
-function complaintsWithDisk({ state, diskFault }: Driver, nowMs: number): readonly string[] {
-  const reasons = complaintsOf(state, nowMs)
+function complaintsWithDisk({ shown, diskFault }: Driver, nowMs: number): readonly string[] {
+  const reasons = complaintsOf(shown, nowMs)
   return diskFault === undefined ? reasons : [...reasons, `disk: ${diskFault.code}`]
 }
 
@@ -292,9 +308,9 @@ function ceremonyEnd(driver: Driver, clock: Clock, name: string): Promise<KeyVie
   const waitMs = dealMs + acknowledgeMs + CEREMONY_GRACE_MS
   return new Promise((resolve, reject) => {
     const look = (): boolean => {
-      const view = keyViewOf(driver.state, name)
-      if (view !== undefined && isInCeremony(driver.state, name)) return false
-      const failure = failureOf(driver.state, name)
+      const view = keyViewOf(driver.shown, name)
+      if (view !== undefined && isInCeremony(driver.shown, name)) return false
+      const failure = failureOf(driver.shown, name)
       if (view === undefined) reject(new OstrakaError('unknown_key', 'no key of this name', { name }))
       else if (failure !== undefined) reject(new OstrakaError('ceremony_aborted', failure, { name }))
       else resolve(view)

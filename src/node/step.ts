@@ -1,5 +1,11 @@
 import { type Outcome, type PeerId, type Rng, toOstrakaError } from '../base/index.ts'
-import { type LogEffect, type LogEvent, stepLog } from '../control/index.ts'
+import {
+  type AppliedEffect,
+  type LedgerState,
+  type LogEffect,
+  type LogEvent,
+  stepLog,
+} from '../control/index.ts'
 import { signValue } from '../crypto/index.ts'
 import {
   answerNonces,
@@ -32,7 +38,7 @@ import { attestationFailed, statementOf } from './attesting.ts'
 import { type CheckpointStep, onWritten, Scribe } from './auditing.ts'
 import { beat } from './beating.ts'
 import { drawWhenDue } from './drawing.ts'
-import type { NodeEffect, NodeEvent } from './events.ts'
+import type { DurableState, NodeEffect, NodeEvent } from './events.ts'
 import { tellOperators } from './exceptional.ts'
 import { observeRoundTrip } from './observing.ts'
 import { lookAtOwnLog } from './own-log.ts'
@@ -52,6 +58,13 @@ export function stepNode(
   const turn = new Turn(state, nowMs, rng)
   turn.take(event)
   return { state, effects: turn.finish() }
+}
+
+/** What clients are shown once a block is on disk: its certificate proves the state `before` it. */
+function durableAfter(before: LedgerState, { certified, state }: AppliedEffect): DurableState {
+  const { block, certificate } = certified
+  const tip = { header: block.header, certificate }
+  return { ledger: state, provable: { tip, records: before.records } }
 }
 
 /** One step's work: the domains' effects that other domains must see are handled in the order they came. */
@@ -197,8 +210,9 @@ class Turn {
     const state = this.#state
     switch (effect.type) {
       case 'applied':
-        state.ledger = effect.state
+        this.outward.push({ type: 'durable', state: durableAfter(state.ledger, effect) })
         this.outward.push({ type: 'block', certified: effect.certified })
+        state.ledger = effect.state
         this.#hear(effect.certified.block.transactions)
         this.#ceremonies({ type: 'applied', height: state.ledger.chain.height, isJump: false })
         this.outward.push(...tellOperators(state, this.#scribe, effect))
@@ -207,6 +221,7 @@ class Turn {
         return
       case 'restored':
         state.ledger = effect.state
+        this.outward.push({ type: 'durable', state: { ledger: effect.state, provable: null } })
         this.#ceremonies({ type: 'applied', height: state.ledger.chain.height, isJump: true })
         this.#lookAtOwnLog()
         this.#draw()

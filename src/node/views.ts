@@ -103,6 +103,7 @@ export function statusView(state: NodeState): StatusView {
     peerId: state.peerId,
     software: state.options.software,
     height: chain.height,
+    lowest: viewLog(state.log, 0).lowest,
     epoch: chain.epoch,
     coordinator: coordinatorOf(state.ledger).peerId,
     validators: validators.map(validator => validator.peerId),

@@ -106,6 +106,7 @@ export class SoloNode implements NodePort {
       peerId,
       software: 'solo/1',
       height: this.#blocks.length,
+      lowest: 1,
       epoch: 0,
       coordinator: peerId,
       validators: [peerId],

@@ -104,11 +104,11 @@ describe('a daemon whose database is gone, and whose keystore is not', function 
     await level.close()
     await net.restart(name)
     await eventually('it has the log', async () => (await net.client(name).status()).height > height)
-    const [mended, sound] = await Promise.all(
-      [name, 'node-1'].map(each => net.client(each).log(height - 1, { limit: 1 })),
-    )
+    // it may have taken a snapshot since, under which it keeps none of the blocks that were damaged
+    const mended = await net.blockFrom(name, height - 1)
+    const sound = await net.blockFrom('node-1', mended.height)
     // nodes may have seen different quorums of votes on it
-    const [here, there] = [mended, sound].map(log => ({ ...log!.blocks[0]!, certificate: undefined }))
+    const [here, there] = [mended, sound].map(block => ({ ...block, certificate: undefined }))
     assert.deepEqual(here, there)
     await net.serves(name)
   })

@@ -3,7 +3,14 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Client, connect, type KeyJson, type NewKey, readPrincipal } from '../../src/api/index.ts'
+import {
+  type BlockJson,
+  type Client,
+  connect,
+  type KeyJson,
+  type NewKey,
+  readPrincipal,
+} from '../../src/api/index.ts'
 import { isOstrakaError, toBase64, utf8 } from '../../src/base/index.ts'
 import {
   killNodes,
@@ -27,6 +34,9 @@ const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
 /** Of one test or hook: above several such waits. */
 export const TEST_TIMEOUT_MS = 600_000
+
+/** An idle network makes a block every few seconds. */
+const LOG_WAIT_MS = 5_000
 
 /** Five real daemon processes in a temporary directory, on free ports; they end with this process. */
 export class Testnet {
@@ -143,6 +153,23 @@ export class Testnet {
       const has = async (): Promise<boolean> => (await this.client(node.name).status()).height >= height
       await eventually(`${node.name} has block ${height}`, has)
     }
+  }
+
+  /** The first block that a node has from a height on: older ones may have been pruned under a snapshot. */
+  async blockFrom(name: string, height: number): Promise<BlockJson> {
+    const client = this.client(name)
+    let found: BlockJson | undefined
+    await eventually(`${name} has a block from ${height} on`, async () => {
+      try {
+        const from = Math.max(height, (await client.status()).lowest)
+        found = (await client.log(from, { limit: 1, waitMs: LOG_WAIT_MS })).blocks[0]
+      } catch (error) {
+        // pruned since it said so
+        if (!isOstrakaError(error, 'not_found')) throw error
+      }
+      return found !== undefined
+    })
+    return found!
   }
 
   /** Makes a key of which then every node knows. */
