@@ -4,12 +4,15 @@ import {
   combineShares,
   cryptoReady,
   type Dealing,
+  type DealingContext,
   deal,
   type Element,
   edwards25519,
   generateSealingKey,
+  ProvenEncapsulation,
   receiveShare,
   type SealingKeyPair,
+  sealingContext,
   sumCommitments,
   verifyDealing,
   verifyingShares,
@@ -25,8 +28,10 @@ const NOBLE_LAST_ROUND_SAMPLE = 3
 
 const group = edwards25519
 
-function contextOf(dealer: number): Uint8Array {
-  return new Uint8Array([0x62, dealer])
+function contextOf(dealer: number): DealingContext {
+  const [networkId, ceremony, keyId] = [1, 2, 3].map(each => new Uint8Array(32).fill(each))
+  const named = { networkId: networkId!, ceremony: ceremony!, keyId: keyId!, version: 1 }
+  return { ...named, dealer: new Uint8Array(32).fill(dealer), fromSlot: 0 }
 }
 
 function dealFor(dealer: number, sealingKeys: readonly SealingKeyPair[]): Dealing {
@@ -38,11 +43,13 @@ function dealFor(dealer: number, sealingKeys: readonly SealingKeyPair[]): Dealin
 
 /** What one party ends with, as in noble's DKG: its share, the joint commitments, everyone's verifying share. */
 function receiveAll(slot: number, dealings: readonly Dealing[], keys: SealingKeyPair): readonly Element[] {
-  const parts = dealings.map(({ commitments, possession, sealedShares }, dealer) => {
+  const parts = dealings.map(({ commitments, possession, encapsulation: sent, sealedShares }, dealer) => {
     const context = contextOf(dealer)
     const elements = verifyDealing(group, THRESHOLD, commitments, context, possession)
+    const encapsulation = ProvenEncapsulation.verify(sent, sealingContext(context))!
     const { sealed } = sealedShares[slot - 1]!
-    const share = receiveShare({ group, commitments: elements, slot, sealed, context }, keys)
+    const dealt = { group, commitments: elements, slot, encapsulation, sealed, context }
+    const share = receiveShare(dealt, keys)
     return { elements, share }
   })
   combineShares(

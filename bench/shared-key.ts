@@ -27,7 +27,13 @@ export interface SharedKey {
 
 /** A fresh `threshold`-of-`count` key. */
 export function shareKey(group: Group, threshold: number, count: number): SharedKey {
-  const polynomial = randomPolynomial(group, threshold, new Secret(group.randomScalar(systemRng)), systemRng)
+  const polynomial = randomPolynomial(
+    group,
+    threshold,
+    new Secret(group.randomScalar(systemRng)),
+    systemRng,
+    new Uint8Array(0),
+  )
   const commitments = commit(group, polynomial)
   const slots = Array.from({ length: count }, (_, index) => ({
     slot: index + 1,

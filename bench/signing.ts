@@ -14,8 +14,12 @@ function ourSigning(key: SharedKey): (message: Uint8Array) => Uint8Array {
   const suite = signingSuite('ed25519')
   const { publicKey } = key
   const holders = key.slots.slice(0, THRESHOLD)
+  let made = 0
   return message => {
-    const rounds = holders.map(holder => ({ holder, ...suite.commitNonces(holder.share, systemRng) }))
+    const rounds = holders.map(holder => {
+      const origin = { start: 1, index: made++ }
+      return { holder, ...suite.commitNonces(holder.share, origin, systemRng) }
+    })
     const commitments = rounds.map(({ holder, commitments }) => ({ slot: holder.slot, ...commitments }))
     const shares = rounds.map(({ holder, nonces }) => {
       const { slot, share } = holder

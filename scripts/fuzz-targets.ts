@@ -20,9 +20,10 @@ import {
   type Group,
   generateSealingKey,
   open,
+  ProvenEncapsulation,
   ristretto255,
   SigningKey,
-  seal,
+  sealTogether,
   secp256k1,
   toy,
   verifyEd25519,
@@ -97,8 +98,11 @@ function oneWayTargets(): FuzzTarget[] {
   const key = new SigningKey(new Secret(rng.bytes(32)))
   const message = utf8('message')
   const sealing = generateSealingKey(rng)
-  const nothing = new Uint8Array(0)
-  const sealed = seal(sealing.publicKey, message, nothing, new Secret(rng.bytes(32)), rng)
+  const plaintext = new Secret(rng.bytes(32))
+  const sealable = { recipient: sealing.publicKey, info: message, plaintext }
+  const { encapsulation, ciphertexts } = sealTogether(message, [sealable], plaintext, rng)
+  const proven = ProvenEncapsulation.verify(encapsulation, message)!
+  const { enc, proof } = encapsulation
   const refuse = (): never => {
     throw new OstrakaError('malformed', 'refused')
   }
@@ -116,7 +120,11 @@ function oneWayTargets(): FuzzTarget[] {
     oneWay('Ed25519 key and signature', [concat(key.publicKey, key.sign(message))], bytes =>
       verifyEd25519(bytes.subarray(0, 32), message, bytes.subarray(32)),
     ),
-    oneWay('sealed share', [sealed], bytes => open(sealing, message, nothing, bytes) !== undefined),
+    oneWay('sealed share', [ciphertexts[0]!], bytes => open(sealing, proven, message, bytes) !== undefined),
+    oneWay('encapsulation', [concat(enc, proof.challenge, proof.response)], bytes => {
+      const read = { challenge: bytes.subarray(32, 64), response: bytes.subarray(64) }
+      return ProvenEncapsulation.verify({ enc: bytes.subarray(0, 32), proof: read }, message) !== undefined
+    }),
     oneWay(
       'error frame',
       [encodeError(new OstrakaError('insufficient_shares', '2 of 3', { needed: 3, answered: 2 }))],

@@ -9,7 +9,7 @@ import {
   scalarFromSeed,
 } from '../crypto/index.ts'
 import { dealingContext, makeDealing, suiteOf } from '../keys/index.ts'
-import { type KeyKind, transactionCodec } from '../wire/index.ts'
+import { type DleqProof, type KeyKind, transactionCodec } from '../wire/index.ts'
 import type { PlanJson } from './json.ts'
 import type { DealingJson, SignedDealingJson } from './routes-import.ts'
 import { signTransaction } from './signing.ts'
@@ -44,7 +44,7 @@ export async function scalarOfSecret(
 
 /** Deals in the name of the plan's dealer, whose daemon will sign what it cannot open. */
 export function dealFor(dealer: Dealer, plan: PlanJson, scalar: Secret): DealingJson {
-  const { commitments, possession, sealedShares } = deal({
+  const { commitments, possession, encapsulation, sealedShares } = deal({
     group: groupByName(suiteOf(dealer.kind).group),
     threshold: plan.threshold,
     recipients: plan.recipients.map(({ slot, sealingKey }) => ({
@@ -61,9 +61,14 @@ export function dealFor(dealer: Dealer, plan: PlanJson, scalar: Secret): Dealing
   return {
     ceremony: plan.ceremony,
     commitments: commitments.map(toBase64),
-    possession: { challenge: toBase64(possession.challenge), response: toBase64(possession.response) },
+    possession: proofJson(possession),
+    encapsulation: { enc: toBase64(encapsulation.enc), proof: proofJson(encapsulation.proof) },
     shares: sealedShares.map(({ slot, sealed }) => ({ slot, sealed: toBase64(sealed) })),
   }
+}
+
+function proofJson({ challenge, response }: DleqProof): DealingJson['possession'] {
+  return { challenge: toBase64(challenge), response: toBase64(response) }
 }
 
 /** Deals and signs as the importing principal itself. */

@@ -17,17 +17,16 @@ import {
   groupByName,
   lagrangeAtZero,
   open,
+  ProvenEncapsulation,
   privateKeyFromScalar,
   type SealingKeyPair,
   sealingKeyFromSecret,
   verifySigned,
 } from '../crypto/index.ts'
-import { encodePublicKey, exportInfo, suiteOf } from '../keys/index.ts'
+import { encodePublicKey, exportInfo, exportOccasion, suiteOf } from '../keys/index.ts'
 import { type ExportedShares, exportedSharesCodec, type KeyKind, type Signed } from '../wire/index.ts'
 import type { ExportedSecret } from './client.ts'
 import type { ExportJson } from './json.ts'
-
-const NO_AAD = new Uint8Array(0)
 
 /** The key of one export: its secret half stays with the requester, who forgets it afterwards. */
 export async function newOneTimeKey(rng: Rng): Promise<SealingKeyPair> {
@@ -111,7 +110,7 @@ function openAll(
   for (const { slot, peerId } of json.holders) {
     const answer = signed.find(each => equalBytes(each.signer, publicKeyOf(peerId)))
     if (answer === undefined || !isOurs(networkId, json, answer)) continue
-    const share = openShare(oneTime, networkId, json, answer.value, slot)
+    const share = openShare(oneTime, networkId, json, answer, slot)
     if (share !== undefined && checkShare(group, commitments, slot, share)) good.push({ slot, share })
     else culprits.add(peerId)
   }
@@ -132,13 +131,15 @@ function openShare(
   oneTime: SealingKeyPair,
   networkId: Uint8Array,
   { proposal: { id, act } }: ExportJson,
-  { version, generation, shares }: ExportedShares,
+  { value: { version, generation, encapsulation, shares }, signer }: Signed<ExportedShares>,
   slot: number,
 ): Secret | undefined {
   const sealed = shares.find(share => share.slot === slot)?.sealed
   if (sealed === undefined || act.type !== 'export-key') return undefined
   const context = { networkId, keyId: fromHex(act.keyId), version, generation, proposal: fromHex(id) }
-  const share = open(oneTime, exportInfo(context, slot), NO_AAD, sealed)
+  // an encapsulation that is not proven to be this holder's is not touched
+  const proven = ProvenEncapsulation.verify(encapsulation, exportOccasion(context, signer))
+  const share = proven && open(oneTime, proven, exportInfo(context, slot), sealed)
   return share?.length === 32 ? share : undefined
 }
 

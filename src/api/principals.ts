@@ -10,7 +10,7 @@ import {
   toHex,
   utf8,
 } from '../base/index.ts'
-import { AEAD_NONCE_BYTES, AeadKey, hkdfSha512, SigningKey } from '../crypto/index.ts'
+import { AEAD_NONCE_BYTES, AeadKey, hkdfSha512, SigningKey, secretBytes } from '../crypto/index.ts'
 
 interface PrincipalFile {
   /** base64 of the 32-byte public key. */
@@ -81,7 +81,7 @@ export class PrincipalVault {
 
   add(seed: Secret, rng: Rng): PublicKey {
     const { publicKey } = new SigningKey(seed)
-    const nonce = rng.bytes(AEAD_NONCE_BYTES)
+    const nonce = secretBytes('aead-nonce', seed, rng, publicKey).slice(0, AEAD_NONCE_BYTES)
     const sealed = this.#sealing.seal(nonce, publicKey, seed.expose())
     mkdirSync(this.#dir, { recursive: true, mode: 0o700 })
     const text = JSON.stringify({ nonce: toBase64(nonce), sealed: toBase64(sealed) })

@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto'
 import { fromBase64, OstrakaError, toHex } from '../base/index.ts'
+import { shareTreeRoot } from '../keys/index.ts'
 import {
   type Deal,
+  type DleqProof,
   type SealedDealing,
   type Signed,
   type SignedTransaction,
@@ -21,11 +22,17 @@ import {
 import * as schema from './schemas.ts'
 import { signDealing, signTransaction } from './signing.ts'
 
+interface ProofJson {
+  readonly challenge: string
+  readonly response: string
+}
+
 /** What a bearer of a token deals: its daemon signs it, and can open none of it. */
 export interface DealingJson {
   readonly ceremony: string
   readonly commitments: readonly string[]
-  readonly possession: { readonly challenge: string; readonly response: string }
+  readonly possession: ProofJson
+  readonly encapsulation: { readonly enc: string; readonly proof: ProofJson }
   readonly shares: readonly { readonly slot: number; readonly sealed: string }[]
 }
 
@@ -39,6 +46,7 @@ const dealing = schema.object({
   ceremony: schema.bytes,
   commitments: schema.listOf(schema.bytes, { minItems: 1, maxItems: 64 }),
   possession: schema.possession,
+  encapsulation: schema.encapsulation,
   shares: schema.listOf(schema.sealedShare, { minItems: 1, maxItems: 64 }),
 })
 const signedDealing = schema.object({ transaction: schema.bytes, record: schema.bytes })
@@ -117,8 +125,7 @@ async function takeDealing(
 function signedPair(body: SignedDealingJson): Dealt {
   const deal = transactionOf(fromBase64(body.transaction), 'deal')
   const record = fromBase64(body.record)
-  sealedDealingCodec.decode(record)
-  requireHash(deal.value, record)
+  requireRoot(deal.value, sealedDealingCodec.decode(record).value)
   return { deal, record }
 }
 
@@ -144,22 +151,20 @@ async function signedHere(port: NodePort, call: Call, name: string, body: Dealin
     ceremony,
     fromSlot: 0,
     commitments: body.commitments.map(fromBase64),
-    possession: {
-      challenge: fromBase64(body.possession.challenge),
-      response: fromBase64(body.possession.response),
-    },
-    recordHash: sha256(record),
+    possession: proofOf(body.possession),
+    encapsulation: { enc: fromBase64(body.encapsulation.enc), proof: proofOf(body.encapsulation.proof) },
+    root: shareTreeRoot(sealed.value.shares),
   }
   return { deal: signTransaction(principal, port.networkId, value), record }
 }
 
-function requireHash(deal: Deal, record: Uint8Array): void {
-  if (toHex(deal.recordHash) === toHex(sha256(record))) return
-  throw new OstrakaError('bad_dealing', 'the transaction pins another record')
+function proofOf({ challenge, response }: ProofJson): DleqProof {
+  return { challenge: fromBase64(challenge), response: fromBase64(response) }
 }
 
-function sha256(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash('sha256').update(bytes).digest())
+function requireRoot(deal: Deal, { shares }: SealedDealing): void {
+  if (toHex(deal.root) === toHex(shareTreeRoot(shares))) return
+  throw new OstrakaError('bad_dealing', 'the transaction pins another record')
 }
 
 export const importRoutes: readonly Route[] = [importKey]

@@ -295,6 +295,7 @@ export const exported: JsonSchema = object({
 
 export const sealedShare: JsonSchema = object({ slot: slotCount, sealed: bytes })
 export const possession: JsonSchema = object({ challenge: bytes, response: bytes })
+export const encapsulation: JsonSchema = object({ enc: bytes, proof: possession })
 
 export const plan: JsonSchema = object({
   keyId: bytes,

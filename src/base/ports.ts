@@ -63,7 +63,7 @@ export interface Gossip {
 
 /** The DHT: immutable records under content keys. */
 export interface RecordStore {
-  /** `key` is the hexadecimal SHA-256 of the record. Resolves when stored locally and offered to peers. */
+  /** `key` is the record's, in hexadecimal: it follows from the record's content. Resolves when stored locally and offered to peers. */
   put(key: string, record: Uint8Array): Promise<void>
   /** Looks locally, then among peers; undefined when nobody has it. */
   get(key: string): Promise<Uint8Array | undefined>

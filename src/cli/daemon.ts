@@ -10,6 +10,7 @@ import {
   startIo,
   Webhook,
 } from '../io/index.ts'
+import { recordKeyOf } from '../keys/index.ts'
 import { type RunningNode, startNode } from '../node/index.ts'
 import type { Genesis } from '../wire/index.ts'
 import { type AttestOptions, attestorOf } from './attestor.ts'
@@ -161,6 +162,7 @@ async function startCore(
     members: membership.members,
     isMember: membership.isMember,
     addresses: bootstrap,
+    recordKey: recordKeyOf,
     judgeRecord: record => node?.judgeRecord(record) ?? false,
     logger,
   })

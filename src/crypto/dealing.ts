@@ -1,16 +1,19 @@
-import { concat, OstrakaError, type Rng, Secret, utf8 } from '../base/index.ts'
+import { concat, OstrakaError, type Rng, Secret } from '../base/index.ts'
+import { type DealingContext, sealingContext, secretContext, shareInfo } from './dealing-context.ts'
 import { checkShare, commit } from './feldman.ts'
 import type { Element, Group, Scalar } from './group.ts'
-import {
-  evaluate,
-  randomPolynomial,
-  requireDistinctSlots,
-  requireSlot,
-  wipePolynomial,
-} from './polynomial.ts'
+import { groupByName } from './groups.ts'
+import { evaluate, randomPolynomial, requireDistinctSlots, wipePolynomial } from './polynomial.ts'
 import { type PossessionProof, provePossession, verifyPossession } from './possession.ts'
-import { open, type SealingKeyPair, seal } from './sealing.ts'
-import { uint16 } from './transcript.ts'
+import {
+  type Encapsulation,
+  isWellFormed,
+  open,
+  type ProvenEncapsulation,
+  type SealingKeyPair,
+  sealTogether,
+} from './sealing.ts'
+import { framed, uint16 } from './transcript.ts'
 
 /** A slot and the current sealing key of the node that holds it. */
 export interface Recipient {
@@ -20,7 +23,7 @@ export interface Recipient {
 
 export interface SealedShareBytes {
   readonly slot: number
-  /** 32-byte encapsulation, 32-byte ciphertext, 16-byte tag. */
+  /** 32-byte ciphertext, 16-byte tag. */
   readonly sealed: Uint8Array
 }
 
@@ -28,6 +31,8 @@ export interface SealedShareBytes {
 export interface Dealing {
   /** A_0 … A_{t-1}; A_0 is the public key of the dealt secret. */
   readonly commitments: readonly Uint8Array[]
+  /** Of the one ephemeral key under which all shares are sealed. */
+  readonly encapsulation: Encapsulation
   /** In the order of the recipients. */
   readonly sealedShares: readonly SealedShareBytes[]
   readonly possession: PossessionProof
@@ -39,8 +44,8 @@ export interface DealRequest {
   readonly recipients: readonly Recipient[]
   /** The constant term; stays the caller's to wipe. */
   readonly secret: Secret
-  /** Names network, key, version and dealer: bound into the proof and into every sealed share. */
-  readonly context: Uint8Array
+  /** Bound into both proofs and into every sealed share. */
+  readonly context: DealingContext
   readonly rng: Rng
 }
 
@@ -49,12 +54,18 @@ export interface DealtShare {
   readonly group: Group
   readonly commitments: readonly Element[]
   readonly slot: number
+  readonly encapsulation: ProvenEncapsulation
   readonly sealed: Uint8Array
-  readonly context: Uint8Array
+  readonly context: DealingContext
 }
 
-/** All that a sealed share is bound to stands in its info string. */
-export const NO_AAD: Uint8Array = new Uint8Array(0)
+/** The scalars of every group have 32 bytes. */
+const SHARE_BYTES = 32
+
+/** Whether a share may lie inside these bytes. */
+export function isShareCiphertext(sealed: Uint8Array): boolean {
+  return isWellFormed(sealed, SHARE_BYTES)
+}
 
 /** Shares `secret` among the recipients. Errors: `malformed` for a threshold or slots that cannot be, or a zero secret. */
 export function deal(request: DealRequest): Dealing {
@@ -64,17 +75,32 @@ export function deal(request: DealRequest): Dealing {
     throw new OstrakaError('malformed', 'a threshold above the number of slots', { threshold })
   }
   if (group.isZeroScalar(secret.expose())) throw new OstrakaError('malformed', 'the secret is zero')
-  const polynomial = randomPolynomial(group, threshold, secret, rng)
+  const names = secretContext(context)
+  const among = recipients.map(({ slot, sealingKey }) => framed(uint16(slot), sealingKey.bytes))
+  const polynomial = randomPolynomial(group, threshold, secret, rng, concat(framed(names), ...among))
   const commitments = commit(group, polynomial)
-  const possession = provePossession(group, secret, commitments[0]!, context, rng)
-  const sealedShares = recipients.map(({ slot, sealingKey }) => {
-    const share = evaluate(group, polynomial, slot)
-    const sealed = seal(sealingKey, shareInfo(context, slot), NO_AAD, share, rng)
-    share.wipe()
-    return { slot, sealed }
-  })
+  const possession = provePossession(group, secret, commitments[0]!, names, rng)
+  const messages = recipients.map(({ slot, sealingKey }) => ({
+    recipient: sealingKey,
+    info: shareInfo(context, slot),
+    plaintext: evaluate(group, polynomial, slot),
+  }))
+  const sealingGroup = groupByName(recipients[0]!.sealingKey.group)
+  const { encapsulation, ciphertexts } = sealTogether(
+    sealingContext(context),
+    messages,
+    secret,
+    rng,
+    sealingGroup,
+  )
+  for (const { plaintext } of messages) plaintext.wipe()
   wipePolynomial(polynomial)
-  return { commitments: commitments.map(commitment => commitment.bytes), sealedShares, possession }
+  return {
+    commitments: commitments.map(commitment => commitment.bytes),
+    encapsulation,
+    sealedShares: recipients.map(({ slot }, index) => ({ slot, sealed: ciphertexts[index]! })),
+    possession,
+  }
 }
 
 /**
@@ -85,7 +111,7 @@ export function verifyDealing(
   group: Group,
   threshold: number,
   commitments: readonly Uint8Array[],
-  context: Uint8Array,
+  context: DealingContext,
   possession: PossessionProof,
   constant?: Element,
 ): Element[] {
@@ -105,7 +131,7 @@ export function verifyDealing(
   if (constant !== undefined && !group.equals(elements[0]!, constant)) {
     throw new OstrakaError('bad_dealing', 'another secret than the one to be dealt')
   }
-  if (!verifyPossession(group, elements[0]!, context, possession)) {
+  if (!verifyPossession(group, elements[0]!, secretContext(context), possession)) {
     throw new OstrakaError('bad_dealing', 'the dealer does not prove that it knows the secret')
   }
   return elements
@@ -113,7 +139,8 @@ export function verifyDealing(
 
 /** Opens and checks this node's share. Errors: `bad_share` when it does not open or does not fit the commitments. */
 export function receiveShare(dealt: DealtShare, sealingKeys: SealingKeyPair): Secret {
-  const opened = open(sealingKeys, shareInfo(dealt.context, dealt.slot), NO_AAD, dealt.sealed)
+  const info = shareInfo(dealt.context, dealt.slot)
+  const opened = open(sealingKeys, dealt.encapsulation, info, dealt.sealed)
   const share = fittingShare(dealt, opened)
   if (share === undefined) {
     throw new OstrakaError('bad_share', 'the share does not fit the dealing', { slot: dealt.slot })
@@ -133,11 +160,6 @@ export function fittingShare(dealt: DealtShare, opened: Secret | undefined): Sec
   if (checkShare(dealt.group, dealt.commitments, dealt.slot, opened)) return opened
   opened.wipe()
   return undefined
-}
-
-/** The info string under which one slot's share is sealed. */
-export function shareInfo(context: Uint8Array, slot: number): Uint8Array {
-  return concat(utf8('ostraka/1/share\0'), uint16(requireSlot(slot)), context)
 }
 
 /** The sum of one slot's shares from several dealings: its share of a newly created key. */

@@ -2,6 +2,7 @@ import { concat, OstrakaError, type Rng, type Secret, utf8 } from '../base/index
 import type { Element, Group, Scalar } from './group.ts'
 import { sha512 } from './hash.ts'
 import { hashToScalar } from './hash-to-group.ts'
+import { secretScalar } from './secret-scalars.ts'
 import { framed, uint16 } from './transcript.ts'
 
 /** A proof that one scalar k joins B = k*A and D_i = k*C_i for all i: RFC 9497 section 2.2. */
@@ -28,11 +29,21 @@ const MAX_BATCH = 0xffff
 
 /** RFC 9497 section 2.2.1, GenerateProof with A the group's base, over a batch of at least one element. */
 export function proveDleq(domain: DleqDomain, secret: Secret, statement: DleqStatement, rng: Rng): DleqProof {
+  const bound = encodeStatement(domain, statement)
+  return proveWith(domain, secret, statement, secretScalar(domain.group, 'dleq-nonce', secret, rng, bound))
+}
+
+/** `proveDleq` with the RFC's `r`, which it wipes. */
+export function proveWith(
+  domain: DleqDomain,
+  secret: Secret,
+  statement: DleqStatement,
+  nonce: Scalar,
+): DleqProof {
   const { group } = domain
   const k = secret.expose()
   const m = compositeOf(domain, statement, statement.elements)
   const z = group.multiply(m, k) // ComputeCompositesFast: the prover knows k
-  const nonce = group.randomScalar(rng)
   const t2 = group.multiplyBase(nonce)
   const t3 = group.multiply(m, nonce)
   const challenge = challengeOf(domain, statement.publicKey, m, z, t2, t3)
@@ -65,6 +76,12 @@ export function verifyDleq(domain: DleqDomain, statement: DleqStatement, proof: 
   ])
   const expected = challengeOf(domain, statement.publicKey, m, z, t2, t3)
   return group.isZeroScalar(group.scalarSubtract(expected, challenge))
+}
+
+/** All that a proof claims: whatever differs in it makes another nonce. */
+function encodeStatement({ contextString }: DleqDomain, statement: DleqStatement): Uint8Array {
+  const { publicKey, elements, evaluated } = statement
+  return framed(contextString, ...[publicKey, ...elements, ...evaluated].map(element => element.bytes))
 }
 
 function requireBatch({ elements, evaluated }: DleqStatement): void {

@@ -1,6 +1,7 @@
-import { concat, OstrakaError, type Rng, Secret } from '../base/index.ts'
+import { concat, OstrakaError, type Rng, Secret, uint64 } from '../base/index.ts'
 import type { Ciphersuite } from './frost-ciphersuite.ts'
 import type { Scalar } from './group.ts'
+import { hedgedRng } from './secret-scalars.ts'
 
 // RFC 9591 section 4.1: nonce_generate draws 32 bytes
 const NONCE_RANDOM_BYTES = 32
@@ -53,6 +54,28 @@ export class SecretNonces {
     this.#hiding.wipe()
     this.#binding.wipe()
   }
+}
+
+/** Which nonce pair this is among all that a node ever makes: no two have one origin. */
+export interface NonceOrigin {
+  /** The node's start counter, which its disk keeps. */
+  readonly start: number
+  /** Counts the pairs made since that start. */
+  readonly index: number
+}
+
+/**
+ * `commitNonces` for a node that makes nonces ahead of their messages: what the RFC draws at random follows from the share, fresh
+ * randomness and the pair's origin. A random generator that repeats itself then repeats no nonce.
+ */
+export function commitNoncesAhead(
+  suite: Ciphersuite,
+  share: Secret,
+  { start, index }: NonceOrigin,
+  rng: Rng,
+): ReturnType<typeof commitNonces> {
+  const origin = concat(uint64(start), uint64(index))
+  return commitNonces(suite, share, hedgedRng('frost-randomness', share, rng, origin))
 }
 
 /**

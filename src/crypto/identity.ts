@@ -5,10 +5,12 @@ import {
   fromHex,
   OstrakaError,
   type PublicKey,
-  type Secret,
+  Secret,
   toHex,
+  utf8,
 } from '../base/index.ts'
 import { edwards25519 } from './edwards25519.ts'
+import { sha512 } from './hash.ts'
 
 export const SIGNATURE_BYTES = 64
 
@@ -22,11 +24,17 @@ const MAX_CACHED_KEYS = 4096
 /** An Ed25519 key pair (RFC 8032) of a node, an operator or a principal. */
 export class SigningKey {
   readonly publicKey: PublicKey
+  /**
+   * Goes into the derivation of this key's owner's other secrets beside fresh randomness (secret-scalars.ts). It follows from
+   * the seed and is never sent anywhere.
+   */
+  readonly hedge: Secret
   readonly #privateKey: KeyObject
 
   /** `seed`: 32 bytes, copied; the caller may wipe it afterwards. Errors: `malformed`. */
   constructor(seed: Secret) {
     if (seed.length !== 32) throw new OstrakaError('malformed', 'an Ed25519 seed has 32 bytes')
+    this.hedge = new Secret(sha512(utf8('ostraka/1/hedge\0'), seed.expose()))
     const key = Buffer.from(concat(PKCS8_PREFIX, seed.expose()).buffer)
     this.#privateKey = createPrivateKey({ key, format: 'der', type: 'pkcs8' })
     key.fill(0)

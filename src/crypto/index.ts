@@ -12,6 +12,7 @@ export {
   type SealedShareBytes,
   verifyDealing,
 } from './dealing.ts'
+export { type DealingContext, sealingContext, secretContext, shareInfo } from './dealing-context.ts'
 export type { DleqDomain, DleqProof, DleqStatement } from './dleq.ts'
 export { scalarFromSeed } from './ed25519.ts'
 export { edwards25519 } from './edwards25519.ts'
@@ -31,7 +32,7 @@ export type {
   Signer,
   SignItem,
 } from './frost.ts'
-export type { NonceCommitments } from './frost-nonces.ts'
+export type { NonceCommitments, NonceOrigin } from './frost-nonces.ts'
 export type { SigningCommitment } from './frost-package.ts'
 export type { Element, Group, GroupName, Scalar } from './group.ts'
 export { groupByName } from './groups.ts'
@@ -64,17 +65,22 @@ export {
 } from './randomness.ts'
 export { ristretto255 } from './ristretto255.ts'
 export {
+  type Encapsulation,
   generateSealingKey,
+  type KeyOrigin,
   type Opening,
   open,
   openWithSharedPoint,
+  ProvenEncapsulation,
   proveOpening,
+  type Sealable,
+  type SealedTogether,
   type SealingKeyPair,
-  seal,
   sealingKeyFromSecret,
-  verifyOpening,
+  sealTogether,
 } from './sealing.ts'
 export { secp256k1 } from './secp256k1.ts'
+export { type SecretPurpose, secretBytes, secretScalar } from './secret-scalars.ts'
 export { signValue, verifySigned } from './signed.ts'
 export { type SigningKind, type SigningSuite, signingSuite } from './signing-suite.ts'
 export { cryptoReady } from './sodium.ts'

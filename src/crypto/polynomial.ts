@@ -1,18 +1,32 @@
 import { OstrakaError, type Rng, Secret } from '../base/index.ts'
 import type { Group, Scalar } from './group.ts'
+import { secretScalar } from './secret-scalars.ts'
+import { framed, uint16 } from './transcript.ts'
 
 /** A secret polynomial over a group's scalar field: coefficients of x^0, x^1, …, one for each holder needed. */
 export interface Polynomial {
   readonly coefficients: readonly Secret[]
 }
 
-/** A random polynomial of degree `threshold - 1` whose constant term is a copy of `constant`. */
-export function randomPolynomial(group: Group, threshold: number, constant: Secret, rng: Rng): Polynomial {
+/**
+ * A random polynomial of degree `threshold - 1` whose constant term is a copy of `constant`. `statement` names what it
+ * shares among whom: each coefficient hashes it, with the constant term and fresh randomness.
+ */
+export function randomPolynomial(
+  group: Group,
+  threshold: number,
+  constant: Secret,
+  rng: Rng,
+  statement: Uint8Array,
+): Polynomial {
   if (!Number.isInteger(threshold) || threshold < 1) {
     throw new OstrakaError('malformed', 'a threshold is a positive integer', { threshold })
   }
   const coefficients = [new Secret(group.decodeScalar(constant.expose()))]
-  while (coefficients.length < threshold) coefficients.push(new Secret(group.randomScalar(rng)))
+  for (let degree = 1; degree < threshold; degree++) {
+    const bound = framed(statement, uint16(threshold), uint16(degree))
+    coefficients.push(new Secret(secretScalar(group, 'coefficient', constant, rng, bound)))
+  }
   return { coefficients }
 }
 

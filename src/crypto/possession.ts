@@ -3,6 +3,7 @@ import type { DleqProof } from './dleq.ts'
 import type { Element, Group, Scalar } from './group.ts'
 import { sha512 } from './hash.ts'
 import { hashToScalar } from './hash-to-group.ts'
+import { secretScalar } from './secret-scalars.ts'
 import { framed } from './transcript.ts'
 
 /** A Schnorr proof: challenge and response, as a DLEQ proof has them. */
@@ -19,7 +20,7 @@ export function provePossession(
   context: Uint8Array,
   rng: Rng,
 ): PossessionProof {
-  const nonce = group.randomScalar(rng)
+  const nonce = secretScalar(group, 'possession-nonce', secret, rng, framed(element.bytes, context))
   const challenge = challengeOf(group, element, group.multiplyBase(nonce), context)
   const product = group.scalarMultiply(challenge, secret.expose())
   const response = group.scalarSubtract(nonce, product)

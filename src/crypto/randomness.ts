@@ -1,4 +1,4 @@
-import { concat, type Rng, type Secret, toHex, utf8 } from '../base/index.ts'
+import { concat, type Rng, type Secret, toHex, uint64, utf8 } from '../base/index.ts'
 import { type DleqDomain, verifyDleq } from './dleq.ts'
 import { checkShare, verifyingShare } from './feldman.ts'
 import type { Element } from './group.ts'
@@ -24,19 +24,12 @@ export interface RandomnessPartial {
   readonly proof: ProvenPartial['proof']
 }
 
-/** I2OSP(epoch, 8). */
-function encodeEpoch(epoch: number): Uint8Array {
-  const bytes = new Uint8Array(8)
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(epoch))
-  return bytes
-}
-
 let newest: { readonly epoch: number; readonly input: Element } | undefined
 
 /** All parts of an epoch are looked at one after another: its input is kept meanwhile. */
 function inputOf(epoch: number): Element {
   if (newest?.epoch !== epoch) {
-    newest = { epoch, input: hashToGroup(ristretto255, encodeEpoch(epoch), GROUP_DST) }
+    newest = { epoch, input: hashToGroup(ristretto255, uint64(epoch), GROUP_DST) }
   }
   return newest.input
 }
@@ -100,7 +93,7 @@ const MAX_KNOWN = 128
 function nameOf(epoch: number, commitments: readonly Element[], partial: RandomnessPartial): string {
   const { slot, element, proof } = partial
   const parts = [element.bytes, proof.challenge, proof.response, ...commitments.map(each => each.bytes)]
-  return toHex(sha256(framed(encodeEpoch(epoch), encodeEpoch(slot), ...parts)))
+  return toHex(sha256(framed(uint64(epoch), uint64(slot), ...parts)))
 }
 
 function remember(name: string): void {
@@ -131,10 +124,10 @@ export function verifyRandomness(
 }
 
 function outputOf(epoch: number, combined: Element): Uint8Array {
-  return sha256(framed(CONTEXT, encodeEpoch(epoch), combined.bytes))
+  return sha256(framed(CONTEXT, uint64(epoch), combined.bytes))
 }
 
 /** What stands in for r_epoch when too few partials came in time: anyone can foretell it from the one before. */
 export function fallbackRandomness(epoch: number, previous: Uint8Array): Uint8Array {
-  return sha256(framed(FALLBACK, previous, encodeEpoch(epoch)))
+  return sha256(framed(FALLBACK, previous, uint64(epoch)))
 }

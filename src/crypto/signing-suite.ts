@@ -12,7 +12,12 @@ import {
 } from './frost.ts'
 import { type Ciphersuite, rfc9591Ciphersuite, sha512Hashes } from './frost-ciphersuite.ts'
 import { frostEd25519 } from './frost-ed25519.ts'
-import { commitNonces, type NonceCommitments, type SecretNonces } from './frost-nonces.ts'
+import {
+  commitNoncesAhead,
+  type NonceCommitments,
+  type NonceOrigin,
+  type SecretNonces,
+} from './frost-nonces.ts'
 import type { Element, Group, Scalar } from './group.ts'
 import { verifyEd25519 } from './identity.ts'
 import { toy } from './toy.ts'
@@ -24,9 +29,10 @@ export interface SigningSuite {
   readonly kind: SigningKind
   /** The group whose scalars the shares are, and whose elements the public key and the verifying shares are. */
   readonly group: Group
-  /** Round one: a nonce pair to keep in memory, and its commitments to hand out. See `commitNonces` in frost-nonces.ts. */
+  /** Round one: a nonce pair to keep in memory, and its commitments to hand out. See `commitNoncesAhead` in frost-nonces.ts. */
   commitNonces(
     share: Secret,
+    origin: NonceOrigin,
     rng: Rng,
   ): { readonly nonces: SecretNonces; readonly commitments: NonceCommitments }
   /** Round two for one message: a 32-byte signature share. Errors as `signShares`. */
@@ -65,7 +71,7 @@ function makeSuite(
   return {
     kind,
     group: ciphersuite.group,
-    commitNonces: (share, rng) => commitNonces(ciphersuite, share, rng),
+    commitNonces: (share, origin, rng) => commitNoncesAhead(ciphersuite, share, origin, rng),
     signShare: request => signShares(ciphersuite, request, [request])[0]!,
     signShares: (signer, items) => signShares(ciphersuite, signer, items),
     aggregate: request => aggregate(ciphersuite, request, [request])[0]!,

@@ -1,9 +1,10 @@
 import { concat, OstrakaError, type Rng, Secret, utf8 } from '../base/index.ts'
 import { type DleqDomain, type DleqProof, verifyDleq } from './dleq.ts'
-import type { Element, Group } from './group.ts'
+import type { Element, Group, Scalar } from './group.ts'
 import { sha512 } from './hash.ts'
 import { hashToGroup } from './hash-to-group.ts'
 import { combineProven, type ProvenPartial, provenMultiplyByShare } from './partials.ts'
+import { secretScalar } from './secret-scalars.ts'
 import { framed } from './transcript.ts'
 
 /** RFC 9497 section 3.1; the two modes give different outputs, as each has its own context string. */
@@ -40,7 +41,15 @@ export function hashInput(group: Group, input: Uint8Array, mode: OprfMode = 'vop
 
 /** Blind (RFC 9497 section 3.3.1): the element reveals nothing of the input. */
 export function blind(group: Group, input: Uint8Array, rng: Rng, mode: OprfMode = 'voprf'): Blinded {
-  const scalar = group.randomScalar(rng)
+  // the input is the client's secret
+  const hedge = new Secret(input.slice())
+  const scalar = secretScalar(group, 'blind', hedge, rng, oprfContextString(mode))
+  hedge.wipe()
+  return blindWith(group, input, scalar, mode)
+}
+
+/** `blind` with the RFC's blind, of which it takes ownership. */
+export function blindWith(group: Group, input: Uint8Array, scalar: Scalar, mode: OprfMode): Blinded {
   return { blind: new Secret(scalar), element: group.multiply(hashInput(group, input, mode), scalar) }
 }
 

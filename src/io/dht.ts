@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { PeerId, PeerInfo } from '@libp2p/interface'
 import { type KadDHT, type KadDHTComponents, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
 import { type Datastore, Key } from 'interface-datastore'
@@ -28,19 +27,24 @@ const REPUBLISH_CONCURRENCY = 4
 // Records that no peer took yet are kept in mind up to here; whoever needs more republishes.
 const MAX_UNOFFERED = 10_000
 
+/** The 32-byte key that a record belongs under; undefined for bytes that are no record. */
+export type RecordKey = (record: Uint8Array) => Uint8Array | undefined
+
 export interface DhtServiceOptions {
   readonly networkId: string
   /** Where records that others give us to keep are stored. */
   readonly datastore: Datastore
-  /** Decides whether a record with the right hash is one of this network's (signature, membership). */
+  readonly recordKey: RecordKey
+  /** Decides whether a record with the right key is one of this network's (signature, membership). */
   readonly judge: (record: Uint8Array) => boolean
   readonly counters: Counters
 }
 
-/** The libp2p service to hand to the host: a DHT server for immutable records under `/ost/<sha256>`. */
+/** The libp2p service to hand to the host: a DHT server for immutable records under `/ost/<key>`. */
 export function dhtService(options: DhtServiceOptions): (components: KadDHTComponents) => KadDHT {
   const validate = (key: Uint8Array, record: Uint8Array): void => {
-    if (isRecordFor(key.subarray(KEY_PREFIX.length), record) && options.judge(record)) return
+    const isUnderItsKey = isRecordFor(options.recordKey, key.subarray(KEY_PREFIX.length), record)
+    if (isUnderItsKey && options.judge(record)) return
     options.counters.add('dht_record_refused')
     throw new OstrakaError('malformed', 'not a record of this network')
   }
@@ -87,6 +91,7 @@ export interface DhtRecordsOptions {
   readonly dht: Pick<KadDHT, 'get' | 'put'>
   /** Where this node keeps the records that it put itself, whatever becomes of the DHT. */
   readonly own: Datastore
+  readonly recordKey: RecordKey
   /** False while connected peers are not yet in the routing table, as in the first moments after a start. */
   readonly isSettled: () => boolean
   readonly counters: Counters
@@ -111,8 +116,8 @@ export class DhtRecords implements RecordStore {
       const details = { sizeBytes: record.length, limitBytes: MAX_RECORD_BYTES }
       throw new OstrakaError('too_large', 'record over the cap', details)
     }
-    if (!isRecordFor(hashOf(key), record)) {
-      throw new OstrakaError('malformed', 'the record does not hash to its key', { key })
+    if (!isRecordFor(this.#options.recordKey, hashOf(key), record)) {
+      throw new OstrakaError('malformed', 'the record belongs under another key', { key })
     }
     await this.#options.own.put(new Key(key), record)
     await this.#settle()
@@ -180,7 +185,7 @@ export class DhtRecords implements RecordStore {
     try {
       const record = await this.#options.own.get(new Key(key))
       // a damaged copy counts as none: peers have others
-      return isRecordFor(hashOf(key), record) ? new Uint8Array(record) : undefined
+      return isRecordFor(this.#options.recordKey, hashOf(key), record) ? new Uint8Array(record) : undefined
     } catch {
       return undefined
     }
@@ -231,7 +236,7 @@ export class DhtRecords implements RecordStore {
     const onProgress = (event: { type: string; detail?: unknown }): void => {
       if (event.type !== 'kad-dht:query:value') return
       const { value } = event.detail as { value: Uint8Array }
-      if (!isRecordFor(hash, value)) return
+      if (!isRecordFor(this.#options.recordKey, hash, value)) return
       found ??= new Uint8Array(value)
       enough.abort()
     }
@@ -252,13 +257,15 @@ function dhtKey(hash: Uint8Array): Uint8Array {
 function hashOf(key: string): Uint8Array {
   const hash = fromHex(key)
   if (hash.length !== HASH_BYTES || toHex(hash) !== key) {
-    throw new OstrakaError('malformed', 'a record key is the lower-case hexadecimal SHA-256 of the record', {
+    throw new OstrakaError('malformed', 'a record key is 32 bytes in lower-case hexadecimal', {
       key,
     })
   }
   return hash
 }
 
-function isRecordFor(hash: Uint8Array, record: Uint8Array): boolean {
-  return record.length <= MAX_RECORD_BYTES && equalBytes(hash, createHash('sha256').update(record).digest())
+function isRecordFor(recordKey: RecordKey, hash: Uint8Array, record: Uint8Array): boolean {
+  if (record.length > MAX_RECORD_BYTES) return false
+  const key = recordKey(record)
+  return key !== undefined && equalBytes(hash, key)
 }

@@ -67,7 +67,9 @@ export interface IoOptions extends Omit<HostOptions, 'services' | 'rng' | 'count
   readonly networkId: string
   /** The node's data directory, which must exist; the database is `db` in it. */
   readonly directory: string
-  /** Whether a DHT record with the right hash is one that this network keeps (signature, membership). */
+  /** The key that a DHT record belongs under, 32 bytes; undefined for bytes that are no record. */
+  readonly recordKey: (record: Uint8Array) => Uint8Array | undefined
+  /** Whether a DHT record with the right key is one that this network keeps (signature, membership). */
   readonly judgeRecord: (record: Uint8Array) => boolean
   readonly logger: Logger
 }
@@ -125,7 +127,7 @@ export async function startIo(options: IoOptions): Promise<Io> {
 async function startNetwork(options: IoOptions, disk: Disk, counters: Counters): Promise<Io> {
   const rng = new SystemRng()
   const { networkId, logger } = options
-  const judge = options.judgeRecord
+  const { judgeRecord: judge, recordKey } = options
   const host = await createHost({
     ...options,
     seed: options.identitySeed,
@@ -133,14 +135,15 @@ async function startNetwork(options: IoOptions, disk: Disk, counters: Counters):
     counters,
     services: {
       gossip: components => gossipService()(components),
-      dht: components => dhtService({ networkId, datastore: disk.dht, judge, counters })(components as never),
+      dht: components =>
+        dhtService({ networkId, datastore: disk.dht, recordKey, judge, counters })(components as never),
     },
   })
   const { gossip: service, dht } = host.libp2p.services as unknown as { gossip: GossipSub; dht: SingleKadDHT }
   const gossip = new GossipsubGossip({ service, networkId, counters, logger })
   const isSettled = (): boolean =>
     dht.routingTable.size >= Math.min(host.connectedPeers().length, SETTLED_TABLE_SIZE)
-  const records = new DhtRecords({ dht, own: disk.own, isSettled, counters, logger })
+  const records = new DhtRecords({ dht, own: disk.own, recordKey, isSettled, counters, logger })
   host.onPeer((_peerId, isConnected) => {
     if (isConnected) records.peerCame()
   })

@@ -11,7 +11,15 @@ import { isHandoff, openCeremonies, standingDealings } from './ceremony-rules.ts
 import { type CeremonyState, dealingName, type Work } from './ceremony-state.ts'
 import { completeVersion, endCeremony, eraseRetired, kindOf, scanVersions } from './completing.ts'
 import { type DealingPlan, makeDealing } from './dealer.ts'
-import { earlyRecord, fetchRecord, need, onServed, serveRecord, shareRecord, takeRecord } from './fetching.ts'
+import {
+  fetchRecord,
+  need,
+  onServed,
+  serveRecord,
+  shareRecord,
+  takeEarlyRecord,
+  takeRecord,
+} from './fetching.ts'
 import { suiteOf } from './kinds.ts'
 import { paths } from './paths.ts'
 import { hasShares, type Need } from './receiving.ts'
@@ -151,7 +159,7 @@ function dealIfDue(work: Work, ceremony: CeremonyRecord, { dealer, fromSlot }: D
       type: 'persist',
       writes: [
         { key: vaultPaths.dealing(ceremony.id, fromSlot), value: canonicalBytes(made) },
-        { key: vaultPaths.record(made.deal.recordHash), value: made.record },
+        { key: vaultPaths.record(made.recordHash), value: made.record },
       ],
     })
   }
@@ -178,9 +186,9 @@ function receiveDealings(work: Work, ceremony: CeremonyRecord): void {
   for (const place of standingDealings(ceremony)) {
     const dealing = deals[ceremony.dealt.indexOf(place)]!
     if (hasShares(state, dealing, slots)) continue
-    need(work, { ceremony, place, dealing, slots })
-    const early = earlyRecord(work, dealing.recordHash)
-    if (early !== undefined) takeRecord(work, early)
+    const order = ceremony.slots.map(({ slot }) => slot)
+    need(work, { ceremony, place, dealing, order, slots })
+    takeEarlyRecord(work, dealing.recordHash)
   }
 }
 

@@ -6,6 +6,7 @@ import { type MadeDealing, ownDealingCodec } from './dealer.ts'
 import type { Need, Shelf } from './receiving.ts'
 import type { CeremonyRecord, DealRecord } from './records.ts'
 import { REPUBLISHED_KEY, type RecordWalk, republishedCodec } from './republishing.ts'
+import type { SealedRecord } from './sealed-records.ts'
 import { SeenDeals } from './seen-deals.ts'
 import type { Vault } from './vault.ts'
 
@@ -48,7 +49,7 @@ export interface CeremonyState extends Shelf {
   /** Records that are wanted, by hash. */
   readonly needs: Map<string, Need & { attempts: number }>
   /** Records that came before anybody needed them, oldest first. */
-  readonly early: Map<string, Uint8Array>
+  readonly early: Map<string, SealedRecord>
   /** Requests of peers that wait for our disk. */
   readonly serving: Map<Token, Token>
   /** This node's sealing key pairs, by public key. */

@@ -59,9 +59,10 @@ export function completeVersion(work: Work, version: VersionRecord, kind: Ceremo
 function searchFor(work: Work, version: VersionRecord, kind: CeremonyRecord['kind']): void {
   const { state } = work
   const slots = slotsOf(version.slots, state.world.peerId)
+  const order = version.slots.map(({ slot }) => slot)
   const ceremony = { id: version.ceremony, keyId: version.keyId, version: version.version, kind }
   for (const dealing of version.dealings) {
-    if (!hasShares(state, dealing, slots)) need(work, { ceremony, place: -1, dealing, slots })
+    if (!hasShares(state, dealing, slots)) need(work, { ceremony, place: -1, dealing, order, slots })
   }
 }
 

@@ -1,6 +1,5 @@
 import { concat, utf8 } from '../base/index.ts'
-import { sha256 } from '../crypto/index.ts'
-import { canonicalBytes } from '../wire/index.ts'
+import { type DealingContext, sha256 } from '../crypto/index.ts'
 import type { Dealer } from './records.ts'
 
 /** Ties a dealing to its network, key, version, ceremony and dealer: no proof or sealed share fits anywhere else. */
@@ -8,9 +7,9 @@ export function dealingContext(
   networkId: Uint8Array,
   ceremony: { readonly id: Uint8Array; readonly keyId: Uint8Array; readonly version: number },
   { dealer, fromSlot }: Dealer,
-): Uint8Array {
+): DealingContext {
   const { id, keyId, version } = ceremony
-  return canonicalBytes({ networkId, keyId, version, ceremony: id, dealer, fromSlot })
+  return { networkId, ceremony: id, keyId, version, dealer, fromSlot }
 }
 
 /** A ceremony's id: every attempt has another cause (a transaction, a block), so no two ceremonies share one. */

@@ -1,10 +1,10 @@
 import { equalBytes, OstrakaError, type Outcome, type PeerId, peerIdOf, toHex } from '../base/index.ts'
-import { sha256, verifySigned } from '../crypto/index.ts'
-import { type PeerAnswer, sealedDealingCodec, type Token } from '../wire/index.ts'
+import type { PeerAnswer, Token } from '../wire/index.ts'
 import type { Work } from './ceremony-state.ts'
 import { paths } from './paths.ts'
 import { type Need, receive } from './receiving.ts'
 import type { CeremonyRecord } from './records.ts'
+import { openRecord, type SealedRecord } from './sealed-records.ts'
 import { nodesOf } from './slots.ts'
 import { vaultPaths } from './vault.ts'
 import { versionOf } from './version-rules.ts'
@@ -34,10 +34,22 @@ export function dropNeed({ state, effects }: Work, hash: string): void {
   effects.push({ type: 'timer', id: `ceremony/fetch/${hash}`, atMs: null })
 }
 
-/** Takes a record that came by whatever way. Returns what it was needed for, now received; undefined if nothing was. */
-export function takeRecord(work: Work, record: Uint8Array): Need | undefined {
+/**
+ * Takes a record that came by whatever way; one that its signer did not sign is dropped unread. Returns what it was needed for,
+ * now received; undefined if nothing was.
+ */
+export function takeRecord(work: Work, bytes: Uint8Array): Need | undefined {
+  try {
+    return takeSigned(work, openRecord(work.state.world.networkId, bytes))
+  } catch (error) {
+    if (error instanceof OstrakaError) return undefined
+    throw error
+  }
+}
+
+function takeSigned(work: Work, record: SealedRecord): Need | undefined {
   const { state, effects, rng } = work
-  const hash = toHex(sha256(record))
+  const hash = toHex(record.hash)
   const wanted = state.needs.get(hash)
   if (wanted === undefined) {
     if (state.early.size >= MAX_EARLY_RECORDS) state.early.delete(state.early.keys().next().value!)
@@ -45,9 +57,12 @@ export function takeRecord(work: Work, record: Uint8Array): Need | undefined {
     return undefined
   }
   state.early.delete(hash)
-  dropNeed(work, hash)
   const keys = { ...state.world, sealingKeys: (key: Uint8Array) => state.sealing.get(toHex(key)) }
-  const { writes, complaint } = receive(state, keys, wanted, record, rng)
+  const receipt = receive(state, keys, wanted, record, rng)
+  // the search goes on
+  if (receipt === undefined) return undefined
+  dropNeed(work, hash)
+  const { writes, complaint } = receipt
   effects.push({ type: 'persist', writes })
   if (complaint === undefined) return wanted
   if (wanted.place >= 0) effects.push({ type: 'submit', transaction: complaint })
@@ -58,9 +73,10 @@ export function takeRecord(work: Work, record: Uint8Array): Need | undefined {
   return undefined
 }
 
-/** The early record of that hash, if it came before it was needed. */
-export function earlyRecord({ state }: Work, hash: Uint8Array): Uint8Array | undefined {
-  return state.early.get(toHex(hash))
+/** Takes the early record of that hash, if it came before it was needed. */
+export function takeEarlyRecord(work: Work, hash: Uint8Array): void {
+  const early = work.state.early.get(toHex(hash))
+  if (early !== undefined) takeSigned(work, early)
 }
 
 /** Asks in turn the dealer, the DHT and the other holders, until the record is here or no longer needed. */
@@ -95,33 +111,31 @@ function recordHolders({ state, ledger }: Work, { ceremony, dealing }: Need): Pe
 
 /**
  * Pushes a record to those whose slots it fills, and puts it into the DHT for whoever comes later. Returns what this
- * node itself received by it. Errors: `malformed`, `not_found`.
+ * node itself received by it. Errors: `malformed`, `bad_signature`, `not_found`, `forbidden`.
  */
 export function shareRecord(work: Work, record: Uint8Array): Need | undefined {
   const { state, effects, ledger } = work
-  const dealing = sealedDealingCodec.decode(record)
-  const ceremony = ledger.get<CeremonyRecord>(paths.ceremony(dealing.value.ceremony))
+  const opened = openRecord(state.world.networkId, record)
+  const { value, signer } = opened.signed
+  const ceremony = ledger.get<CeremonyRecord>(paths.ceremony(value.ceremony))
   if (ceremony === undefined) throw new OstrakaError('not_found', 'no such ceremony is open')
-  const isDealers = ceremony.dealers.some(({ dealer }) => equalBytes(dealer, dealing.signer))
+  const isDealers = ceremony.dealers.some(({ dealer }) => equalBytes(dealer, signer))
   if (!isDealers) throw new OstrakaError('forbidden', 'not a dealer of this ceremony')
-  if (!verifySigned('sealed-dealing', state.world.networkId, dealing)) {
-    throw new OstrakaError('bad_signature', 'the dealer did not sign this dealing')
-  }
-  effects.push({ type: 'persist', writes: [{ key: vaultPaths.record(sha256(record)), value: record }] })
+  effects.push({ type: 'persist', writes: [{ key: vaultPaths.record(opened.hash), value: record }] })
   let received: Need | undefined
   for (const peerId of nodesOf(ceremony.slots)) {
-    if (peerId === state.world.peerId) received = takeRecord(work, record)
+    if (peerId === state.world.peerId) received = takeSigned(work, opened)
     else effects.push({ type: 'send', to: peerId, message: { type: 'record', record } })
   }
-  effects.push({ type: 'dht-put', record })
+  effects.push({ type: 'dht-put', key: opened.hash, record })
   return received
 }
 
 export function serveRecord(work: Work, token: Token, hash: Uint8Array): void {
   const { state, effects } = work
-  const early = earlyRecord(work, hash)
+  const early = state.early.get(toHex(hash))
   if (early !== undefined) {
-    effects.push({ type: 'reply', token, answer: recordAnswer(early) })
+    effects.push({ type: 'reply', token, answer: recordAnswer(early.bytes) })
     return
   }
   const load: Token = `ceremony/serve/${token}`

@@ -9,23 +9,13 @@ import {
   type TransactionContext,
 } from '../control/index.ts'
 import {
-  type Element,
-  groupByName,
-  judgeComplaint,
-  ristretto255,
-  sha256,
-  verifySigned,
-} from '../crypto/index.ts'
-import {
   type Acknowledge,
   type Complain,
   type CreateKey,
+  canonicalBytes,
   type Deal,
   type PolicyRule,
-  type SealedDealing,
   type SetPolicy,
-  type Signed,
-  sealedDealingCodec,
 } from '../wire/index.ts'
 import {
   activateIfDue,
@@ -36,13 +26,13 @@ import {
   requireCeremony,
   settle,
 } from './ceremony-rules.ts'
-import { ceremonyIdOf, dealingContext, keyIdOf } from './context.ts'
+import { judgeComplainer } from './complaints.ts'
+import { ceremonyIdOf, keyIdOf } from './context.ts'
 import { isEligible } from './eligible.ts'
-import { suiteOf } from './kinds.ts'
 import { isNetworkKey, isOwnedBy } from './network-key.ts'
 import { paths } from './paths.ts'
 import type { CeremonyRecord, Dealer, DealRecord, KeyRecord, RecipientSlot } from './records.ts'
-import { isSameDealing } from './seen-deals.ts'
+import { recordHashOf } from './sealed-records.ts'
 import { assignSlots, dealingsNeeded, nodesOf, slotsOf } from './slots.ts'
 import { isSoundDealing } from './soundness.ts'
 
@@ -149,9 +139,10 @@ export function deal(ledger: Ledger, transaction: Deal, at: TransactionContext):
     entry => entry.fromSlot === fromSlot && equalBytes(entry.dealer, at.signer),
   )
   if (place < 0) throw new OstrakaError('forbidden', 'not a dealer of this ceremony')
+  const record = dealRecordOf(transaction, at.signer)
   const earlier = ledger.get<DealRecord>(paths.deal(ceremony.id, place))
   if (earlier !== undefined) {
-    if (isSameDealing(earlier, transaction)) throw new OstrakaError('conflict', 'already dealt')
+    if (isSameRecord(earlier, record)) throw new OstrakaError('conflict', 'already dealt')
     convict(ledger, at.signer, 'equivocation', at)
     return
   }
@@ -162,12 +153,35 @@ export function deal(ledger: Ledger, transaction: Deal, at: TransactionContext):
     convict(ledger, at.signer, 'bad_dealing', at)
     return
   }
-  const { commitments, recordHash } = transaction
-  const record: DealRecord = { dealer: at.signer, fromSlot, commitments, recordHash }
+  requireFreshEncapsulation(ledger, ceremony, record.encapsulation.enc)
   ledger.put(paths.deal(ceremony.id, place), record)
   const next: CeremonyRecord = { ...ceremony, dealt: [...ceremony.dealt, place] }
   ledger.put(paths.ceremony(ceremony.id), next)
   endDealingIfDue(ledger, next, at)
+}
+
+function dealRecordOf(
+  { ceremony, fromSlot, commitments, encapsulation, root }: Deal,
+  dealer: Uint8Array,
+): DealRecord {
+  const recordHash = recordHashOf({ ceremony, dealer, fromSlot }, root)
+  return { dealer, fromSlot, commitments, encapsulation, recordHash }
+}
+
+/** As `isSameDealing`, of what the ledger keeps. */
+function isSameRecord(a: DealRecord, b: DealRecord): boolean {
+  const named = ({ commitments, encapsulation, recordHash }: DealRecord) =>
+    canonicalBytes({ commitments, enc: encapsulation.enc, recordHash })
+  return equalBytes(named(a), named(b))
+}
+
+/** Nobody seals twice under one ephemeral key. The proofs tell whose it is; two dealers that share one are refused all the same. */
+function requireFreshEncapsulation(ledger: Ledger, ceremony: CeremonyRecord, enc: Uint8Array): void {
+  const isUsed = ceremony.dealt.some(place => {
+    const dealt = ledger.get<DealRecord>(paths.deal(ceremony.id, place))!
+    return equalBytes(dealt.encapsulation.enc, enc)
+  })
+  if (isUsed) throw new OstrakaError('conflict', 'this encapsulation is another dealing’s in this ceremony')
 }
 
 /** Takes a holder's word that it has its shares; a later, larger word replaces an earlier one. */
@@ -190,31 +204,6 @@ export function acknowledge(ledger: Ledger, transaction: Acknowledge, at: Transa
   activateIfDue(ledger, next, at)
 }
 
-/** The sealed share that a record holds for a slot, if the record is what an honest dealer of this ceremony publishes. */
-function sealedShareIn(
-  networkId: Uint8Array,
-  ceremony: CeremonyRecord,
-  { dealer, fromSlot }: Dealer,
-  bytes: Uint8Array,
-  slot: number,
-): Uint8Array | undefined {
-  let record: Signed<SealedDealing>
-  try {
-    record = sealedDealingCodec.decode(bytes)
-  } catch {
-    return undefined
-  }
-  const { value, signer } = record
-  if (!equalBytes(signer, dealer) || !verifySigned('sealed-dealing', networkId, record)) return undefined
-  if (!equalBytes(value.ceremony, ceremony.id) || value.fromSlot !== fromSlot) return undefined
-  return value.shares.find(share => share.slot === slot)?.sealed
-}
-
-function decodeAll(ceremony: CeremonyRecord, encoded: readonly Uint8Array[]): Element[] {
-  const group = groupByName(suiteOf(ceremony.kind).group)
-  return encoded.map(bytes => group.decode(bytes))
-}
-
 /** Judges an opened share: the dealer lied, or the complainer did. Errors: `not_found`, `forbidden`, `malformed`. */
 export function complain(ledger: Ledger, complaint: Complain, at: TransactionContext): void {
   const ceremony = requireCeremony(ledger, complaint.ceremony)
@@ -223,26 +212,7 @@ export function complain(ledger: Ledger, complaint: Complain, at: TransactionCon
   if (ceremony.disqualified.includes(complaint.dealing)) {
     throw new OstrakaError('conflict', 'this dealer is already disqualified')
   }
-  const held = slotsOf(ceremony.slots, peerIdOf(at.signer)).find(slot => slot.slot === complaint.slot)
-  if (held === undefined) throw new OstrakaError('forbidden', 'not the holder of this slot')
-  if (!equalBytes(sha256(complaint.record), dealt.recordHash)) {
-    throw new OstrakaError('malformed', 'not the record that the dealer published')
-  }
-  const sealed = sealedShareIn(ledger.networkId, ceremony, dealt, complaint.record, complaint.slot)
-  const guilty =
-    sealed === undefined
-      ? 'dealer'
-      : judgeComplaint(
-          {
-            group: groupByName(suiteOf(ceremony.kind).group),
-            commitments: decodeAll(ceremony, dealt.commitments),
-            slot: complaint.slot,
-            sealed,
-            context: dealingContext(ledger.networkId, ceremony, dealt),
-          },
-          ristretto255.decode(held.sealingKey),
-          { sharedPoint: complaint.sharedPoint, proof: complaint.proof },
-        )
+  const guilty = judgeComplainer(ledger.networkId, ceremony, dealt, complaint, at.signer)
   if (guilty === 'dealer') convict(ledger, dealt.dealer, 'bad_dealing', at)
   else convict(ledger, at.signer, 'false_complaint', at)
 }

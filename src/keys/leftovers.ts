@@ -1,12 +1,12 @@
 import { equalBytes, type Write } from '../base/index.ts'
 import type { ChainRecord, LedgerReader } from '../control/index.ts'
-import { sha256 } from '../crypto/index.ts'
 import { sealedDealingCodec } from '../wire/index.ts'
 import { openCeremonies, requireCeremony } from './ceremony-rules.ts'
 import type { Work } from './ceremony-state.ts'
 import { paths } from './paths.ts'
 import { forgetDealingsBut } from './receiving.ts'
 import type { DealRecord, VersionDealing, VersionRecord } from './records.ts'
+import { recordKeyOf } from './sealed-records.ts'
 import { vaultPaths } from './vault.ts'
 import { versionOf } from './version-rules.ts'
 
@@ -30,7 +30,8 @@ export function forgetOwnDealing({ state, ledger }: Work, name: string): Write[]
   const made = state.dealings.get(name)
   if (made === undefined) return []
   state.dealings.delete(name)
-  const { ceremony, fromSlot, recordHash } = made.deal
+  const { recordHash } = made
+  const { ceremony, fromSlot } = made.deal
   const writes: Write[] = [{ key: vaultPaths.dealing(ceremony, fromSlot), value: null }]
   if (!isUseful(ledger, made.record)) writes.push({ key: vaultPaths.record(recordHash), value: null })
   return writes
@@ -57,7 +58,7 @@ function isUseful(ledger: LedgerReader, record: Uint8Array): boolean {
   if (isOpen(ledger, dealing.ceremony)) return true
   const version = versionOf(ledger, dealing.keyId, dealing.version)
   if (version === undefined || version.state === 'destroyed') return false
-  const hash = sha256(record)
+  const hash = recordKeyOf(record)!
   return version.dealings.some(({ recordHash }) => equalBytes(recordHash, hash))
 }
 

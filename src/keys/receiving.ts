@@ -2,16 +2,18 @@ import { equalBytes, type Rng, type Secret, toHex, type Write } from '../base/in
 import {
   checkShare,
   combineWeightedShares,
+  type DealtShare,
   groupByName,
   proveBadShare,
   receiveShare,
   type SealingKeyPair,
-  verifySigned,
 } from '../crypto/index.ts'
-import { type Complain, type SealedDealing, type Signed, sealedDealingCodec } from '../wire/index.ts'
+import type { Complain } from '../wire/index.ts'
 import { dealingContext } from './context.ts'
+import { provenEncapsulation } from './encapsulations.ts'
 import { suiteOf } from './kinds.ts'
 import type { CeremonyRecord, RecipientSlot, VersionDealing, VersionRecord } from './records.ts'
+import { type SealedRecord, sharePath } from './sealed-records.ts'
 import { type Vault, vaultPaths } from './vault.ts'
 import { dealingWeights } from './version-rules.ts'
 
@@ -29,6 +31,8 @@ export interface Need {
   /** The dealing's place in its ceremony; -1 when the ceremony is over and nobody can complain any more. */
   readonly place: number
   readonly dealing: VersionDealing
+  /** All slots that the dealing has a share for, in their order. */
+  readonly order: readonly number[]
   /** This node's slots, with the sealing keys that they were sealed under. */
   readonly slots: readonly RecipientSlot[]
 }
@@ -47,60 +51,83 @@ export interface OpeningKeys {
   sealingKeys(publicKey: Uint8Array): SealingKeyPair | undefined
 }
 
-function decodeRecord(
-  networkId: Uint8Array,
-  need: Need,
-  bytes: Uint8Array,
-): Signed<SealedDealing> | undefined {
-  const { dealer, fromSlot } = need.dealing
-  try {
-    const record = sealedDealingCodec.decode(bytes)
-    const { value, signer } = record
-    const isIts = equalBytes(value.ceremony, need.ceremony.id) && value.fromSlot === fromSlot
-    return isIts && equalBytes(signer, dealer) && verifySigned('sealed-dealing', networkId, record)
-      ? record
-      : undefined
-  } catch {
-    return undefined
-  }
+/** Whether a record is what an honest dealer of this dealing publishes: any other is as good as none. */
+function isPromised(
+  { dealing, ceremony, order }: Need,
+  { signed: { value, signer }, hash }: SealedRecord,
+): boolean {
+  return (
+    equalBytes(hash, dealing.recordHash) &&
+    equalBytes(signer, dealing.dealer) &&
+    equalBytes(value.ceremony, ceremony.id) &&
+    value.fromSlot === dealing.fromSlot &&
+    value.shares.length === order.length &&
+    value.shares.every(({ slot }, index) => slot === order[index])
+  )
 }
 
-/** Opens and checks this node's shares in a record whose hash is the one that the dealer's transaction pins. */
-export function receive(shelf: Shelf, keys: OpeningKeys, need: Need, record: Uint8Array, rng: Rng): Receipt {
-  const { ceremony, dealing } = need
+/**
+ * Opens and checks this node's shares in a record. Undefined, with nothing opened or said, when the record is not the one
+ * that the dealer's transaction pins, or the dealing's encapsulation is not proven to be the dealer's.
+ */
+export function receive(
+  shelf: Shelf,
+  keys: OpeningKeys,
+  need: Need,
+  record: SealedRecord,
+  rng: Rng,
+): Receipt | undefined {
+  const { ceremony, dealing, order } = need
+  const context = dealingContext(keys.networkId, ceremony, dealing)
+  const encapsulation = provenEncapsulation(context, dealing.encapsulation)
+  if (encapsulation === undefined || !isPromised(need, record)) return undefined
   const group = groupByName(suiteOf(ceremony.kind).group)
   const commitments = dealing.commitments.map(bytes => group.decode(bytes))
-  const context = dealingContext(keys.networkId, ceremony, dealing)
-  const signed = decodeRecord(keys.networkId, need, record)
-  const writes: Write[] = [{ key: vaultPaths.record(dealing.recordHash), value: record }]
+  const { shares } = record.signed.value
+  const writes: Write[] = [{ key: vaultPaths.record(dealing.recordHash), value: record.bytes }]
   for (const { slot, sealingKey } of need.slots) {
     const sealingKeys = keys.sealingKeys(sealingKey)
     if (sealingKeys === undefined) continue
-    const sealed = signed?.value.shares.find(share => share.slot === slot)?.sealed ?? new Uint8Array(0)
+    const index = order.indexOf(slot)
+    const dealt: DealtShare = {
+      group,
+      commitments,
+      slot,
+      encapsulation,
+      context,
+      sealed: shares[index]!.sealed,
+    }
     try {
-      const share = receiveShare({ group, commitments, slot, sealed, context }, sealingKeys)
+      const share = receiveShare(dealt, sealingKeys)
       const path = vaultPaths.subshare(dealing.recordHash, slot)
       shelf.subshares.set(path, share)
       writes.push(keys.vault.lock(path, share, rng))
     } catch {
       shelf.complained.add(toHex(dealing.recordHash))
-      const { sharedPoint, proof } = proveBadShare(sealed, sealingKeys, rng)
-      const { place } = need
-      return {
-        writes,
-        complaint: {
-          type: 'complain',
-          ceremony: ceremony.id,
-          dealing: place,
-          slot,
-          record,
-          sharedPoint,
-          proof,
-        },
-      }
+      return { writes, complaint: complaintOf(need, dealt, sharePath(shares, index), sealingKeys, rng) }
     }
   }
   return { writes }
+}
+
+function complaintOf(
+  { ceremony, place }: Need,
+  dealt: DealtShare,
+  path: readonly Uint8Array[],
+  sealingKeys: SealingKeyPair,
+  rng: Rng,
+): Complain {
+  const { slot, sealed } = dealt
+  const opening = proveBadShare(dealt, sealingKeys, rng)
+  return {
+    type: 'complain',
+    ceremony: ceremony.id,
+    dealing: place,
+    slot,
+    sealed,
+    path,
+    ...(opening === undefined ? {} : { opening }),
+  }
 }
 
 /** True when this node holds its shares of this dealing. */

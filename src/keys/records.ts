@@ -1,5 +1,5 @@
 import type { PeerId } from '../base/index.ts'
-import type { KeyKind, PolicyRule } from '../wire/index.ts'
+import type { Encapsulation, KeyKind, PolicyRule } from '../wire/index.ts'
 
 /**
  * What the ledger holds about keys. Paths:
@@ -62,6 +62,9 @@ export interface Dealer {
 export interface VersionDealing extends Dealer {
   /** Its own Feldman commitments: what a holder that comes late checks its share against. */
   readonly commitments: readonly Uint8Array[]
+  /** What its shares are sealed with, proven to be this dealer's. */
+  readonly encapsulation: Encapsulation
+  /** DHT key of its sealed shares: hashes their Merkle root with ceremony, dealer and slot, so no two dealings share it. */
   readonly recordHash: Uint8Array
 }
 

@@ -1,4 +1,4 @@
-import type { Write } from '../base/index.ts'
+import { fromHex, type Write } from '../base/index.ts'
 import { type Codec, codec, integer } from '../wire/index.ts'
 import type { Work } from './ceremony-state.ts'
 import { isRecordKept } from './leftovers.ts'
@@ -53,7 +53,9 @@ export function onRecordsLoaded(work: Work, token: string, entries: readonly Ent
   const writes: Write[] = []
   for (const { key, value } of entries ?? []) {
     if (!isRecordKept(work, value)) writes.push({ key, value: null })
-    else if (walk.isPutting) effects.push({ type: 'dht-put', record: value })
+    else if (walk.isPutting) {
+      effects.push({ type: 'dht-put', key: fromHex(key.slice(FIRST_RECORD.length)), record: value })
+    }
   }
   if (entries?.length === BATCH) {
     walk.from = `${entries.at(-1)!.key}\u0000`

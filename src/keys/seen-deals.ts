@@ -44,13 +44,16 @@ export class SeenDeals {
   }
 }
 
-/** Whether two deals of one dealer and slot say the same: an honest dealer repeats what it has once dealt. */
-export function isSameDealing(
-  a: Pick<Deal, 'commitments' | 'recordHash'>,
-  b: Pick<Deal, 'commitments' | 'recordHash'>,
-): boolean {
+type Dealt = Pick<Deal, 'commitments' | 'encapsulation' | 'root'>
+
+/**
+ * Whether two deals of one dealer and slot say the same: an honest dealer repeats what it has once dealt. Proofs are
+ * randomised and do not count.
+ */
+export function isSameDealing(a: Dealt, b: Dealt): boolean {
   return (
-    equalBytes(a.recordHash, b.recordHash) &&
+    equalBytes(a.root, b.root) &&
+    equalBytes(a.encapsulation.enc, b.encapsulation.enc) &&
     a.commitments.length === b.commitments.length &&
     a.commitments.every((commitment, index) => equalBytes(commitment, b.commitments[index]!))
   )

@@ -1,5 +1,5 @@
 import { concat, OstrakaError, type Rng, Secret, toHex, utf8, type Write } from '../base/index.ts'
-import { AEAD_NONCE_BYTES, AeadKey } from '../crypto/index.ts'
+import { AEAD_NONCE_BYTES, AeadKey, secretBytes } from '../crypto/index.ts'
 
 /** Encrypts what a node must keep secret on its disk: under the keystore's storage key, bound to its path. */
 export class Vault {
@@ -10,9 +10,12 @@ export class Vault {
     this.#key = new AeadKey(storageKey)
   }
 
-  /** The durable form of one secret. The random nonce is 96 bits: far below 2^32 shares a node. */
+  /**
+   * The durable form of one secret. The nonce hashes the secret, its path and fresh randomness, so that a generator that
+   * repeats itself repeats no nonce for two secrets. It has 96 bits: enough for far more than a node's 2^32 shares at most.
+   */
   lock(path: string, secret: Secret, rng: Rng): Write {
-    const nonce = rng.bytes(AEAD_NONCE_BYTES)
+    const nonce = secretBytes('aead-nonce', secret, rng, utf8(path)).slice(0, AEAD_NONCE_BYTES)
     return { key: path, value: concat(nonce, this.#key.seal(nonce, utf8(path), secret.expose())) }
   }
 

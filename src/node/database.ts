@@ -68,6 +68,11 @@ async function nextRun(store: Pick<Store, 'write'>, stored: DatabaseMark): Promi
   }
 }
 
+/** Which start of this database this is; 0 for one that was never claimed. */
+export async function startCounterOf(store: Pick<Store, 'get'>): Promise<number> {
+  return (await readMark(store))?.epoch ?? 0
+}
+
 /** Fills the empty database of a node that comes back from a backup: it has forgotten all since. */
 export async function restoreDatabase(
   store: Pick<Store, 'write'>,

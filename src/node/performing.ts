@@ -1,5 +1,4 @@
 import { type Outcome, toHex, toOstrakaError } from '../base/index.ts'
-import { sha256 } from '../crypto/index.ts'
 import {
   type AttestationEvidence,
   type PeerAnswer,
@@ -61,7 +60,7 @@ export class Performer {
         this.#load(effect)
         return
       case 'dht-put':
-        this.#putRecord(effect.record)
+        this.#putRecord(effect)
         return
       case 'dht-get':
         this.#getRecord(effect)
@@ -120,10 +119,8 @@ export class Performer {
     )
   }
 
-  #putRecord(record: Uint8Array): void {
-    this.#ports.records
-      .put(toHex(sha256(record)), record)
-      .catch(error => this.#failed('put into the DHT', error, null))
+  #putRecord({ key, record }: Extract<PortEffect, { readonly type: 'dht-put' }>): void {
+    this.#ports.records.put(toHex(key), record).catch(error => this.#failed('put into the DHT', error, null))
   }
 
   #getRecord({ token, hash }: Extract<PortEffect, { readonly type: 'dht-get' }>): void {

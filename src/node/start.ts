@@ -30,6 +30,7 @@ import { approvalsView } from './approvals.ts'
 import { attestationView } from './attesting.ts'
 import { openAuditLog, readAuditPage } from './audit-store.ts'
 import { settleGeneration } from './auditing.ts'
+import { startCounterOf } from './database.ts'
 import { fallsBack, randomnessView } from './drawing.ts'
 import { Driver } from './driver.ts'
 import { trustView } from './observing.ts'
@@ -107,7 +108,8 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
   if (audit.damage !== undefined) logger.error({ ...audit.damage.details }, audit.damage.message)
   const { attestor } = ports
   const nodeOptions = attestor === undefined ? options : { ...options, attestationMethod: attestor.method }
-  const state = recoverNode(nodeOptions, log, keyEntries, audit, nowMs)
+  const startCounter = await startCounterOf(ports.store)
+  const state = recoverNode({ ...nodeOptions, startCounter }, log, keyEntries, audit, nowMs)
   settleGeneration(state.auditing, { losses, forgottenHeight })
   const driver = new Driver(state, ports, logger)
   await driver.start(options.measureLoad)

@@ -204,13 +204,13 @@ export function optionsOfLog({ genesis, identity, acceptsVoteRisk = false }: Nod
  * Errors: `storage_corrupt`.
  */
 export function recoverNode(
-  options: NodeOptions,
+  options: NodeOptions & { readonly startCounter: number },
   log: LogState,
   keyEntries: Entries,
   audit: AuditLog,
   nowMs: number,
 ): NodeState {
-  const { genesis, identity, sealingKeys } = options
+  const { genesis, identity, sealingKeys, startCounter } = options
   const ledger = viewLog(log, nowMs).state
   const { networkId } = ledger
   const peerId = peerIdOf(identity.publicKey)
@@ -245,7 +245,7 @@ export function recoverNode(
     log,
     ledger,
     ceremonies,
-    holder: createHolder({ ...directory, networkId, peerId, identity, share }),
+    holder: createHolder({ ...directory, networkId, peerId, identity, startCounter, share }),
     gateway: createGateway({ ...directory, networkId, peerId, trust, plannedMs }),
     exports: createExports({ networkId, inUse: (id, nowMs) => exportInUse(state, id, nowMs) }),
     answeredExports: new Map(),

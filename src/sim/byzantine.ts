@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto'
-import { equalBytes, type PeerId, randomUnit } from '../base/index.ts'
+import { equalBytes, type PeerId, randomUnit, toHex } from '../base/index.ts'
 import { ristretto255, signValue } from '../crypto/index.ts'
-import { vaultPaths } from '../keys/index.ts'
+import { recordHashOf, shareTreeRoot, vaultPaths } from '../keys/index.ts'
 import {
   type Beacon,
   type Deal,
@@ -22,8 +21,6 @@ import type { RecordMesh } from './records.ts'
 
 /** How often a liar lies when it could. */
 const LIE_RATE = 0.5
-
-const digest = (bytes: Uint8Array): Uint8Array => new Uint8Array(createHash('sha256').update(bytes).digest())
 
 /**
  * The hands of Byzantine hosts on their own frames. What they send is always well-formed and properly signed. What they
@@ -111,15 +108,15 @@ export class Byzantine {
     return transactions.length === 0 ? undefined : peerMessageCodec.encode({ ...message, transactions })
   }
 
-  /** Deals so that one recipient's sealed share cannot be opened, consistently in the record and in its hash. */
+  /** Deals so that one recipient's sealed share cannot be opened, consistently in the record and in its root. */
   #spoilDeals(host: SimHost, message: TransactionsMessage): Uint8Array {
     const transactions = message.transactions.map(transaction => {
       const { value, signer } = transaction
       if (value.type !== 'deal' || !equalBytes(signer, host.identity.publicKey)) return transaction
-      const recordHash = this.#spoilRecord(host, value)
-      if (recordHash === undefined) return transaction
+      const root = this.#spoilRecord(host, value)
+      if (root === undefined) return transaction
       this.#count('bad-dealing')
-      return signValue(host.identity, 'transaction', this.#networkId, { ...value, recordHash })
+      return signValue(host.identity, 'transaction', this.#networkId, { ...value, root })
     })
     return peerMessageCodec.encode({ ...message, transactions })
   }
@@ -138,8 +135,9 @@ export class Byzantine {
     return peerMessageCodec.encode({ ...message, transactions })
   }
 
-  #spoilRecord(host: SimHost, { recordHash }: Deal): Uint8Array | undefined {
-    const record = host.disk.read(vaultPaths.record(recordHash))
+  #spoilRecord(host: SimHost, { ceremony, fromSlot, root }: Deal): Uint8Array | undefined {
+    const occasion = { ceremony, fromSlot, dealer: host.identity.publicKey }
+    const record = host.disk.read(vaultPaths.record(recordHashOf(occasion, root)))
     if (record === undefined) return undefined
     const { value } = sealedDealingCodec.decode(record)
     const shares = value.shares.map((share, index) => {
@@ -148,15 +146,15 @@ export class Byzantine {
     })
     const signed = signValue(host.identity, 'sealed-dealing', this.#networkId, { ...value, shares })
     const spoilt = sealedDealingCodec.encode(signed)
-    const hash = digest(spoilt)
-    const key = Buffer.from(hash).toString('hex')
+    const spoiltRoot = shareTreeRoot(shares)
+    const key = toHex(recordHashOf(occasion, spoiltRoot))
     if (!this.#records.shelf(host.peerId).has(key)) {
       this.#records.shelf(host.peerId).set(key, spoilt)
       for (const peer of this.#records.network.connectedTo(host.peerId)) {
         this.#records.offer(host.peerId, peer, key, spoilt)
       }
     }
-    return hash
+    return spoiltRoot
   }
 
   /** Every second of the peers that it ever spoke to hears another story. */

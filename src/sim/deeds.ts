@@ -7,16 +7,21 @@ import {
   randomBelow,
   randomUnit,
   type SeededRng,
+  toHex,
 } from '../base/index.ts'
-import { proveBadShare, signValue } from '../crypto/index.ts'
+import { ProvenEncapsulation, proveOpening, sealingContext, shareInfo, signValue } from '../crypto/index.ts'
+import { dealingContext, recordHashOf, sharePath } from '../keys/index.ts'
 import {
+  type Deal,
   type Observation,
+  type PeerMessage,
   type SignedTransaction,
   sealedDealingCodec,
   type Transaction,
 } from '../wire/index.ts'
 import type { FaultCounts } from './fault-counts.ts'
 import { Forger } from './forger.ts'
+import { contentOf } from './frames.ts'
 import type { SimHost } from './host.ts'
 import type { Misdeed } from './misdeeds.ts'
 import type { Frame } from './network.ts'
@@ -52,6 +57,8 @@ export class Deeds {
   readonly #forger: Forger
   readonly #style: Style
   readonly #complained = new Set<string>()
+  /** What dealers have said, by their records' hashes. */
+  readonly #deals = new Map<string, Deal>()
   readonly #inDoubt: SignedTransaction[] = []
   #lastEpoch = -1
   #isBusy = false
@@ -68,7 +75,17 @@ export class Deeds {
     if (misdeed === 'forged-evidence') this.#forger.see(frame)
     // shares of single dealings are there for a moment only: from the dealing to the version
     const isAboutShares = frame.kind === 'message' && (frame.to === host.peerId || frame.from === host.peerId)
-    if (misdeed === 'false-complaint' && this.#hasBegun && isAboutShares) void this.#complain()
+    if (misdeed !== 'false-complaint') return
+    if (frame.kind === 'message') this.#learnDeals(contentOf<PeerMessage>(frame))
+    if (this.#hasBegun && isAboutShares) void this.#complain()
+  }
+
+  #learnDeals(message: PeerMessage): void {
+    if (message.type !== 'transactions') return
+    for (const { value, signer } of message.transactions) {
+      if (value.type !== 'deal') continue
+      this.#deals.set(toHex(recordHashOf({ ...value, dealer: signer }, value.root)), value)
+    }
   }
 
   begin(): void {
@@ -138,18 +155,28 @@ export class Deeds {
       const record = host.disk.read(`keys/record/${hash}`)
       if (record === undefined || this.#complained.has(hash!)) continue
       const { value, signer } = sealedDealingCodec.decode(record)
-      const sealed = value.shares.find(share => share.slot === Number(slot))?.sealed
-      if (sealed === undefined || peerIdOf(signer) === host.peerId) continue
+      const index = value.shares.findIndex(share => share.slot === Number(slot))
+      const deal = this.#deals.get(hash!)
+      if (index < 0 || deal === undefined || peerIdOf(signer) === host.peerId) continue
       this.#complained.add(hash!)
-      const opening = proveBadShare(sealed, host.sealingKeys, rng)
+      const context = dealingContext(
+        networkId,
+        { ...value, id: value.ceremony },
+        { ...value, dealer: signer },
+      )
+      const proven = ProvenEncapsulation.verify(deal.encapsulation, sealingContext(context))!
+      const opening = proveOpening(host.sealingKeys, proven, shareInfo(context, Number(slot)), rng)
       if (randomUnit(rng) < 0.5) opening.proof.response[1]! ^= 1
       // where the dealing stands in its ceremony's list is not on the disk: all places but one are refused
       const places = Array.from({ length: host.port?.status().members.length ?? 0 }, (_, place) => place)
       await Promise.all(
         places.map(async dealing => {
           const { ceremony } = value
-          const complaint = { type: 'complain', ceremony, dealing, slot: Number(slot), record } as const
-          const transaction = signValue(host.identity, 'transaction', networkId, { ...complaint, ...opening })
+          const { sealed } = value.shares[index]!
+          const path = sharePath(value.shares, index)
+          const named = { type: 'complain', ceremony, dealing, slot: Number(slot) } as const
+          const complaint: Transaction = { ...named, sealed, path, opening }
+          const transaction = signValue(host.identity, 'transaction', networkId, complaint)
           if ((await this.#handIn(transaction)) === 'in doubt') this.#inDoubt.push(transaction)
         }),
       )

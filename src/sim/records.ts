@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
-import { OstrakaError, type PeerId, type RecordStore, randomUnit } from '../base/index.ts'
+import { OstrakaError, type PeerId, type RecordStore, randomUnit, toHex } from '../base/index.ts'
+import { recordKeyOf } from '../keys/index.ts'
 import { MAX_RECORD_BYTES } from '../wire/index.ts'
 import type { SimNetwork } from './network.ts'
 
@@ -15,11 +15,14 @@ export class RecordMesh {
   /** The share of lookups that find nobody at home though the record exists. */
   missRate = 0
   readonly network: SimNetwork
+  /** The key that a record belongs under; undefined for bytes that are no record. */
+  readonly keyOf: (record: Uint8Array) => Uint8Array | undefined
   readonly judges: Map<PeerId, RecordJudge> = new Map()
   readonly #shelves = new Map<PeerId, Map<string, Uint8Array>>()
 
-  constructor(network: SimNetwork) {
+  constructor(network: SimNetwork, keyOf: RecordMesh['keyOf'] = recordKeyOf) {
     this.network = network
+    this.keyOf = keyOf
   }
 
   open(peerId: PeerId, judge: RecordJudge = () => true): SimRecordStore {
@@ -57,8 +60,9 @@ export class SimRecordStore implements RecordStore {
   async put(key: string, record: Uint8Array): Promise<void> {
     checkKey(key)
     if (record.length > MAX_RECORD_BYTES) throw new OstrakaError('too_large', 'a record over the cap')
-    if (createHash('sha256').update(record).digest('hex') !== key) {
-      throw new OstrakaError('malformed', 'a record that does not hash to its key')
+    const own = this.#mesh.keyOf(record)
+    if (own === undefined || toHex(own) !== key) {
+      throw new OstrakaError('malformed', 'a record that belongs under another key')
     }
     if (this.#isDead) return
     this.#mesh.shelf(this.#peerId).set(key, new Uint8Array(record))
@@ -102,5 +106,5 @@ export class SimRecordStore implements RecordStore {
 }
 
 function checkKey(key: string): void {
-  if (!KEY.test(key)) throw new OstrakaError('malformed', 'a record key is a SHA-256 in hexadecimal')
+  if (!KEY.test(key)) throw new OstrakaError('malformed', 'a record key is 32 bytes in hexadecimal')
 }

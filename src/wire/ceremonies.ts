@@ -1,6 +1,13 @@
 import { elementBytes, hash32, MAX_SLOTS, publicKey32, slotNumber } from './common.ts'
-import { commitmentsSchema, type DleqProof, dleqProofSchema, MAX_RECORD_BYTES } from './dealing.ts'
-import { bytesUpTo, integer, list, literal, type Schema, struct } from './schema.ts'
+import {
+  commitmentsSchema,
+  type DleqProof,
+  dleqProofSchema,
+  type Encapsulation,
+  encapsulationSchema,
+  sealedBytes,
+} from './dealing.ts'
+import { integer, list, literal, optional, type Schema, struct } from './schema.ts'
 
 /** A node's next sealing key; the ledger's revision of the current one makes it single-use. Signed by the node. */
 export interface AnnounceSealingKey {
@@ -18,8 +25,10 @@ export interface Deal {
   readonly commitments: readonly Uint8Array[]
   /** Schnorr proof that the dealer knows its constant term: challenge, response. */
   readonly possession: DleqProof
-  /** SHA-256 of the sealed dealing, which is its DHT key. */
-  readonly recordHash: Uint8Array
+  /** Of the one ephemeral key under which all shares of this dealing are sealed, proven to be this dealer's. */
+  readonly encapsulation: Encapsulation
+  /** Merkle root over (slot, ciphertext) in the order of the ceremony's slots. */
+  readonly root: Uint8Array
 }
 
 /** A node's word that it holds, durably, valid shares of its slots from these dealers. */
@@ -30,6 +39,12 @@ export interface Acknowledge {
   readonly dealings: readonly number[]
 }
 
+/** The KEM's shared point of one ciphertext and the proof that it belongs to the opener's sealing key. */
+export interface ShareOpening {
+  readonly sharedPoint: Uint8Array
+  readonly proof: DleqProof
+}
+
 /** Opens a share that does not fit its dealer's commitments, so that anyone can see who lied. */
 export interface Complain {
   readonly type: 'complain'
@@ -37,11 +52,11 @@ export interface Complain {
   /** The dealing's place in the ceremony's list. */
   readonly dealing: number
   readonly slot: number
-  /** The whole sealed dealing, whose hash the dealer's transaction pins. */
-  readonly record: Uint8Array
-  /** The KEM's shared point and the proof that it belongs to the complainer's sealing key. */
-  readonly sharedPoint: Uint8Array
-  readonly proof: DleqProof
+  /** The slot's ciphertext, and its path to the Merkle root that the dealer's transaction pins. */
+  readonly sealed: Uint8Array
+  readonly path: readonly Uint8Array[]
+  /** Absent when the ciphertext is not well-formed: it convicts its dealer by itself. */
+  readonly opening?: ShareOpening
 }
 
 /** What holders and dealers say in a ceremony, and what they announce for the next. */
@@ -59,7 +74,8 @@ export const dealSchema: Schema<Deal> = struct<Deal>({
   fromSlot: integer(0, MAX_SLOTS),
   commitments: commitmentsSchema,
   possession: dleqProofSchema,
-  recordHash: hash32,
+  encapsulation: encapsulationSchema,
+  root: hash32,
 })
 
 /** A ceremony has at most one dealing per slot. */
@@ -71,14 +87,17 @@ const acknowledge: Schema<Acknowledge> = struct<Acknowledge>({
   dealings: list(dealingIndex, MAX_SLOTS),
 })
 
-const complain: Schema<Complain> = struct<Complain>({
+/** A tree over `MAX_SLOTS` leaves is so high. */
+const MAX_PATH_LENGTH = 6
+
+export const complainSchema: Schema<Complain> = struct<Complain>({
   type: literal('complain'),
   ceremony: hash32,
   dealing: dealingIndex,
   slot: slotNumber,
-  record: bytesUpTo(MAX_RECORD_BYTES),
-  sharedPoint: elementBytes,
-  proof: dleqProofSchema,
+  sealed: sealedBytes,
+  path: list(hash32, MAX_PATH_LENGTH),
+  opening: optional(struct<ShareOpening>({ sharedPoint: elementBytes, proof: dleqProofSchema })),
 })
 
 export const ceremonySchemas: {
@@ -87,5 +106,5 @@ export const ceremonySchemas: {
   'announce-sealing-key': announceSealingKey,
   deal: dealSchema,
   acknowledge,
-  complain,
+  complain: complainSchema,
 }

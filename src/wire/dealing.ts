@@ -7,13 +7,22 @@ export interface DleqProof {
   readonly response: Uint8Array
 }
 
+/** The public half of a sender's ephemeral key, a ristretto255 element, and a Schnorr proof that the sender knows the other half. */
+export interface Encapsulation {
+  readonly enc: Uint8Array
+  readonly proof: DleqProof
+}
+
 export interface SealedShare {
   readonly slot: number
-  /** RFC 9180 base mode over ristretto255: 32-byte encapsulation, then AES-256-GCM ciphertext. */
+  /** AES-256-GCM ciphertext under a key that follows from the sender's encapsulation. */
   readonly sealed: Uint8Array
 }
 
-/** One dealer's sealed shares: the DHT record. Its hash stands in the dealer's `deal` transaction. */
+/**
+ * One dealer's sealed shares: the DHT record, one share for each of the ceremony's slots in their order. The Merkle root over
+ * them stands in the dealer's `deal` transaction, beside the encapsulation; the DHT key hashes it with ceremony and dealer.
+ */
 export interface SealedDealing {
   readonly ceremony: Uint8Array
   readonly keyId: Uint8Array
@@ -28,10 +37,17 @@ export const dleqProofSchema: Schema<DleqProof> = struct<DleqProof>({
   response: fixedBytes(32),
 })
 
-/** An encapsulation, a 32-byte share and a tag are 80 bytes; the slack allows other suites. */
+export const encapsulationSchema: Schema<Encapsulation> = struct<Encapsulation>({
+  enc: fixedBytes(32),
+  proof: dleqProofSchema,
+})
+
+/** A 32-byte share and a tag are 48 bytes. What a dishonest dealer puts there instead must fit into its conviction. */
+export const sealedBytes: Schema<Uint8Array> = bytesUpTo(160)
+
 export const sealedShareSchema: Schema<SealedShare> = struct<SealedShare>({
   slot: slotNumber,
-  sealed: bytesUpTo(160),
+  sealed: sealedBytes,
 })
 
 /** The cap for every DHT record. */

@@ -1,5 +1,5 @@
 import { hash32, keyVersion, MAX_SLOTS, type Signed, signedCodec, signedSchema } from './common.ts'
-import { type SealedShare, sealedShareSchema } from './dealing.ts'
+import { type Encapsulation, encapsulationSchema, type SealedShare, sealedShareSchema } from './dealing.ts'
 import { type Codec, integer, list, type Schema, struct } from './schema.ts'
 
 /** One holder's shares of a version, each sealed to the approved one-time key. Signed by the holder in the domain `export`. */
@@ -7,6 +7,8 @@ export interface ExportedShares {
   readonly proposal: Uint8Array
   readonly version: number
   readonly generation: number
+  /** Of the one ephemeral key under which all these shares are sealed, proven to be this holder's. */
+  readonly encapsulation: Encapsulation
   readonly shares: readonly SealedShare[]
 }
 
@@ -14,6 +16,7 @@ const exportedShares: Schema<ExportedShares> = struct<ExportedShares>({
   proposal: hash32,
   version: keyVersion,
   generation: integer(0),
+  encapsulation: encapsulationSchema,
   shares: list(sealedShareSchema, MAX_SLOTS),
 })
 

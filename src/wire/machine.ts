@@ -84,6 +84,7 @@ export interface LoadEffect {
 
 export interface RecordPutEffect {
   readonly type: 'dht-put'
+  readonly key: Uint8Array
   readonly record: Uint8Array
 }
 

@@ -23,7 +23,7 @@ export type Transaction =
   | AuditTransaction
 export type SignedTransaction = Signed<Transaction>
 
-/** Evidence of a bad partial fits, in a block; complaints with their whole record and all else are far below. */
+/** Evidence of a bad partial fits, in a block; all else is far below. */
 export const MAX_TRANSACTION_BYTES: number = 800 * 1024
 
 export const transactionSchema: Schema<Transaction> = union<Transaction>({

@@ -52,23 +52,24 @@ describe('an exported secret', () => {
     // a holder’s own signature over a share of another slot: it opens, but fits nothing
     const other = network.holders.find(({ peerId }) => peerId === liar.peerId)!
     const { networkId } = network.ledger
-    const { signValue, seal } = await import('../../src/crypto/index.ts')
-    const { exportInfo } = await import('../../src/keys/index.ts')
+    const { signValue, sealTogether } = await import('../../src/crypto/index.ts')
+    const { exportInfo, exportOccasion } = await import('../../src/keys/index.ts')
     const honest = network.answer(other, Uint8Array.from(Buffer.from(json.proposal.id, 'hex')), 0, 'x').shares
       .value
     const { keyId, version, generation } = network.version('k')!
     const context = { networkId, keyId, version, generation, proposal: honest.proposal }
     const nonsense = new Secret(groupByName('edwards25519').scalarFromInt(7))
-    const sealed = seal(
-      network.oneTime.publicKey,
-      exportInfo(context, liar.slot),
-      new Uint8Array(0),
+    const { identity } = other.state.world
+    const { encapsulation, ciphertexts } = sealTogether(
+      exportOccasion(context, identity.publicKey),
+      [{ recipient: network.oneTime.publicKey, info: exportInfo(context, liar.slot), plaintext: nonsense }],
       nonsense,
       network.rng,
     )
-    const bad = signValue(other.state.world.identity, 'export', networkId, {
+    const bad = signValue(identity, 'export', networkId, {
       ...honest,
-      shares: [{ slot: liar.slot, sealed }],
+      encapsulation,
+      shares: [{ slot: liar.slot, sealed: ciphertexts[0]! }],
     })
     const isLiars = (text: string) => {
       const { signer } = exportedSharesCodec.decode(Uint8Array.from(Buffer.from(text, 'base64')))

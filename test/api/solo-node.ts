@@ -2,6 +2,7 @@ import { OstrakaError, peerIdOf, type Rng, Secret, toHex } from '../../src/base/
 import {
   combineShares,
   cryptoReady,
+  type DealingContext,
   deal,
   decodeEncapsulation,
   type Element,
@@ -12,18 +13,20 @@ import {
   generateSealingKey,
   groupByName,
   hashInput,
+  ProvenEncapsulation,
   publicKeyFromEdwards,
   receiveShare,
   ristretto255,
   type SealingKeyPair,
   type SigningKey,
+  sealingContext,
   sha256,
   sha512,
   verifyDealing,
   verifyingShare,
   verifySigned,
 } from '../../src/crypto/index.ts'
-import { dealingContext, suiteOf } from '../../src/keys/index.ts'
+import { dealingContext, recordHashOf, recordKeyOf, suiteOf } from '../../src/keys/index.ts'
 import type {
   ApprovalsView,
   AttestationView,
@@ -299,7 +302,7 @@ export class SoloNode implements NodePort {
   }
 
   async putRecord(record: Uint8Array): Promise<void> {
-    this.records.set(toHex(sha256(record)), record)
+    this.records.set(toHex(recordKeyOf(record)!), record)
   }
 
   async operate(signed: Signed<OperationRequest>, _signal?: AbortSignal): Promise<OperationResult> {
@@ -369,34 +372,38 @@ export class SoloNode implements NodePort {
       context: this.#contextOf(key, dealer),
       rng: this.#rng,
     })
-    this.#activate(key, dealing.commitments, dealing.sealedShares, dealing.possession, dealer)
+    this.#activate(key, dealing, dealing.sealedShares, dealer)
   }
 
   #deal(value: Deal, signer: Uint8Array): void {
     const key = [...this.#keys.values()].find(other => toHex(other.ceremony) === toHex(value.ceremony))
-    const record = this.records.get(toHex(value.recordHash))
+    const record = this.records.get(toHex(recordHashOf({ ...value, dealer: signer }, value.root)))
     if (key === undefined || record === undefined) throw new OstrakaError('not_found', 'nothing to deal for')
     if (toHex(key.view.owner) !== toHex(signer)) throw new OstrakaError('forbidden', 'another dealer')
     const sealed: Signed<SealedDealing> = sealedDealingCodec.decode(record)
     if (!verifySigned('sealed-dealing', this.networkId, sealed) || toHex(sealed.signer) !== toHex(signer)) {
       throw new OstrakaError('bad_dealing', 'the record is not the dealer’s')
     }
-    this.#activate(key, value.commitments, sealed.value.shares, value.possession, signer)
+    this.#activate(key, value, sealed.value.shares, signer)
   }
 
   #activate(
     key: SoloKey,
-    committed: readonly Uint8Array[],
+    dealt: Pick<Deal, 'commitments' | 'possession' | 'encapsulation'>,
     sealedShares: SealedDealing['shares'],
-    possession: Deal['possession'],
     dealer: Uint8Array,
   ): void {
     const group = groupOf(key)
     const context = this.#contextOf(key, dealer)
+    const { commitments: committed, possession } = dealt
     const commitments = verifyDealing(group, key.view.threshold, committed, context, possession)
+    const encapsulation = ProvenEncapsulation.verify(dealt.encapsulation, sealingContext(context))
+    if (encapsulation === undefined) throw new OstrakaError('bad_dealing', 'no proof of the encapsulation')
     key.commitments = commitments
     key.shares = sealedShares.map(({ slot, sealed }) =>
-      combineShares(group, [receiveShare({ group, commitments, slot, sealed, context }, this.#sealing)]),
+      combineShares(group, [
+        receiveShare({ group, commitments, slot, encapsulation, sealed, context }, this.#sealing),
+      ]),
     )
     const publicKey = publicKeyOf(key, commitments[0]!)
     const version = {
@@ -420,7 +427,7 @@ export class SoloNode implements NodePort {
     key.view = { ...key.view, rules, isPublic, policyRevision: value.revision + 1 }
   }
 
-  #contextOf(key: SoloKey, dealer: Uint8Array): Uint8Array {
+  #contextOf(key: SoloKey, dealer: Uint8Array): DealingContext {
     const ceremony = { id: key.ceremony, keyId: key.ceremony, version: 1 }
     return dealingContext(this.networkId, ceremony, { dealer, fromSlot: 0 })
   }

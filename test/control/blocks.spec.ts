@@ -107,18 +107,12 @@ describe('a block', () => {
   })
 
   it('is not larger than a frame carries', () => {
-    const record = new Uint8Array(64 * 1024)
-    const large = Array.from({ length: Math.ceil(MAX_BLOCK_BYTES / record.length) }, (_, slot) =>
-      signed(genesis, {
-        type: 'complain',
-        ceremony: new Uint8Array(32),
-        dealing: 0,
-        slot: slot + 1,
-        record,
-        sharedPoint: new Uint8Array(32),
-        proof: { challenge: new Uint8Array(32), response: new Uint8Array(32) },
-      }),
-    )
+    const request = new Uint8Array(256 * 1024)
+    const large = Array.from({ length: Math.ceil(MAX_BLOCK_BYTES / request.length) }, (_, index) => {
+      const partial = new Uint8Array([index])
+      const evidence = { type: 'bad-partial', holder: genesis.members[0]!.peerId, request, partial } as const
+      return signed(genesis, { type: 'report-evidence', evidence })
+    })
     assert.equal(
       codeOf(() => checkBlock(state, makeBlock(state, certificate, large, 0, START_MS + 20))),
       'bad_block',

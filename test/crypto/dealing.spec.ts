@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { Secret, SeededRng, utf8 } from '../../src/base/index.ts'
-import { shareInfo } from '../../src/crypto/dealing.ts'
 import {
   checkShare,
   combineShares,
   combineWeightedShares,
   cryptoReady,
+  type DealingContext,
   type DealtShare,
   deal,
   type Element,
@@ -14,12 +14,17 @@ import {
   generateSealingKey,
   judgeComplaint,
   lagrangeAtZero,
+  open,
+  ProvenEncapsulation,
   proveBadShare,
+  proveOpening,
   provePossession,
   receiveShare,
   ristretto255,
-  seal,
+  sealingContext,
+  sealTogether,
   secp256k1,
+  shareInfo,
   sumCommitments,
   toy,
   verifyDealing,
@@ -38,14 +43,28 @@ for (const group of [edwards25519, ristretto255, secp256k1, toy]) {
     const sealingGroup: Group = group === toy ? toy : ristretto255
     const keys = Array.from({ length: 5 }, () => generateSealingKey(rng, sealingGroup))
     const recipients = keys.map((pair, index) => ({ slot: index + 1, sealingKey: pair.publicKey }))
-    const context = utf8('network/key/1/dealer')
+    const [networkId, ceremony, keyId, dealer] = [1, 2, 3, 4].map(each => new Uint8Array(32).fill(each)) as [
+      Uint8Array,
+      Uint8Array,
+      Uint8Array,
+      Uint8Array,
+    ]
+    const context: DealingContext = { networkId, ceremony, keyId, version: 1, dealer, fromSlot: 0 }
+    const otherContexts: readonly DealingContext[] = [
+      { ...context, networkId: dealer },
+      { ...context, ceremony: dealer },
+      { ...context, dealer: keyId },
+      { ...context, fromSlot: 3 },
+    ]
 
-    function dealt(secret: Secret, dealContext: Uint8Array = context) {
+    function dealt(secret: Secret, dealContext: DealingContext = context) {
       const dealing = deal({ group, threshold: 3, recipients, secret, context: dealContext, rng })
       const commitments = verifyDealing(group, 3, dealing.commitments, dealContext, dealing.possession)
+      const occasion = sealingContext(dealContext)
+      const encapsulation = ProvenEncapsulation.verify(dealing.encapsulation, occasion, sealingGroup)!
       const shareOf = (slot: number): DealtShare => {
         const { sealed } = dealing.sealedShares[slot - 1]!
-        return { group, commitments, slot, sealed, context: dealContext }
+        return { group, commitments, slot, encapsulation, sealed, context: dealContext }
       }
       const receive = (slot: number): Secret => receiveShare(shareOf(slot), keys[slot - 1]!)
       return { dealing, commitments, shareOf, receive }
@@ -137,7 +156,8 @@ for (const group of [edwards25519, ristretto255, secp256k1, toy]) {
       refuses('bad_dealing', () => check([first!, second!, group.identity.bytes]))
       refuses('bad_dealing', () => check([first!, second!, new Uint8Array(group.elementBytes).fill(255)]))
       refuses('bad_dealing', () => check(other.dealing.commitments))
-      refuses('bad_dealing', () => check(dealing.commitments, utf8('network/key/2/dealer')))
+      for (const other of otherContexts) refuses('bad_dealing', () => check(dealing.commitments, other))
+      refuses('bad_dealing', () => check(dealing.commitments, { ...context, version: 2 }))
       refuses('bad_dealing', () => check(dealing.commitments, context, other.commitments[0]!))
     })
 
@@ -156,24 +176,66 @@ for (const group of [edwards25519, ristretto255, secp256k1, toy]) {
       const good = shareOf(2)
       const error = refuses('bad_share', () => receiveShare({ ...good, slot: 3 }, keys[1]!))
       assert.deepEqual(error.details, { slot: 3 })
-      refuses('bad_share', () => receiveShare({ ...good, context: utf8('network/key/2/dealer') }, keys[1]!))
+      refuses('bad_share', () => receiveShare({ ...good, context: { ...context, version: 2 } }, keys[1]!))
+      refuses('bad_share', () => receiveShare({ ...good, context: { ...context, keyId: dealer } }, keys[1]!))
       refuses('bad_share', () => receiveShare(good, keys[2]!))
       refuses('bad_share', () =>
         receiveShare({ ...good, commitments: dealt(randomSecret()).commitments }, keys[1]!),
       )
     })
 
+    it('accepts an encapsulation from its dealer alone, for its network, ceremony and slot alone', () => {
+      const { encapsulation } = dealt(randomSecret()).dealing
+      const verify = (of: DealingContext, changed = {}) =>
+        ProvenEncapsulation.verify({ ...encapsulation, ...changed }, sealingContext(of), sealingGroup)
+      assert.ok(verify(context))
+      for (const other of otherContexts) assert.equal(verify(other), undefined)
+      const another = dealt(randomSecret()).dealing.encapsulation
+      assert.equal(verify(context, { enc: another.enc }), undefined)
+      assert.equal(verify(context, { proof: another.proof }), undefined)
+      assert.equal(verify(context, { enc: new Uint8Array(32) }), undefined)
+      assert.equal(verify(context, { enc: new Uint8Array(31) }), undefined)
+    })
+
+    it('gives no dealing the share of another that is sealed under the very same ephemeral key', () => {
+      const constant = { bytes: (length: number) => new Uint8Array(length).fill(7) }
+      const secret = randomSecret()
+      const made = otherContexts.map(each =>
+        deal({ group, threshold: 3, recipients, secret, context: each, rng: constant }),
+      )
+      const sealed = made.flatMap(({ sealedShares }) => sealedShares.map(each => each.sealed.toString()))
+      assert.equal(new Set(sealed).size, sealed.length)
+      assert.equal(new Set(made.map(({ encapsulation }) => encapsulation.enc.toString())).size, made.length)
+      // the context stands in the key schedule: even one enc that was proven for two dealings makes two keys
+      const [one, two] = otherContexts.map(each => sealingContext(each)) as [Uint8Array, Uint8Array]
+      const message = { recipient: keys[0]!.publicKey, info: utf8('info'), plaintext: secret }
+      const first = sealTogether(one, [message], secret, rng, sealingGroup)
+      const proven = ProvenEncapsulation.verify(first.encapsulation, one, sealingGroup)!
+      const foreign = Object.assign(Object.create(ProvenEncapsulation.prototype), { ...proven, context: two })
+      assert.ok(open(keys[0]!, proven, utf8('info'), first.ciphertexts[0]!))
+      assert.equal(open(keys[0]!, foreign, utf8('info'), first.ciphertexts[0]!), undefined)
+    })
+
     describe('a complaint', () => {
       const [accused, complainer] = [2, keys[1]!]
       const judge = (share: DealtShare) =>
-        judgeComplaint(share, complainer.publicKey, proveBadShare(share.sealed, complainer, rng))
+        judgeComplaint(share, complainer.publicKey, proveBadShare(share, complainer, rng))
 
       /** The share as a dishonest dealer would seal it. */
       function sealedAs(plaintext: Uint8Array): DealtShare {
-        const { shareOf } = dealt(randomSecret())
-        const info = shareInfo(context, accused)
-        const sealed = seal(complainer.publicKey, info, new Uint8Array(0), new Secret(plaintext), rng)
-        return { ...shareOf(accused), sealed }
+        const secret = new Secret(plaintext)
+        const message = {
+          recipient: complainer.publicKey,
+          info: shareInfo(context, accused),
+          plaintext: secret,
+        }
+        const sealed = sealTogether(sealingContext(context), [message], secret, rng, sealingGroup)
+        const encapsulation = ProvenEncapsulation.verify(
+          sealed.encapsulation,
+          sealingContext(context),
+          sealingGroup,
+        )!
+        return { ...dealt(randomSecret()).shareOf(accused), encapsulation, sealed: sealed.ciphertexts[0]! }
       }
 
       it('convicts the dealer of a share off its polynomial', () => {
@@ -187,14 +249,41 @@ for (const group of [edwards25519, ristretto255, secp256k1, toy]) {
         assert.equal(judge(sealedAs(new Uint8Array(0))), 'dealer')
       })
 
-      it('convicts the dealer of bytes that do not open, or encapsulate nothing', () => {
-        const { shareOf } = dealt(randomSecret())
-        const good = shareOf(accused)
+      it('convicts the dealer of bytes that do not open', () => {
+        const good = dealt(randomSecret()).shareOf(accused)
         const torn = new Uint8Array(good.sealed)
-        torn[70]! ^= 1
-        for (const sealed of [torn, new Uint8Array(80), new Uint8Array(0), good.sealed.subarray(0, 40)]) {
+        torn[40]! ^= 1
+        for (const sealed of [torn, new Uint8Array(48)]) {
           refuses('bad_share', () => receiveShare({ ...good, sealed }, complainer))
           assert.equal(judge({ ...good, sealed }), 'dealer')
+        }
+      })
+
+      it('convicts the dealer of a ciphertext that is not well-formed, and opens nothing for it', () => {
+        const good = dealt(randomSecret()).shareOf(accused)
+        for (const sealed of [new Uint8Array(0), good.sealed.subarray(0, 40), new Uint8Array(49)]) {
+          refuses('bad_share', () => receiveShare({ ...good, sealed }, complainer))
+          assert.equal(proveBadShare({ ...good, sealed }, complainer, rng), undefined)
+          assert.equal(judge({ ...good, sealed }), 'dealer')
+        }
+      })
+
+      it('convicts the complainer who opens nothing', () => {
+        const share = sealedAs(group.randomScalar(rng))
+        assert.equal(judgeComplaint(share, complainer.publicKey, undefined), 'complainer')
+      })
+
+      it('takes no opening that was made for another slot, dealer or ceremony', () => {
+        const share = sealedAs(group.randomScalar(rng))
+        const opening = proveOpening(complainer, share.encapsulation, shareInfo(context, accused + 1), rng)
+        assert.equal(judgeComplaint(share, complainer.publicKey, opening), 'complainer')
+        for (const other of otherContexts) {
+          const foreign = Object.assign(Object.create(ProvenEncapsulation.prototype), {
+            ...share.encapsulation,
+            context: sealingContext(other),
+          })
+          const made = proveOpening(complainer, foreign, shareInfo(context, accused), rng)
+          assert.equal(judgeComplaint(share, complainer.publicKey, made), 'complainer')
         }
       })
 
@@ -204,8 +293,8 @@ for (const group of [edwards25519, ristretto255, secp256k1, toy]) {
 
       it('convicts the complainer of a forged opening, be the share good or bad', () => {
         for (const share of [dealt(randomSecret()).shareOf(accused), sealedAs(group.randomScalar(rng))]) {
-          const opening = proveBadShare(share.sealed, complainer, rng)
-          const stranger = proveBadShare(share.sealed, keys[3]!, rng)
+          const opening = proveBadShare(share, complainer, rng)!
+          const stranger = proveBadShare(share, keys[3]!, rng)!
           const forged = [
             stranger,
             { ...opening, sharedPoint: sealingGroup.base.bytes },
@@ -220,14 +309,15 @@ for (const group of [edwards25519, ristretto255, secp256k1, toy]) {
 
     it('binds the proof of possession to its context, element and group', () => {
       const secret = randomSecret()
+      const occasion = utf8('a dealer')
       const element = group.multiplyBase(secret.expose())
-      const proof = provePossession(group, secret, element, context, rng)
-      assert.ok(verifyPossession(group, element, context, proof))
+      const proof = provePossession(group, secret, element, occasion, rng)
+      assert.ok(verifyPossession(group, element, occasion, proof))
       assert.ok(!verifyPossession(group, element, utf8('another dealer'), proof))
-      assert.ok(!verifyPossession(group, group.add(element, group.base), context, proof))
-      assert.ok(!verifyPossession(group, element, context, { ...proof, response: proof.challenge }))
+      assert.ok(!verifyPossession(group, group.add(element, group.base), occasion, proof))
+      assert.ok(!verifyPossession(group, element, occasion, { ...proof, response: proof.challenge }))
       const tooLarge = new Uint8Array(32).fill(255)
-      assert.ok(!verifyPossession(group, element, context, { ...proof, challenge: tooLarge }))
+      assert.ok(!verifyPossession(group, element, occasion, { ...proof, challenge: tooLarge }))
     })
 
     it('refuses to add commitments of different degrees', () => {

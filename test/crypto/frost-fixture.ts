@@ -41,9 +41,14 @@ export interface RoundOne {
   readonly nonces: ReadonlyMap<number, SecretNonces>
 }
 
+let pairsMade = 0
+
 /** Round one of all `signers`, and the list of their commitments. */
 export function roundOne(suite: SigningSuite, key: TestKey, signers: readonly number[], rng: Rng): RoundOne {
-  const made = signers.map(slot => ({ slot, ...suite.commitNonces(key.share(slot), rng) }))
+  const made = signers.map(slot => {
+    const origin = { start: 1, index: pairsMade++ }
+    return { slot, ...suite.commitNonces(key.share(slot), origin, rng) }
+  })
   const commitments: SigningCommitment[] = made.map(({ slot, commitments }) => ({ slot, ...commitments }))
   return { commitments, nonces: new Map(made.map(({ slot, nonces }) => [slot, nonces])) }
 }

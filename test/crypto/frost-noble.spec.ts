@@ -4,6 +4,10 @@ import type { FROST } from '@noble/curves/abstract/frost.js'
 import { ed25519_FROST } from '@noble/curves/ed25519.js'
 import { schnorr, schnorr_FROST } from '@noble/curves/secp256k1.js'
 import { randomBelow, SeededRng, toHex } from '../../src/base/index.ts'
+import { frostBip340 } from '../../src/crypto/bip340.ts'
+import type { Ciphersuite } from '../../src/crypto/frost-ciphersuite.ts'
+import { frostEd25519 } from '../../src/crypto/frost-ed25519.ts'
+import { commitNonces } from '../../src/crypto/frost-nonces.ts'
 import { cryptoReady } from '../../src/crypto/index.ts'
 import { type SigningKind, signingSuite } from '../../src/crypto/signing-suite.ts'
 import { randomKey, type TestKey } from './frost-fixture.ts'
@@ -18,10 +22,11 @@ const verifyByPlatform: Verify = (publicKey, message, signature) => {
   return verify(null, message, key, signature)
 }
 
-const CASES: ReadonlyArray<{ kind: SigningKind; noble: FROST; verify: Verify }> = [
-  { kind: 'ed25519', noble: ed25519_FROST, verify: verifyByPlatform },
+const CASES: ReadonlyArray<{ kind: SigningKind; ciphersuite: Ciphersuite; noble: FROST; verify: Verify }> = [
+  { kind: 'ed25519', ciphersuite: frostEd25519, noble: ed25519_FROST, verify: verifyByPlatform },
   {
     kind: 'secp256k1',
+    ciphersuite: frostBip340,
     noble: schnorr_FROST,
     verify: (publicKey, message, signature) => schnorr.verify(signature, message, publicKey),
   },
@@ -39,7 +44,7 @@ const SHAPES = [
   [3, 4],
 ] as const
 
-for (const { kind, noble, verify } of CASES) {
+for (const { kind, ciphersuite, noble, verify } of CASES) {
   describe(`FROST for ${kind} against noble`, () => {
     const suite = signingSuite(kind)
     const { group } = suite
@@ -65,7 +70,7 @@ for (const { kind, noble, verify } of CASES) {
           const random = rng.fork(`nonce/${slot}`)
           const secret = { identifier: nobleIdOf(slot), signingShare: new Uint8Array(key.shares.get(slot)!) }
           const theirs = noble.commit(secret, (length = 32) => new Uint8Array(random.bytes(length)))
-          const ours = suite.commitNonces(key.share(slot), rng.fork(`nonce/${slot}`))
+          const ours = commitNonces(ciphersuite, key.share(slot), rng.fork(`nonce/${slot}`))
           assert.equal(toHex(ours.commitments.hiding), toHex(theirs.commitments.hiding))
           assert.equal(toHex(ours.commitments.binding), toHex(theirs.commitments.binding))
           return { slot, secret, theirs, ours }

@@ -86,9 +86,10 @@ describe('FROST nonces', () => {
   it('equal randomness gives different nonces under different shares, and never prints them', () => {
     const { key } = setUp()
     const random = ['11'.repeat(32), '22'.repeat(32)]
-    const one = suite.commitNonces(key.share(1), new FixedRng(...random))
-    const again = suite.commitNonces(key.share(1), new FixedRng(...random))
-    const two = suite.commitNonces(key.share(2), new FixedRng(...random))
+    const origin = { start: 1, index: 0 }
+    const one = suite.commitNonces(key.share(1), origin, new FixedRng(...random))
+    const again = suite.commitNonces(key.share(1), origin, new FixedRng(...random))
+    const two = suite.commitNonces(key.share(2), origin, new FixedRng(...random))
     assert.deepEqual(one.commitments, again.commitments)
     assert.notDeepEqual(one.commitments.hiding, two.commitments.hiding)
     assert.notDeepEqual(one.commitments.hiding, one.commitments.binding)

@@ -15,13 +15,15 @@ import { refuses } from './refuses.ts'
 
 await cryptoReady
 
+const STATEMENT = new Uint8Array(1)
+
 for (const group of [ristretto255, secp256k1]) {
   describe(`Shamir sharing over ${group.name}`, () => {
     const rng = new SeededRng('polynomial')
 
     it('gives the secret back to any t holders, and any other value to them as well', () => {
       const secret = new Secret(group.randomScalar(rng))
-      const polynomial = randomPolynomial(group, 3, secret, rng)
+      const polynomial = randomPolynomial(group, 3, secret, rng, STATEMENT)
       for (const slots of [
         [1, 2, 3],
         [7, 2, 31],
@@ -42,7 +44,7 @@ for (const group of [ristretto255, secp256k1]) {
 
     it('gives fewer than t holders something else', () => {
       const secret = new Secret(group.randomScalar(rng))
-      const polynomial = randomPolynomial(group, 3, secret, rng)
+      const polynomial = randomPolynomial(group, 3, secret, rng, STATEMENT)
       const shares = [1, 2].map(
         slot => [lagrangeAtZero(group, [1, 2], slot), evaluate(group, polynomial, slot)] as const,
       )
@@ -57,22 +59,26 @@ for (const group of [ristretto255, secp256k1]) {
 
     it('wipes its coefficients, and leaves the secret that it was given', () => {
       const secret = new Secret(group.randomScalar(rng))
-      const polynomial = randomPolynomial(group, 2, secret, rng)
+      const polynomial = randomPolynomial(group, 2, secret, rng, STATEMENT)
       wipePolynomial(polynomial)
       assert.ok(polynomial.coefficients.every(coefficient => coefficient.isWiped))
       assert.ok(!secret.isWiped)
     })
 
     it('refuses slot 0, repeated slots, foreign slots and thresholds below 1', () => {
-      const polynomial = randomPolynomial(group, 2, new Secret(group.randomScalar(rng)), rng)
+      const polynomial = randomPolynomial(group, 2, new Secret(group.randomScalar(rng)), rng, STATEMENT)
       for (const slot of [0, -1, 1.5, 65536, Number.NaN]) {
         refuses('malformed', () => evaluate(group, polynomial, slot))
         refuses('malformed', () => lagrangeAtZero(group, [1, slot], 1))
       }
       refuses('malformed', () => lagrangeAtZero(group, [1, 2, 1], 1))
       refuses('malformed', () => lagrangeAtZero(group, [1, 2], 3))
-      refuses('malformed', () => randomPolynomial(group, 0, new Secret(group.randomScalar(rng)), rng))
-      refuses('malformed', () => randomPolynomial(group, 2, new Secret(new Uint8Array(32).fill(255)), rng))
+      refuses('malformed', () =>
+        randomPolynomial(group, 0, new Secret(group.randomScalar(rng)), rng, STATEMENT),
+      )
+      refuses('malformed', () =>
+        randomPolynomial(group, 2, new Secret(new Uint8Array(32).fill(255)), rng, STATEMENT),
+      )
     })
   })
 }

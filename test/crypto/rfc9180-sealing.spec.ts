@@ -7,12 +7,12 @@ import {
   generateSealingKey,
   open,
   openWithSharedPoint,
+  ProvenEncapsulation,
   proveOpening,
   ristretto255,
-  seal,
   sealingKeyFromSecret,
+  sealTogether,
   toy,
-  verifyOpening,
 } from '../../src/crypto/index.ts'
 import { refuses } from './refuses.ts'
 
@@ -64,28 +64,50 @@ for (const group of [ristretto255, toy]) {
   describe(`sealing over ${group.name}`, () => {
     const rng = new SeededRng('sealing')
     const keys = generateSealingKey(rng, group)
-    const [info, aad] = [utf8('info'), utf8('aad')]
-    const sealed = seal(keys.publicKey, info, aad, new Secret(utf8('the plaintext')), rng)
+    const [occasion, info] = [utf8('occasion'), utf8('info')]
+    const hedge = new Secret(rng.bytes(32))
+    const plaintext = new Secret(utf8('the plaintext'))
 
-    it('opens with its key alone, and only under the same info and aad', () => {
-      assert.deepEqual(open(keys, info, aad, sealed)?.expose(), utf8('the plaintext'))
-      assert.equal(sealed.length, 32 + 13 + 16)
-      assert.equal(open(generateSealingKey(rng, group), info, aad, sealed), undefined)
-      assert.equal(open(keys, utf8('other'), aad, sealed), undefined)
-      assert.equal(open(keys, info, utf8('other'), sealed), undefined)
+    function sealedNow(name = info, context = occasion) {
+      const message = { recipient: keys.publicKey, info: name, plaintext }
+      const { encapsulation, ciphertexts } = sealTogether(context, [message], hedge, rng, group)
+      const proven = ProvenEncapsulation.verify(encapsulation, context, group)!
+      return { encapsulation, proven, ciphertext: ciphertexts[0]! }
+    }
+
+    const { encapsulation, proven, ciphertext } = sealedNow()
+
+    it('opens with its key alone, and only under the same occasion and info', () => {
+      assert.deepEqual(open(keys, proven, info, ciphertext)?.expose(), utf8('the plaintext'))
+      assert.equal(ciphertext.length, 13 + 16)
+      assert.equal(open(generateSealingKey(rng, group), proven, info, ciphertext), undefined)
+      assert.equal(open(keys, proven, utf8('other'), ciphertext), undefined)
+      assert.equal(open(keys, sealedNow().proven, info, ciphertext), undefined)
+      assert.equal(ProvenEncapsulation.verify(encapsulation, utf8('other'), group), undefined)
     })
 
     it('refuses a change of any byte, and every truncation', () => {
-      for (let i = 0; i < sealed.length; i++) {
-        const changed = new Uint8Array(sealed)
+      for (let i = 0; i < ciphertext.length; i++) {
+        const changed = new Uint8Array(ciphertext)
         changed[i]! ^= 1
-        assert.equal(open(keys, info, aad, changed), undefined)
-        assert.equal(open(keys, info, aad, sealed.subarray(0, i)), undefined)
+        assert.equal(open(keys, proven, info, changed), undefined)
+        assert.equal(open(keys, proven, info, ciphertext.subarray(0, i)), undefined)
       }
     })
 
     it('never gives the same bytes twice', () => {
-      assert.notDeepEqual(seal(keys.publicKey, info, aad, new Secret(utf8('the plaintext')), rng), sealed)
+      assert.notDeepEqual(sealedNow().ciphertext, ciphertext)
+      assert.notDeepEqual(sealedNow().encapsulation.enc, encapsulation.enc)
+    })
+
+    it('gives each of the plaintexts that are sealed together a key of its own', () => {
+      const messages = ['one', 'two'].map(name => ({
+        recipient: keys.publicKey,
+        info: utf8(name),
+        plaintext,
+      }))
+      const { ciphertexts } = sealTogether(occasion, messages, hedge, rng, group)
+      assert.notDeepEqual(ciphertexts[0], ciphertexts[1])
     })
 
     it('restores a key pair from its secret', () => {
@@ -96,19 +118,18 @@ for (const group of [ristretto255, toy]) {
     })
 
     it('lets anyone open one message with its shared point, and proves that the point is right', () => {
-      const opening = proveOpening(keys, sealed, rng)
-      assert.ok(verifyOpening(keys.publicKey, opening, sealed))
-      const opened = openWithSharedPoint(keys.publicKey, opening, info, aad, sealed)
+      const opening = proveOpening(keys, proven, info, rng)
+      const opened = openWithSharedPoint(keys.publicKey, opening, proven, info, ciphertext)
       assert.deepEqual(opened?.expose(), utf8('the plaintext'))
-      const other = seal(keys.publicKey, info, aad, new Secret(utf8('another')), rng)
-      refuses('false_complaint', () => openWithSharedPoint(keys.publicKey, opening, info, aad, other))
+      const other = sealedNow()
+      const refused = (run: () => unknown) => refuses('false_complaint', run)
+      refused(() => openWithSharedPoint(keys.publicKey, opening, other.proven, info, other.ciphertext))
       const forged = { ...opening, sharedPoint: group.base.bytes }
-      refuses('false_complaint', () => openWithSharedPoint(keys.publicKey, forged, info, aad, sealed))
-      const stranger = generateSealingKey(rng, group)
-      refuses('false_complaint', () =>
-        openWithSharedPoint(keys.publicKey, proveOpening(stranger, sealed, rng), info, aad, sealed),
-      )
-      refuses('malformed', () => proveOpening(keys, new Uint8Array(80), rng))
+      refused(() => openWithSharedPoint(keys.publicKey, forged, proven, info, ciphertext))
+      const stranger = proveOpening(generateSealingKey(rng, group), proven, info, rng)
+      refused(() => openWithSharedPoint(keys.publicKey, stranger, proven, info, ciphertext))
+      const elsewhere = proveOpening(keys, proven, utf8('other'), rng)
+      refused(() => openWithSharedPoint(keys.publicKey, elsewhere, proven, info, ciphertext))
     })
   })
 }

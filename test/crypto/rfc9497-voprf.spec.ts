@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { concat, fromHex, type Rng, Secret, SeededRng, toHex } from '../../src/base/index.ts'
+import { concat, fromHex, Secret, SeededRng, toHex } from '../../src/base/index.ts'
+import { proveWith } from '../../src/crypto/dleq.ts'
 import {
   blind,
   combinePartials,
@@ -12,10 +13,12 @@ import {
   hashInput,
   multiplyByShare,
   type OprfMode,
+  oprfDomain,
   verifyBlindedEvaluation,
   verifyingShare,
   verifyPartial,
 } from '../../src/crypto/index.ts'
+import { blindWith } from '../../src/crypto/voprf.ts'
 import { refuses } from './refuses.ts'
 import { readVectors, shareKey } from './shared-key.ts'
 
@@ -42,12 +45,6 @@ const SHAPES: ReadonlyArray<readonly [number, number]> = [
   [7, 10],
 ]
 
-/** Gives the vector's scalars, widened with zeros, in turn. */
-function rngOf(scalars: readonly string[]): Rng {
-  const queue = scalars.map(scalar => concat(fromHex(scalar), new Uint8Array(32)))
-  return { bytes: () => queue.shift()! }
-}
-
 const hexes = (text: string): Uint8Array[] => text.split(',').map(fromHex)
 const decoded = (text: string): Element[] => hexes(text).map(bytes => group.decode(bytes))
 const joined = (elements: readonly Element[]): string => elements.map(e => toHex(e.bytes)).join(',')
@@ -61,9 +58,9 @@ for (const suite of readVectors<Suite[]>('rfc9497/ristretto255-sha512.json')) {
       const inputs = hexes(vector.Input)
 
       it('blinds the input to the published element', () => {
-        const rng = rngOf(vector.Blind.split(','))
+        const blinds = hexes(vector.Blind)
         assert.equal(
-          joined(inputs.map(input => blind(group, input, rng, mode).element)),
+          joined(inputs.map((input, at) => blindWith(group, input, blinds[at]!, mode).element)),
           vector.BlindedElement,
         )
       })
@@ -73,11 +70,13 @@ for (const suite of readVectors<Suite[]>('rfc9497/ristretto255-sha512.json')) {
         const publicKey = group.multiplyBase(key.expose())
         if (suite.pkSm !== undefined) assert.equal(toHex(publicKey.bytes), suite.pkSm)
         const blinded = decoded(vector.BlindedElement)
-        const rng = vector.Proof === undefined ? new SeededRng('any') : rngOf([vector.Proof.r])
+        const rng = new SeededRng('any')
         const { elements, proof } = evaluatePartial(group, key, blinded, publicKey, rng, mode)
         assert.equal(joined(elements), vector.EvaluationElement)
         if (vector.Proof !== undefined) {
-          assert.equal(toHex(concat(proof.challenge, proof.response)), vector.Proof.proof)
+          const statement = { publicKey, elements: blinded, evaluated: elements }
+          const proven = proveWith(oprfDomain(group, mode), key, statement, fromHex(vector.Proof.r))
+          assert.equal(toHex(concat(proven.challenge, proven.response)), vector.Proof.proof)
         }
         assert.ok(verifyPartial(group, blinded, publicKey, elements, proof, mode))
       })

@@ -15,7 +15,7 @@ export function shareKey(
   [threshold, total]: readonly [number, number],
   rng: Rng,
 ): SharedKey {
-  const polynomial = randomPolynomial(group, threshold, new Secret(secret), rng)
+  const polynomial = randomPolynomial(group, threshold, new Secret(secret), rng, new Uint8Array(0))
   const commitments = commit(group, polynomial)
   const slots = Array.from({ length: total }, (_, index) => index + 1)
   const shares = new Map(slots.map(slot => [slot, evaluate(group, polynomial, slot)]))

@@ -15,6 +15,7 @@ import { followMembers, membershipOf } from '../../src/cli/membership.ts'
 import { nodeFiles, openNode } from '../../src/cli/node-directory.ts'
 import { networkIdOf } from '../../src/control/index.ts'
 import { createLogger, type Io, startIo } from '../../src/io/index.ts'
+import { recordKeyOf } from '../../src/keys/index.ts'
 import { type RunningNode, startNode } from '../../src/node/index.ts'
 import { type Liar, otherVote, spoiltPartial } from '../../src/sim/lies.ts'
 import { peerAnswerCodec, peerMessageCodec } from '../../src/wire/index.ts'
@@ -42,6 +43,7 @@ async function main(dir: string, passphraseFile: string, listen: string, misdeed
     listen: [listen],
     ...membershipOf(genesis, peers, peerIdOf(identity.publicKey), () => node),
     addresses: peers,
+    recordKey: recordKeyOf,
     judgeRecord: record => node?.judgeRecord(record) ?? false,
     logger,
   })

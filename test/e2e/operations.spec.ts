@@ -8,6 +8,7 @@ import { signOperation } from '../../src/api/signing.ts'
 import { Secret, toBase64, toHex, utf8 } from '../../src/base/index.ts'
 import { SigningKey } from '../../src/crypto/index.ts'
 import { SystemRng, silentLogger, startIo } from '../../src/io/index.ts'
+import { recordKeyOf } from '../../src/keys/index.ts'
 import { signedOperationCodec } from '../../src/wire/index.ts'
 import { verifyWithOpenSsl, verifyWithPlatform } from '../../testnet/verification.ts'
 import { problemOf } from '../api/fixture.ts'
@@ -286,6 +287,7 @@ describe('five daemons at work', function () {
         members: () => [peerId],
         isMember: () => true,
         addresses: [[peerId, [`${listen}/p2p/${peerId}`]]],
+        recordKey: recordKeyOf,
         judgeRecord: () => false,
         logger: silentLogger(),
       })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Key } from 'interface-datastore'
+import { sha256 } from '../../src/crypto/index.ts'
 import { Counters } from '../../src/io/counters.ts'
 import { DhtRecords, type DhtRecordsOptions, withoutOldNews } from '../../src/io/dht.ts'
 import { silentLogger } from '../../src/io/index.ts'
@@ -26,7 +27,14 @@ describe('DhtRecords', () => {
     } as unknown as DhtRecordsOptions['dht']
     const counters = new Counters()
     const logger = silentLogger()
-    const records = new DhtRecords({ dht, own: memory(), isSettled: () => true, counters, logger })
+    const records = new DhtRecords({
+      dht,
+      own: memory(),
+      recordKey: record => sha256(record),
+      isSettled: () => true,
+      counters,
+      logger,
+    })
     const record = bytesOf('a sealed dealing')
     await records.put(keyOf(record), record)
     assert.deepEqual([counters.get('dht_put_unoffered'), counters.get('dht_put_taken')], [1, 0])

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { rm } from 'node:fs/promises'
 import { type PeerId, Secret } from '../../src/base/index.ts'
+import { sha256 } from '../../src/crypto/index.ts'
 import { Counters } from '../../src/io/counters.ts'
 import { createHost, type Host, type Security } from '../../src/io/host.ts'
 import { createLogger, SystemRng, silentLogger, startIo } from '../../src/io/index.ts'
@@ -133,6 +134,7 @@ describe('startIo', () => {
       members: () => [peerIdAt(0), peerIdAt(1)],
       isMember: () => true,
       addresses: new Map([[peerIdAt(0), first!.addresses()]]),
+      recordKey: (record: Uint8Array) => sha256(record),
       judgeRecord: () => true,
       logger: silentLogger(),
     })
@@ -152,6 +154,7 @@ describe('startIo', () => {
       listen: LOOPBACK,
       members: () => [],
       isMember: () => true,
+      recordKey: (record: Uint8Array) => sha256(record),
       judgeRecord: () => true,
       logger: silentLogger(),
     }

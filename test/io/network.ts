@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type PeerId, peerIdOf, Secret } from '../../src/base/index.ts'
+import { sha256 } from '../../src/crypto/index.ts'
 import { type Io, type IoOptions, silentLogger, startIo } from '../../src/io/index.ts'
 import { realTime } from './contracts/world.ts'
 
@@ -51,6 +52,7 @@ export async function startNetwork(count: number, options: NetworkOptions = {}):
         listen: LOOPBACK,
         members: () => neighbours(index).map(other => peerIds[other] as PeerId),
         isMember: peerId => peerIds.includes(peerId),
+        recordKey: record => sha256(record),
         judgeRecord: record => !Buffer.from(record).includes('forged'),
         logger: silentLogger(),
         ...overrides(index),

@@ -1,4 +1,5 @@
 import { Secret } from '../../src/base/index.ts'
+import { sha256 } from '../../src/crypto/index.ts'
 import { silentLogger, startIo } from '../../src/io/index.ts'
 import { LOOPBACK, NETWORK_ID, peerIdAt, seedOf } from './network.ts'
 
@@ -11,6 +12,7 @@ const node = await startIo({
   listen: LOOPBACK,
   members: () => [],
   isMember: peerId => peerId === peerIdAt(0),
+  recordKey: record => sha256(record),
   judgeRecord: () => true,
   logger: silentLogger(),
 })

@@ -4,6 +4,7 @@ import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { join } from 'node:path'
 import { concat, fromHex, Secret, toHex } from '../../src/base/index.ts'
+import { sha256 } from '../../src/crypto/index.ts'
 import {
   createPreSharedKey,
   type Io,
@@ -82,6 +83,7 @@ describe('a pre-shared key', function () {
         listen: LOOPBACK,
         members: () => [peerIdAt(0), peerIdAt(1)],
         isMember: () => true,
+        recordKey: record => sha256(record),
         judgeRecord: () => false,
         logger: silentLogger(),
         ...(keyFile === undefined ? {} : { preSharedKey: readPreSharedKey(keyFile) }),

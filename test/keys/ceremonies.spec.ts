@@ -4,14 +4,21 @@ import {
   cryptoReady,
   groupByName,
   lagrangeAtZero,
-  proveBadShare,
+  ProvenEncapsulation,
+  proveOpening,
   type Scalar,
   SigningKey,
+  sealingContext,
+  shareInfo,
 } from '../../src/crypto/index.ts'
 import {
+  type CeremonyRecord,
   type CeremonyState,
   type DealRecord,
+  dealingContext,
   makeDealing,
+  recordKeyOf,
+  sharePath,
   suiteOf,
   vaultPaths,
 } from '../../src/keys/index.ts'
@@ -189,7 +196,7 @@ describe('ceremonies', () => {
     network.tamper = (effect, node) => {
       if (node.peerId !== cheat || effect.type !== 'submit' || effect.transaction.type !== 'deal')
         return [effect]
-      const twin: Deal = { ...effect.transaction, recordHash: network.rng.bytes(32) }
+      const twin: Deal = { ...effect.transaction, root: network.rng.bytes(32) }
       return [effect, { type: 'submit', transaction: twin }]
     }
     network.create('k')
@@ -326,7 +333,10 @@ function tamperDealing(network: CeremonyNetwork, cheat: string) {
       const id = Buffer.from(effect.transaction.ceremony).toString('hex')
       return [{ type: 'submit', transaction: made.get(id)!.deal }]
     }
-    if (effect.type === 'dht-put') return [{ type: 'dht-put', record: forge(effect.record) }]
+    if (effect.type === 'dht-put') {
+      const record = forge(effect.record)
+      return [{ type: 'dht-put', key: recordKeyOf(record)!, record }]
+    }
     if (effect.type === 'send' && effect.message.type === 'record') {
       return [{ ...effect, message: { type: 'record', record: forge(effect.message.record) } }]
     }
@@ -341,15 +351,17 @@ function openShare(network: CeremonyNetwork, cheat: string, word: Acknowledge): 
   const id = toHex(ceremony)
   const dealOf = (place: number): DealRecord => network.ledger.records.get<DealRecord>(`deal/${id}/${place}`)!
   const dealing = dealings.find(place => peerIdOf(dealOf(place).dealer) !== cheat)!
-  const { recordHash } = dealOf(dealing)
-  const { slots } = network.ledger.records.get<{ slots: { slot: number; peerId: string }[] }>(
-    `ceremony/${id}`,
-  )!
+  const { recordHash, encapsulation, ...dealer } = dealOf(dealing)
+  const { slots, keyId, version } = network.ledger.records.get<CeremonyRecord>(`ceremony/${id}`)!
   const { slot } = slots.find(entry => entry.peerId === cheat)!
   const record = network.records.get(toHex(recordHash))!
-  const { sealed } = sealedDealingCodec.decode(record).value.shares.find(share => share.slot === slot)!
-  const { sharedPoint, proof } = proveBadShare(sealed, world.sealingKeys, network.rng)
-  return { type: 'complain', ceremony, dealing, slot, record, sharedPoint, proof }
+  const { shares } = sealedDealingCodec.decode(record).value
+  const index = shares.findIndex(share => share.slot === slot)
+  const context = dealingContext(world.networkId, { id: ceremony, keyId, version }, dealer)
+  const proven = ProvenEncapsulation.verify(encapsulation, sealingContext(context))!
+  const opening = proveOpening(world.sealingKeys, proven, shareInfo(context, slot), network.rng)
+  const { sealed } = shares[index]!
+  return { type: 'complain', ceremony, dealing, slot, sealed, path: sharePath(shares, index), opening }
 }
 
 function badDealing(network: CeremonyNetwork, cheat: string, id: Uint8Array) {
@@ -370,5 +382,6 @@ function badDealing(network: CeremonyNetwork, cheat: string, id: Uint8Array) {
   const good = makeDealing(plan, identity, undefined, network.rng)
   const other = makeDealing(plan, identity, undefined, network.rng)
   // commitments of one polynomial, sealed shares of another
-  return { deal: { ...good.deal, recordHash: other.deal.recordHash }, record: other.record }
+  const { encapsulation, root } = other.deal
+  return { deal: { ...good.deal, encapsulation, root }, record: other.record }
 }

@@ -261,7 +261,7 @@ export class CeremonyNetwork {
 
   #performOne(node: Node, effect: Effect): void {
     if (effect.type === 'submit') this.submit(node.world.identity, effect.transaction)
-    else if (effect.type === 'dht-put') this.records.set(toHex(sha256(effect.record)), effect.record)
+    else if (effect.type === 'dht-put') this.records.set(toHex(effect.key), effect.record)
     else if (effect.type === 'timer') {
       if (effect.atMs === null) node.timers.delete(effect.id)
       else node.timers.set(effect.id, effect.atMs)

@@ -66,7 +66,7 @@ describe('evidence of two dealings', () => {
   it('convicts who has dealt twice for one slot in one ceremony, even when that is over', () => {
     const { network, deals } = refreshed('twice')
     const [[dealer, [deal]]] = [...deals] as [[SigningKey, Deal[]]]
-    const other: Deal = { ...deal!, recordHash: network.rng.bytes(32) }
+    const other: Deal = { ...deal!, root: network.rng.bytes(32) }
     const convictions = [`${peerIdOf(dealer.publicKey)} equivocation`]
     assert.deepEqual(accuse(network, dealer, deal!, other), { convictions, weight: 1 })
   })

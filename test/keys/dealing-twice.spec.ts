@@ -41,7 +41,7 @@ function keyOf(network: CeremonyNetwork, publicKey: Uint8Array): SigningKey {
 
 /** The same dealer's other dealing. */
 function twinOf(network: CeremonyNetwork, { value, signer }: Signed<Deal>): Signed<Deal> {
-  return sign(network, keyOf(network, signer), { ...value, recordHash: network.rng.bytes(32) })
+  return sign(network, keyOf(network, signer), { ...value, root: network.rng.bytes(32) })
 }
 
 function tell(network: CeremonyNetwork, node: number, ...transactions: SignedTransaction[]): void {

@@ -96,6 +96,7 @@ export class ExportNetwork extends CeremonyNetwork {
       networkId: this.ledger.networkId,
       peerId,
       identity: this.node(peerId).world.identity,
+      startCounter: 1,
       keyByName,
       keyById: keyId => keyByName(record<{ name: string }>(keyPaths.keyName(keyId))!.name),
       version: (keyId, version) => record<VersionRecord>(keyPaths.version(keyId, version)),

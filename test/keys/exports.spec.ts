@@ -1,14 +1,20 @@
 import assert from 'node:assert/strict'
 import { isOstrakaError, type OstrakaError, SeededRng } from '../../src/base/index.ts'
-import { checkShare, cryptoReady, generateSealingKey, open, verifySigned } from '../../src/crypto/index.ts'
-import { exportInfo, keyPaths, type VersionRecord } from '../../src/keys/index.ts'
+import {
+  checkShare,
+  cryptoReady,
+  generateSealingKey,
+  open,
+  ProvenEncapsulation,
+  verifySigned,
+} from '../../src/crypto/index.ts'
+import { exportInfo, exportOccasion, keyPaths, type VersionRecord } from '../../src/keys/index.ts'
 import { VersionMaterial, versionName } from '../../src/keys/operations/material.ts'
 import type { ExportAnswer } from '../../src/wire/index.ts'
 import { ExportNetwork } from './export-network.ts'
 
 await cryptoReady
 
-const NO_AAD = new Uint8Array(0)
 const OVER_MS = 8_000
 
 function refused(run: () => unknown): OstrakaError {
@@ -27,8 +33,10 @@ function goodSlots(network: ExportNetwork, id: Uint8Array, name: string, { share
   const { keyId, version, generation } = record
   const material = new VersionMaterial(versionName(record), network.key(name).kind, record)
   const context = { networkId: network.ledger.networkId, keyId, version, generation, proposal: id }
+  const { encapsulation } = shares.value
+  const proven = ProvenEncapsulation.verify(encapsulation, exportOccasion(context, shares.signer))!
   return shares.value.shares.flatMap(({ slot, sealed }) => {
-    const share = open(network.oneTime, exportInfo(context, slot), NO_AAD, sealed)
+    const share = open(network.oneTime, proven, exportInfo(context, slot), sealed)
     return share !== undefined && checkShare(material.group, material.commitments, slot, share) ? [slot] : []
   })
 }
@@ -190,12 +198,16 @@ describe('a holder that is asked to export', () => {
     const id = network.inUse('k')
     const { keyId, version, generation } = network.version('k')!
     const [holder] = holdersOf(network, 'k')
-    const [{ slot, sealed }] = network.answer(holder!, id).shares.value.shares as [
-      { slot: number; sealed: Uint8Array },
-    ]
+    const { value, signer } = network.answer(holder!, id).shares
+    const { slot, sealed } = value.shares[0]!
     const context = { networkId: network.ledger.networkId, keyId, version, generation, proposal: id }
-    const opens = (changed: Partial<typeof context>, at = slot) =>
-      open(network.oneTime, exportInfo({ ...context, ...changed }, at), NO_AAD, sealed) !== undefined
+    const opens = (changed: Partial<typeof context>, at = slot, by = signer) => {
+      const other = { ...context, ...changed }
+      const proven = ProvenEncapsulation.verify(value.encapsulation, exportOccasion(other, by))
+      return (
+        proven !== undefined && open(network.oneTime, proven, exportInfo(other, at), sealed) !== undefined
+      )
+    }
     assert.ok(opens({}))
     const other = new Uint8Array(32)
     for (const changed of [
@@ -207,6 +219,7 @@ describe('a holder that is asked to export', () => {
     ]) {
       assert.ok(!opens(changed))
     }
+    assert.ok(!opens({}, slot, network.principal.publicKey))
     assert.ok(!opens({}, slot + 1))
   })
 })

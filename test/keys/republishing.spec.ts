@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { toHex } from '../../src/base/index.ts'
-import { cryptoReady, sha256 } from '../../src/crypto/index.ts'
+import { cryptoReady } from '../../src/crypto/index.ts'
 import { CeremonyNetwork } from './ceremony-network.ts'
 
 await cryptoReady
@@ -19,7 +19,7 @@ describe('putting records into the DHT again', () => {
     const puts: { readonly atMs: number; readonly key: string }[] = []
     network.tamper = (effect, { peerId }) => {
       if (effect.type === 'dht-put' && peerId === node.peerId) {
-        puts.push({ atMs: network.nowMs, key: `keys/record/${toHex(sha256(effect.record))}` })
+        puts.push({ atMs: network.nowMs, key: `keys/record/${toHex(effect.key)}` })
       }
       return [effect]
     }

@@ -1,4 +1,5 @@
 import { SeededRng } from '../../src/base/index.ts'
+import { sha256 } from '../../src/crypto/index.ts'
 import { FaultCounts } from '../../src/sim/fault-counts.ts'
 import { GossipMesh } from '../../src/sim/gossip.ts'
 import { CALM, SimNetwork } from '../../src/sim/network.ts'
@@ -95,7 +96,7 @@ gossipContract('simulated mesh', async count => {
 recordStoreContract('simulated DHT', async count => {
   const world = new SimWorld(count)
   const { network, ids } = world
-  const mesh = new RecordMesh(network)
+  const mesh = new RecordMesh(network, record => sha256(record))
   const transports = ids.map(peerId => network.open(peerId))
   for (const transport of transports) await transport.start(idle)
   const peers = ids.map(peerId => ({

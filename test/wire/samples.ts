@@ -67,6 +67,7 @@ const peer = (fill: number): PeerId => peerIdOf(hash(fill))
 
 const location: Location = { region: 'eu-west', latitude: 52.5, longitude: -13 }
 const proof: DleqProof = { challenge: hash(0xc1), response: hash(0xc2) }
+const encapsulation = { enc: hash(4), proof }
 const rule: PolicyRule = { principal: hash(0xb1), operations: ['sign', 'derive'] }
 const exportRule: PolicyRule = { principal: hash(0xb2), operations: ['export'] }
 const boundedRule: PolicyRule = { ...rule, ratePerMinute: 60, untilMs: 1_900_000_000_000 }
@@ -100,7 +101,8 @@ const transactions: Readonly<Record<string, Transaction>> = {
     fromSlot: 3,
     commitments: [hash(3), bytes(33, 4)],
     possession: proof,
-    recordHash: hash(5),
+    encapsulation,
+    root: hash(5),
   },
   acknowledge: { type: 'acknowledge', ceremony: hash(6), dealings: [0, 2] },
   complain: {
@@ -108,9 +110,9 @@ const transactions: Readonly<Record<string, Transaction>> = {
     ceremony: hash(9),
     dealing: 1,
     slot: 2,
-    record: bytes(12, 11),
-    sharedPoint: hash(12),
-    proof,
+    sealed: bytes(48, 11),
+    path: [hash(10)],
+    opening: { sharedPoint: hash(12), proof },
   },
   'change-key': {
     type: 'change-key',
@@ -260,7 +262,7 @@ const evidence: Readonly<Record<string, Evidence>> = {
   'conflicting-deals': {
     type: 'conflicting-deals',
     first: signed(transactions.deal as Deal),
-    second: signed<Deal>({ ...(transactions.deal as Deal), recordHash: hash(18) }),
+    second: signed<Deal>({ ...(transactions.deal as Deal), root: hash(18) }),
   },
   'conflicting-beacons': {
     type: 'conflicting-beacons',
@@ -347,13 +349,14 @@ const sealedDealing: SealedDealing = {
   keyId: hash(42),
   version: 1,
   fromSlot: 4,
-  shares: [{ slot: 1, sealed: bytes(80, 43) }],
+  shares: [{ slot: 1, sealed: bytes(48, 43) }],
 }
 const exportedShares: ExportedShares = {
   proposal: hash(73),
   version: 2,
   generation: 3,
-  shares: [{ slot: 4, sealed: bytes(80, 74) }],
+  encapsulation,
+  shares: [{ slot: 4, sealed: bytes(48, 74) }],
 }
 const genesis: Genesis = {
   name: 'sim one',

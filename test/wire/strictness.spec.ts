@@ -227,7 +227,7 @@ describe('identifiers and ranges', () => {
       ['transaction', 'signer'],
       ['transaction', 'signature'],
       ['transaction', 'value.nonce'],
-      ['transaction', 'value.recordHash', 'deal'],
+      ['transaction', 'value.root', 'deal'],
       ['transaction', 'value.commitments.0', 'deal'],
       ['transaction', 'value.partials.0.element', 'randomness'],
       ['transaction', 'value.partials.0.proof.response', 'randomness'],

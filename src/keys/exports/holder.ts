@@ -1,10 +1,10 @@
 import { OstrakaError, type PeerId, type Rng, toHex } from '../../base/index.ts'
 import { isApproved, type LedgerReader, type ProposalRecord, proposalPath } from '../../control/index.ts'
-import { ristretto255, seal, signValue } from '../../crypto/index.ts'
+import { ristretto255, sealTogether, signValue } from '../../crypto/index.ts'
 import type { ExportAct, ExportAnswer, ExportCall, ExportedShares, Genesis } from '../../wire/index.ts'
 import { type HolderState, shareOf } from '../operations/index.ts'
 import { exportWindowMs, requireExportable } from './rule.ts'
-import { exportInfo, NO_AAD } from './sealing.ts'
+import { exportInfo, exportOccasion } from './sealing.ts'
 
 /** A client whose gateway died asks through another; more than a few times nobody has a reason to. */
 const MAX_ANSWERS = 6
@@ -84,15 +84,18 @@ export function answerExport(
   count(answered, `${toHex(id)}/${from}`)
   const recipient = ristretto255.decode(act.recipient)
   const context = { networkId, ...act, generation: version.generation, proposal: id }
-  const shares = held.map(({ slot, share }) => ({
-    slot,
-    sealed: seal(recipient, exportInfo(context, slot), NO_AAD, share, rng),
-  }))
+  const { encapsulation, ciphertexts } = sealTogether(
+    exportOccasion(context, identity.publicKey),
+    held.map(({ slot, share }) => ({ recipient, info: exportInfo(context, slot), plaintext: share })),
+    identity.hedge,
+    rng,
+  )
   const value: ExportedShares = {
     proposal: id,
     version: version.version,
     generation: version.generation,
-    shares,
+    encapsulation,
+    shares: held.map(({ slot }, index) => ({ slot, sealed: ciphertexts[index]! })),
   }
   return { type: 'export', shares: signValue(identity, 'export', networkId, value) }
 }

@@ -15,4 +15,4 @@ export {
   requireInUse,
 } from './holder.ts'
 export { exportRule, refreshExported, requireExportable } from './rule.ts'
-export { exportInfo } from './sealing.ts'
+export { exportInfo, exportOccasion } from './sealing.ts'

@@ -1,4 +1,3 @@
-import { concat, utf8 } from '../../base/index.ts'
 import { canonicalBytes } from '../../wire/index.ts'
 
 /** What an exported share is bound to, beside its slot. */
@@ -10,12 +9,15 @@ export interface ExportContext {
   readonly proposal: Uint8Array
 }
 
-/** Nothing is authenticated beside the info string, which holds all that a share is bound to. */
-export const NO_AAD: Uint8Array = new Uint8Array(0)
+/** The occasion on which one holder seals all its shares to the one-time key: its encapsulation's proof is bound to it. */
+export function exportOccasion(
+  { networkId, proposal }: Pick<ExportContext, 'networkId' | 'proposal'>,
+  holder: Uint8Array,
+): Uint8Array {
+  return canonicalBytes({ purpose: 'export', networkId, proposal, holder })
+}
 
-/** The info string (RFC 9180 section 5.1) under which one slot's share is sealed to the one-time key. */
-export function exportInfo(context: ExportContext, slot: number): Uint8Array {
-  const { networkId, keyId, version, generation, proposal } = context
-  const bound = canonicalBytes({ networkId, keyId, version, generation, proposal, slot })
-  return concat(utf8('ostraka/1/export\0'), bound)
+/** What the key of one slot's share is bound to beside that. */
+export function exportInfo({ keyId, version, generation }: ExportContext, slot: number): Uint8Array {
+  return canonicalBytes({ keyId, version, generation, slot })
 }

@@ -34,6 +34,8 @@ export interface HolderState {
   readonly limits: RequestLimits
   readonly materials: MaterialCache
   readonly nonces: NoncePools
+  /** How many nonce pairs this process has made: with the start counter, the origin of the next. */
+  noncesMade: number
   /** Slots whose share has been checked against the version's commitments. */
   readonly checkedSlots: WeakMap<VersionMaterial, Set<number>>
 }
@@ -44,6 +46,7 @@ export function createHolder(world: HolderWorld): HolderState {
     limits: new RequestLimits(MAX_ATTEMPTS),
     materials: new MaterialCache(),
     nonces: new NoncePools(),
+    noncesMade: 0,
     checkedSlots: new WeakMap(),
   }
 }
@@ -129,7 +132,10 @@ function makeNonces(
 ): SlotNonces[] {
   const each = Math.min(count, Math.floor(MAX_NONCES_PER_ANSWER / Math.max(1, held.length)))
   return held.map(({ slot, share }) => {
-    const made = Array.from({ length: each }, () => material.suite.commitNonces(share, rng).nonces)
+    const made = Array.from({ length: each }, () => {
+      const origin = { start: state.world.startCounter, index: state.noncesMade++ }
+      return material.suite.commitNonces(share, origin, rng).nonces
+    })
     state.nonces.add(gateway, poolName(material, slot), made)
     return { slot, commitments: made.map(nonces => nonces.commitments) }
   })

@@ -14,6 +14,8 @@ export interface HolderWorld extends KeyDirectory {
   readonly networkId: Uint8Array
   readonly peerId: PeerId
   readonly identity: SigningKey
+  /** Which start of this node this is: with a count, it names every nonce pair that the node ever makes. */
+  readonly startCounter: number
   /** The share itself, lent: the holder neither keeps nor wipes it. Undefined while it has not arrived. */
   share(keyId: Uint8Array, version: number, generation: number, slot: number): Secret | undefined
 }

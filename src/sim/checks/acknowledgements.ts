@@ -61,7 +61,9 @@ export class AcknowledgementCheck {
       this.#names.set(toHex(sha256('ostraka/1/ceremony\0', id)), value.name)
     } else if (value.type === 'deal') {
       const ceremony = toHex(value.ceremony)
-      this.#records.set(ceremony, (this.#records.get(ceremony) ?? new Set()).add(toHex(value.recordHash)))
+      const occasion = { ceremony: value.ceremony, dealer: transaction.signer, fromSlot: value.fromSlot }
+      const hash = sha256('ostraka/1/sealed-dealing\0', value.root, dagCbor.encode(occasion))
+      this.#records.set(ceremony, (this.#records.get(ceremony) ?? new Set()).add(toHex(hash)))
     }
   }
 

@@ -69,7 +69,13 @@ export function dealKey(
   const rng = new SeededRng(`deal ${kind} ${threshold} ${holders.length}`)
   const group = groupByName(suiteOf(kind).group)
   const secret = group.randomScalar(rng)
-  const polynomial = randomPolynomial(group, threshold, new Secret(new Uint8Array(secret)), rng)
+  const polynomial = randomPolynomial(
+    group,
+    threshold,
+    new Secret(new Uint8Array(secret)),
+    rng,
+    new Uint8Array(0),
+  )
   const commitments = commit(group, polynomial)
   const publicKey =
     kind === 'x25519'
@@ -266,6 +272,7 @@ export class TestNetwork {
       networkId: NETWORK_ID,
       peerId,
       identity,
+      startCounter: 1,
       share: (keyId, version, _generation, slot) => {
         const key = this.keys.find(
           one => toHex(one.key.keyId) === toHex(keyId) && one.version.version === version,
