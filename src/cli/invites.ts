@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect, type MembershipDecision } from '../api/index.ts'
-import { isOstrakaError, OstrakaError, type PeerId, type Rng, utf8 } from '../base/index.ts'
-import { networkIdOf } from '../control/index.ts'
+import { isOstrakaError, OstrakaError, type PeerId, peerIdOf, type Rng, utf8 } from '../base/index.ts'
+import { networkIdOf, proveSealingKey } from '../control/index.ts'
 import { type SigningKey, signValue } from '../crypto/index.ts'
 import {
   type Approval,
@@ -10,6 +10,7 @@ import {
   type Invite,
   type InviteToken,
   inviteTokenCodec,
+  type Location,
   MAX_BOOTSTRAP,
   type Member,
   type SignedTransaction,
@@ -18,7 +19,7 @@ import {
   transactionCodec,
 } from '../wire/index.ts'
 import { networkIdText, readGenesis, writeGenesis } from './genesis-file.ts'
-import { nodeFiles } from './node-directory.ts'
+import { type NodeSecrets, nodeFiles } from './node-directory.ts'
 
 /** Marks the text for people; the rest is base64url of the token's canonical bytes. */
 const PREFIX = 'ostraka-invite-'
@@ -124,11 +125,16 @@ export function prepareJoin(dir: string, { genesis, peers }: InviteToken): void 
 /** The transaction that asks to be admitted. */
 export function joinTransaction(
   { genesis, invite }: InviteToken,
-  identity: SigningKey,
-  member: Member,
+  { identity, sealingKeys }: Pick<NodeSecrets, 'identity' | 'sealingKeys'>,
+  location: Location,
   addresses: readonly string[],
+  rng: Rng,
 ): SignedTransaction {
-  return signIn(genesis, identity, { type: 'join', invite, member, addresses })
+  const peerId = peerIdOf(identity.publicKey)
+  const member: Member = { peerId, sealingKey: sealingKeys.publicKey.bytes, location }
+  const owner = { networkId: networkIdOf(genesis), peerId, revision: 0 }
+  const possession = proveSealingKey(owner, sealingKeys, rng)
+  return signIn(genesis, identity, { type: 'join', invite, member, possession, addresses })
 }
 
 /** Hands a join to the first member that answers; a refusal is final. Errors: `unreachable`, or the network's refusal. */

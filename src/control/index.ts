@@ -80,6 +80,7 @@ export {
 } from './records.ts'
 export { LOG_PREFIXES, recoverLog } from './recovery.ts'
 export { type Ranking, rank, type Validator } from './rotation.ts'
+export { proveSealingKey, registerSealingKey, type SealingKeyOwner } from './sealing-keys.ts'
 export {
   type Checkpoint,
   genesisCheckpoint,

@@ -14,6 +14,8 @@ import {
   MEMBER_PREFIX,
   type MemberRecord,
   memberPath,
+  type SealingKeyRecord,
+  sealingKeyPath,
   VALIDATORS_PATH,
   type ValidatorsRecord,
   type VotingMember,
@@ -142,6 +144,11 @@ export function initialState(genesis: Genesis): LedgerState {
   for (const member of genesis.members) {
     const record: MemberRecord = { ...member, state: 'active', weight: 1, joinedHeight: 0 }
     records = records.set(memberPath(member.peerId), record)
+    const path = sealingKeyPath(member.sealingKey)
+    if (records.get(path) !== undefined) {
+      throw new OstrakaError('malformed', 'two members have one sealing key', { peerId: member.peerId })
+    }
+    records = records.set(path, { peerId: member.peerId } satisfies SealingKeyRecord)
   }
   for (const principal of genesis.creators) {
     records = records.set(creatorPath(principal), { isAllowed: true, revision: 0 })

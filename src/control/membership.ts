@@ -1,5 +1,5 @@
 import { equalBytes, OstrakaError, type PeerId, peerIdOf, publicKeyOf, toHex } from '../base/index.ts'
-import { ristretto255, verifySigned } from '../crypto/index.ts'
+import { verifySigned } from '../crypto/index.ts'
 import type { Arrive, Invite, Join, Leave, Removal, RemovalAct, RemoveMember, Signed } from '../wire/index.ts'
 import type { BlockHook, TransactionHandler } from './apply.ts'
 import { type ActRule, operatorsRule } from './approvals.ts'
@@ -13,6 +13,7 @@ import {
   type MemberRecord,
   memberPath,
 } from './records.ts'
+import { registerSealingKey } from './sealing-keys.ts'
 
 /** What a newcomer weighs until the others have found it trustworthy, out of 1. */
 const NEWCOMER_WEIGHT = 0.5
@@ -20,9 +21,10 @@ const NEWCOMER_WEIGHT = 0.5
 /**
  * nothing -> joining. An invited node is admitted: members let it connect and catch up.
  * Errors: `unauthorized` (not the node itself, or no operator's invite), `bad_signature`, `expired`, `replayed`,
- * `forbidden` (the invite is for another node or region), `conflict` (it is, or was, a member), `malformed` (sealing key).
+ * `forbidden` (the invite is for another node or region), `conflict` (it is, or was, a member; the sealing key was
+ * registered before), `malformed` (sealing key or its proof).
  */
-export const join: TransactionHandler<Join> = (ledger, { invite, member, addresses }, at) => {
+export const join: TransactionHandler<Join> = (ledger, { invite, member, possession, addresses }, at) => {
   const { peerId, location } = member
   if (!equalBytes(publicKeyOf(peerId), at.signer)) {
     throw new OstrakaError('unauthorized', 'a node signs its own joining', { peerId })
@@ -38,8 +40,8 @@ export const join: TransactionHandler<Join> = (ledger, { invite, member, address
     const { state } = known
     throw new OstrakaError('conflict', 'this node is, or was, a member: removal is for good', { state })
   }
-  // a key to which nothing can be sealed would spoil every dealing
-  ristretto255.decode(member.sealingKey)
+  const { networkId } = ledger
+  registerSealingKey(ledger, { networkId, peerId, revision: 0 }, member.sealingKey, possession)
   const { height } = at
   ledger.put(invitePath(nonce), { peerId, height } satisfies InviteRecord)
   ledger.wakeAt(invite.value.expiresMs, invitePath(nonce))

@@ -8,6 +8,7 @@ import type { Act, Approval, Member } from '../wire/index.ts'
  *   member/<peerId>               MemberRecord
  *   creator/<public key hex>      CreatorRecord
  *   invite/<nonce hex>            InviteRecord, until the invite expires
+ *   sealing-key/<public key hex>  SealingKeyRecord, for good: one for each sealing key that was ever registered
  *   proposal/<id hex>             ProposalRecord
  *   deadline/<time>/<subject>     DeadlineRecord
  */
@@ -30,6 +31,10 @@ export function invitePath(nonce: Uint8Array): string {
   return `${INVITE_PREFIX}${toHex(nonce)}`
 }
 
+export function sealingKeyPath(sealingKey: Uint8Array): string {
+  return `sealing-key/${toHex(sealingKey)}`
+}
+
 export function proposalPath(id: Uint8Array): string {
   return `${PROPOSAL_PREFIX}${toHex(id)}`
 }
@@ -50,6 +55,11 @@ export interface ChainRecord {
   readonly seed: Uint8Array
   /** The rank that leads for the rest of the epoch: 0 until someone had to succeed. */
   readonly leader: number
+}
+
+/** Whose a sealing key is, or was. */
+export interface SealingKeyRecord {
+  readonly peerId: PeerId
 }
 
 export interface VotingMember {

@@ -1,5 +1,6 @@
 import { compareBytes, equalBytes, OstrakaError, type PeerId, peerIdOf } from '../base/index.ts'
 import { type Ledger, type LedgerReader, memberPath, quorumOf } from '../control/index.ts'
+import { leaveDigest } from './closed-ceremonies.ts'
 import { isNetworkKey } from './network-key.ts'
 import { paths } from './paths.ts'
 import type {
@@ -150,6 +151,7 @@ export function settle(ledger: Ledger, ceremony: CeremonyRecord, at: Moment): vo
 }
 
 function close(ledger: Ledger, ceremony: CeremonyRecord, lastFailure: string): void {
+  leaveDigest(ledger, ceremony, ledger)
   const key = ledger.get<KeyRecord>(paths.key(ceremony.name))!
   ledger.put(paths.key(ceremony.name), { ...key, ceremony: new Uint8Array(0), lastFailure })
   for (const place of ceremony.dealt) ledger.delete(paths.deal(ceremony.id, place))

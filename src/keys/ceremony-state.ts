@@ -1,7 +1,7 @@
 import { type PeerId, type Rng, toHex } from '../base/index.ts'
 import type { LedgerReader } from '../control/index.ts'
 import { type SealingKeyPair, type SigningKey, sealingKeyFromSecret } from '../crypto/index.ts'
-import type { Effect, Token } from '../wire/index.ts'
+import type { ClosedCeremony, Complain, Effect, Token } from '../wire/index.ts'
 import { type MadeDealing, ownDealingCodec } from './dealer.ts'
 import type { Need, Shelf } from './receiving.ts'
 import type { CeremonyRecord, DealRecord } from './records.ts'
@@ -44,6 +44,10 @@ export interface CeremonyState extends Shelf {
   readonly seenDeals: SeenDeals
   /** Own dealings that were submitted since the start. */
   readonly submitted: Set<string>
+  /** This node's complaints in open ceremonies, by ceremony: what no block takes in time becomes evidence. */
+  readonly complaints: Map<string, Complain[]>
+  /** What the digests of ceremonies that closed lately hash, by ceremony. */
+  readonly closed: Map<string, ClosedCeremony>
   /** The dealings that our last acknowledgement of a ceremony named, as text. */
   readonly acknowledged: Map<string, string>
   /** Records that are wanted, by hash. */
@@ -90,6 +94,8 @@ export function recoverCeremonies(
     agreedDeals: new Map(),
     seenDeals: new SeenDeals(),
     submitted: new Set(),
+    complaints: new Map(),
+    closed: new Map(),
     acknowledged: new Map(),
     needs: new Map(),
     early: new Map(),

@@ -2,6 +2,7 @@ import { equalBytes, type Write } from '../base/index.ts'
 import type { Work } from './ceremony-state.ts'
 import { dealingName } from './ceremony-state.ts'
 import { dropNeed, need } from './fetching.ts'
+import { closeComplaints } from './late-evidence.ts'
 import { eraseLeftovers, forgetOwnDealing } from './leftovers.ts'
 import { paths } from './paths.ts'
 import { completeShares, forgetDealings, forgetShares, hasShares } from './receiving.ts'
@@ -26,6 +27,7 @@ export function endCeremony(work: Work, ceremony: CeremonyRecord, deals: readonl
     ...ceremony.dealers.flatMap(({ fromSlot }) => forgetOwnDealing(work, dealingName(ceremony.id, fromSlot))),
   ]
   if (writes.length > 0) effects.push({ type: 'persist', writes })
+  closeComplaints(work, ceremony, deals)
   if (isActive) completeVersion(work, version, ceremony.kind)
 }
 

@@ -9,6 +9,8 @@ import {
   type ConflictingVotes,
   canonicalBytes,
   type Evidence,
+  type LateComplaint,
+  type LateDeal,
   type Proposal,
   partialRequestCodec,
   type ReportEvidence,
@@ -16,6 +18,8 @@ import {
 } from '../wire/index.ts'
 import { judgeFork } from './audit-handler.ts'
 import { convict, openCeremonies, requireCeremony } from './ceremony-rules.ts'
+import { contradicts, dealOf, isOnRecord } from './closed-ceremonies.ts'
+import { judgeComplainer } from './complaints.ts'
 import { judgeBadPartial } from './operations/index.ts'
 import { paths } from './paths.ts'
 import type { ConvictionRecord, KeyRecord, VersionRecord } from './records.ts'
@@ -78,6 +82,24 @@ function judgePartial(ledger: Ledger, evidence: BadPartial): Verdict | undefined
   return isGuilty ? { culprit: publicKeyOf(holder), reason: 'bad_partial' } : undefined
 }
 
+function judgeLateComplaint(ledger: Ledger, { closed, complaint }: LateComplaint): Verdict | undefined {
+  const { value, signer } = complaint
+  const dealt = dealOf(closed, value)
+  if (dealt === undefined || !equalBytes(value.ceremony, closed.ceremony)) return undefined
+  if (!isOnRecord(ledger, closed)) return undefined
+  if (!verifySigned('transaction', ledger.networkId, complaint)) return undefined
+  const guilty = judgeComplainer(ledger.networkId, { ...closed, id: closed.ceremony }, dealt, value, signer)
+  return guilty === 'dealer'
+    ? { culprit: dealt.dealer, reason: 'bad_dealing' }
+    : { culprit: signer, reason: 'false_complaint' }
+}
+
+function judgeLateDeal(ledger: Ledger, { closed, deal }: LateDeal): Verdict | undefined {
+  if (!contradicts(closed, deal.value, deal.signer) || !isOnRecord(ledger, closed)) return undefined
+  if (!verifySigned('transaction', ledger.networkId, deal)) return undefined
+  return { culprit: deal.signer, reason: 'equivocation' }
+}
+
 function judge(ledger: Ledger, evidence: Evidence): Verdict | undefined {
   switch (evidence.type) {
     case 'conflicting-votes':
@@ -92,6 +114,10 @@ function judge(ledger: Ledger, evidence: Evidence): Verdict | undefined {
       return judgePartial(ledger, evidence)
     case 'forked-audit':
       return judgeFork(ledger.networkId, evidence)
+    case 'late-complaint':
+      return judgeLateComplaint(ledger, evidence)
+    case 'late-deal':
+      return judgeLateDeal(ledger, evidence)
   }
 }
 

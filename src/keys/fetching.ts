@@ -1,6 +1,7 @@
 import { equalBytes, OstrakaError, type Outcome, type PeerId, peerIdOf, toHex } from '../base/index.ts'
 import type { PeerAnswer, Token } from '../wire/index.ts'
 import type { Work } from './ceremony-state.ts'
+import { complainLate } from './late-evidence.ts'
 import { paths } from './paths.ts'
 import { type Need, receive } from './receiving.ts'
 import type { CeremonyRecord } from './records.ts'
@@ -65,8 +66,11 @@ function takeSigned(work: Work, record: SealedRecord): Need | undefined {
   const { writes, complaint } = receipt
   effects.push({ type: 'persist', writes })
   if (complaint === undefined) return wanted
-  if (wanted.place >= 0) effects.push({ type: 'submit', transaction: complaint })
-  else {
+  if (wanted.place >= 0) {
+    const name = toHex(complaint.ceremony)
+    state.complaints.set(name, [...(state.complaints.get(name) ?? []), complaint])
+    effects.push({ type: 'submit', transaction: complaint })
+  } else if (!complainLate(work, complaint, wanted.dealing.recordHash)) {
     const details = { dealer: peerIdOf(wanted.dealing.dealer), record: hash }
     effects.push({ type: 'note', level: 'error', text: 'a share of an active version is bad', details })
   }

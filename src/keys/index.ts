@@ -2,6 +2,7 @@ export { auditLosses, auditResetRule, recordCheckpoint, resetAudit } from './aud
 export { begin as beginCeremonies, type CeremonyEvent, step as stepCeremonies } from './ceremonies.ts'
 export { type CeremonyState, type CeremonyWorld, recoverCeremonies } from './ceremony-state.ts'
 export { changeKey, endRetention, retireVersion } from './change-handlers.ts'
+export { forgetClosed } from './closed-ceremonies.ts'
 export { dealingContext } from './context.ts'
 export { type DealingPlan, type MadeDealing, makeDealing } from './dealer.ts'
 export { reportEvidence } from './evidence-handler.ts'

@@ -9,6 +9,7 @@ export const paths = {
   replaced: (keyId: Uint8Array, version: number): string => `replaced/${toHex(keyId)}/${version}`,
   ceremony: (id: Uint8Array): string => `ceremony/${toHex(id)}`,
   deal: (ceremony: Uint8Array, place: number): string => `deal/${toHex(ceremony)}/${place}`,
+  closed: (ceremony: Uint8Array): string => `closed/${toHex(ceremony)}`,
   conviction: (peerId: PeerId): string => `conviction/${peerId}`,
   sealing: (peerId: PeerId): string => `sealing/${peerId}`,
   retired: 'retired',

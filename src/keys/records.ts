@@ -10,6 +10,7 @@ import type { Encapsulation, KeyKind, PolicyRule } from '../wire/index.ts'
  *   ceremony/<id hex>               CeremonyRecord, while it is open
  *   deal/<ceremony hex>/<place>     DealRecord, while it is open
  *   ceremonies                      OpenCeremonies
+ *   closed/<ceremony hex>           ClosedRecord, for two refresh periods
  *   repairs                         RepairRecord
  *   sealing/<peerId>                SealingRecord
  *   conviction/<peerId>             ConvictionRecord
@@ -126,6 +127,13 @@ export interface CeremonyRecord {
 }
 
 export type DealRecord = VersionDealing
+
+/** What a closed ceremony leaves: a hash of its slots with their sealing keys and of its dealings. */
+export interface ClosedRecord {
+  readonly digest: Uint8Array
+  /** Block time at which it is forgotten. */
+  readonly untilMs: number
+}
 
 export interface OpenCeremonies {
   readonly ids: readonly Uint8Array[]

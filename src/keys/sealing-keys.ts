@@ -1,17 +1,27 @@
 import { OstrakaError, peerIdOf, toHex, type Write } from '../base/index.ts'
-import { type Ledger, type MemberRecord, memberPath, type TransactionContext } from '../control/index.ts'
+import {
+  type Ledger,
+  type MemberRecord,
+  memberPath,
+  proveSealingKey,
+  registerSealingKey,
+  type TransactionContext,
+} from '../control/index.ts'
 import { generateSealingKey, ristretto255 } from '../crypto/index.ts'
-import type { AnnounceSealingKey } from '../wire/index.ts'
+import { type AnnounceSealingKey, canonicalBytes } from '../wire/index.ts'
 import type { Work } from './ceremony-state.ts'
 import { paths } from './paths.ts'
 import type { SealingRecord, VersionRecord } from './records.ts'
 import { slotsOf } from './slots.ts'
 import { vaultPaths } from './vault.ts'
 
-/** Takes a node's next sealing key. Errors: `forbidden`, `conflict` (revision), `malformed` (no group element). */
+/**
+ * Takes a node's next sealing key. Errors: `forbidden`, `conflict` (revision, or a key that was registered before),
+ * `malformed` (no group element, or not proven to be the node's).
+ */
 export function announceSealingKey(
   ledger: Ledger,
-  { sealingKey, revision }: AnnounceSealingKey,
+  { sealingKey, revision, possession }: AnnounceSealingKey,
   at: TransactionContext,
 ): void {
   const peerId = peerIdOf(at.signer)
@@ -21,7 +31,8 @@ export function announceSealingKey(
   if (revision !== current) {
     throw new OstrakaError('conflict', 'the sealing key has changed meanwhile', { revision: current })
   }
-  ristretto255.decode(sealingKey)
+  const owner = { networkId: ledger.networkId, peerId, revision: revision + 1 }
+  registerSealingKey(ledger, owner, sealingKey, possession)
   ledger.put(memberPath(peerId), { ...member, sealingKey })
   ledger.put(paths.sealing(peerId), { revision: revision + 1, sinceMs: at.timeMs } satisfies SealingRecord)
 }
@@ -45,7 +56,9 @@ export function renewSealingKey(work: Work): void {
   const dueMs = isLost ? nowMs : (record?.sinceMs ?? world.createdMs) + world.refreshMs
   effects.push({ type: 'timer', id: 'ceremony/sealing', atMs: Math.max(dueMs, nowMs + world.refreshMs / 10) })
   if (state.pendingSealing !== undefined || nowMs < dueMs) return
-  const pair = generateSealingKey(rng)
+  const owner = { networkId: world.networkId, peerId: world.peerId, revision: revision + 1 }
+  const origin = { hedge: world.identity.hedge, statement: canonicalBytes(owner) }
+  const pair = generateSealingKey(rng, ristretto255, origin)
   const { bytes } = pair.publicKey
   state.sealing.set(toHex(bytes), pair)
   state.pendingSealing = { publicKey: toHex(bytes), revision }
@@ -53,7 +66,9 @@ export function renewSealingKey(work: Work): void {
     type: 'persist',
     writes: [world.vault.lock(vaultPaths.sealing(bytes), pair.secretKey, rng)],
   })
-  effects.push({ type: 'submit', transaction: { type: 'announce-sealing-key', sealingKey: bytes, revision } })
+  const possession = proveSealingKey(owner, pair, rng)
+  const announced = { type: 'announce-sealing-key', sealingKey: bytes, revision, possession } as const
+  effects.push({ type: 'submit', transaction: announced })
   eraseLater(work)
 }
 

@@ -14,6 +14,8 @@ export interface AnnounceSealingKey {
   readonly type: 'announce-sealing-key'
   readonly sealingKey: Uint8Array
   readonly revision: number
+  /** That the node knows the key's secret half; bound to network, node and the key's own revision, which is the next. */
+  readonly possession: DleqProof
 }
 
 /** One dealer's public half of a dealing. Signed by the dealing node, or by the importing principal. */
@@ -66,6 +68,7 @@ const announceSealingKey: Schema<AnnounceSealingKey> = struct<AnnounceSealingKey
   type: literal('announce-sealing-key'),
   sealingKey: publicKey32,
   revision: integer(0),
+  possession: dleqProofSchema,
 })
 
 export const dealSchema: Schema<Deal> = struct<Deal>({

@@ -1,9 +1,21 @@
 import type { PeerId } from '../base/index.ts'
 import { auditGeneration } from './audit.ts'
 import { type Beacon, beaconCodec } from './beacon.ts'
-import { type Deal, dealSchema } from './ceremonies.ts'
-import { hash32, peerId, publicKey32, type Signed, signature64, signedSchema } from './common.ts'
-import { bytesUpTo, integer, literal, oneOf, optional, type Schema, struct, union } from './schema.ts'
+import { type Complain, complainSchema, type Deal, dealSchema } from './ceremonies.ts'
+import {
+  hash32,
+  keyVersion,
+  MAX_SLOTS,
+  peerId,
+  publicKey32,
+  type Signed,
+  signature64,
+  signedSchema,
+  slotNumber,
+} from './common.ts'
+import { commitmentsSchema, type Encapsulation, encapsulationSchema } from './dealing.ts'
+import { type KeyKind, keyKind } from './keys.ts'
+import { bytesUpTo, integer, list, literal, oneOf, optional, type Schema, struct, union } from './schema.ts'
 
 /** Two statements by one signer that contradict each other, or a partial that its own proof convicts. */
 export interface ReportEvidence {
@@ -18,6 +30,50 @@ export type Evidence =
   | ConflictingBeacons
   | BadPartial
   | ForkedAudit
+  | LateComplaint
+  | LateDeal
+
+/**
+ * What a ceremony's digest in the ledger hashes, once the ceremony is over: slots with the sealing keys that shares were sealed
+ * under, and dealings by their place.
+ */
+export interface ClosedCeremony {
+  readonly ceremony: Uint8Array
+  readonly keyId: Uint8Array
+  readonly version: number
+  readonly kind: KeyKind
+  readonly slots: readonly ClosedSlot[]
+  readonly deals: readonly ClosedDeal[]
+}
+
+export interface ClosedSlot {
+  readonly slot: number
+  readonly peerId: PeerId
+  readonly sealingKey: Uint8Array
+}
+
+export interface ClosedDeal {
+  readonly place: number
+  readonly dealer: Uint8Array
+  readonly fromSlot: number
+  readonly commitments: readonly Uint8Array[]
+  readonly encapsulation: Encapsulation
+  readonly recordHash: Uint8Array
+}
+
+/** A complaint that no block held before its ceremony was over. Convicts the dealer, or the complainer who signed it. */
+export interface LateComplaint {
+  readonly type: 'late-complaint'
+  readonly closed: ClosedCeremony
+  readonly complaint: Signed<Complain>
+}
+
+/** Another dealing than the one that the ceremony took of the same dealer for the same slot. */
+export interface LateDeal {
+  readonly type: 'late-deal'
+  readonly closed: ClosedCeremony
+  readonly deal: Signed<Deal>
+}
 
 /** Two different votes of one signer for one height, round and step. */
 export interface ConflictingVotes {
@@ -142,6 +198,25 @@ const forkedAudit: Schema<ForkedAudit> = struct<ForkedAudit>({
 
 const signedDeal: Schema<Signed<Deal>> = signedSchema(dealSchema)
 
+const closedCeremony: Schema<ClosedCeremony> = struct<ClosedCeremony>({
+  ceremony: hash32,
+  keyId: hash32,
+  version: keyVersion,
+  kind: keyKind,
+  slots: list(struct<ClosedSlot>({ slot: slotNumber, peerId, sealingKey: publicKey32 }), MAX_SLOTS),
+  deals: list(
+    struct<ClosedDeal>({
+      place: integer(0, MAX_SLOTS - 1),
+      dealer: publicKey32,
+      fromSlot: integer(0, MAX_SLOTS),
+      commitments: commitmentsSchema,
+      encapsulation: encapsulationSchema,
+      recordHash: hash32,
+    }),
+    MAX_SLOTS,
+  ),
+})
+
 const evidenceSchema: Schema<Evidence> = union<Evidence>({
   'conflicting-votes': conflictingVotes,
   'conflicting-proposals': conflictingProposals,
@@ -162,6 +237,12 @@ const evidenceSchema: Schema<Evidence> = union<Evidence>({
     partial: bytesUpTo(MAX_PROVEN_PARTIAL_BYTES),
   }),
   'forked-audit': forkedAudit,
+  'late-complaint': struct<LateComplaint>({
+    type: literal('late-complaint'),
+    closed: closedCeremony,
+    complaint: signedSchema(complainSchema),
+  }),
+  'late-deal': struct<LateDeal>({ type: literal('late-deal'), closed: closedCeremony, deal: signedDeal }),
 })
 
 export const reportEvidence: Schema<ReportEvidence> = struct<ReportEvidence>({

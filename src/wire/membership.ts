@@ -9,6 +9,7 @@ import {
   signedSchema,
   timeMs,
 } from './common.ts'
+import { type DleqProof, dleqProofSchema } from './dealing.ts'
 import { type Genesis, genesisCodec, type Member, memberSchema } from './genesis.ts'
 import {
   type Codec,
@@ -39,6 +40,8 @@ export interface Join {
   readonly type: 'join'
   readonly invite: Signed<Invite>
   readonly member: Member
+  /** That the node knows its sealing key's secret half; bound to network, node and revision 0. */
+  readonly possession: DleqProof
   /** Multiaddrs where the others reach it; without any, it must reach them. */
   readonly addresses: readonly string[]
 }
@@ -98,6 +101,7 @@ const join: Schema<Join> = struct<Join>({
   type: literal('join'),
   invite: signedSchema(invite),
   member: memberSchema,
+  possession: dleqProofSchema,
   addresses: list(multiaddrText, MAX_ADDRESSES),
 })
 

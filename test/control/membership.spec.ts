@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type ErrorCode, type PeerId, peerIdOf, SeededRng, utf8 } from '../../src/base/index.ts'
+import { type ErrorCode, type PeerId, peerIdOf, SeededRng, toHex, utf8 } from '../../src/base/index.ts'
 import { makeBlock } from '../../src/control/blocks.ts'
 import {
   applyBlock,
@@ -8,11 +8,14 @@ import {
   type MemberRecord,
   memberPath,
   networkIdOf,
+  proveSealingKey,
+  type SealingKeyOwner,
 } from '../../src/control/index.ts'
 import { invitePath } from '../../src/control/records.ts'
 import {
   cryptoReady,
   generateSealingKey,
+  type SealingKeyPair,
   type SigningKey,
   sha256,
   signValue,
@@ -31,15 +34,27 @@ function inviteOf(name: string, more: Partial<Invite> = {}, key: SigningKey = op
   return signValue(key, 'invite', networkIdOf(genesis), value)
 }
 
+function sealingPairOf(key: SigningKey): SealingKeyPair {
+  return generateSealingKey(new SeededRng(toHex(key.publicKey)))
+}
+
+function proofOf(pair: SealingKeyPair, owner: Partial<SealingKeyOwner> & Pick<SealingKeyOwner, 'peerId'>) {
+  const whole = { networkId: networkIdOf(genesis), revision: 0, ...owner }
+  return proveSealingKey(whole, pair, new SeededRng('proof'))
+}
+
 function joinOf(
   invite: Signed<Invite>,
   key: SigningKey = newcomer,
   more: Partial<Join> = {},
 ): SignedTransaction {
-  const sealingKey = generateSealingKey(new SeededRng('sealing')).publicKey.bytes
+  const pair = sealingPairOf(key)
   const location = { region: 'eu', latitude: 50, longitude: 10 }
-  const member = { peerId: peerIdOf(key.publicKey), sealingKey, location }
-  return signed(genesis, { type: 'join', invite, member, addresses: ['/ip4/192.0.2.1/tcp/1'], ...more }, key)
+  const peerId = peerIdOf(key.publicKey)
+  const member = { peerId, sealingKey: pair.publicKey.bytes, location }
+  const addresses = ['/ip4/192.0.2.1/tcp/1']
+  const possession = proofOf(pair, { peerId })
+  return signed(genesis, { type: 'join', invite, member, possession, addresses, ...more }, key)
 }
 
 function removalOf(
@@ -155,6 +170,41 @@ describe('joining', () => {
     refuses(state, joinOf(inviteOf('a'), founders[0]!), 'conflict')
     const member = { ...(value as Join).member, sealingKey: new Uint8Array(32) }
     refuses(state, joinOf(inviteOf('a'), newcomer, { member }), 'malformed')
+  })
+
+  it('must prove that its sealing key is its own, on this network and as this node', () => {
+    const state = initialState(genesis)
+    const pair = sealingPairOf(newcomer)
+    const peerId = peerIdOf(newcomer.publicKey)
+    const other = sealingPairOf(founders[0]!)
+    const proofs = [
+      proofOf(pair, { peerId, networkId: new Uint8Array(32) }),
+      proofOf(pair, { peerId: peerIdOf(founders[0]!.publicKey) }),
+      proofOf(pair, { peerId, revision: 1 }),
+      proofOf(other, { peerId }),
+    ]
+    for (const possession of proofs) {
+      refuses(state, joinOf(inviteOf('a'), newcomer, { possession }), 'malformed')
+    }
+    decided(state, joinOf(inviteOf('a')))
+  })
+
+  it('brings no sealing key that another member ever registered', () => {
+    const state = decided(initialState(genesis), joinOf(inviteOf('a')))
+    const late = keyNamed('latecomer')
+    const { member } = joinOf(inviteOf('a')).value as Join
+    const peerId = peerIdOf(late.publicKey)
+    const copied = { ...member, peerId }
+    // even who knows the secret half: two members would read each other's shares
+    const possession = proofOf(sealingPairOf(newcomer), { peerId })
+    refuses(state, joinOf(inviteOf('b'), late, { member: copied, possession }), 'conflict')
+    const founding = { ...copied, sealingKey: genesis.members[0]!.sealingKey }
+    refuses(state, joinOf(inviteOf('b'), late, { member: founding, possession }), 'malformed')
+    const twice = {
+      ...genesis,
+      members: [genesis.members[0]!, { ...genesis.members[1]!, sealingKey: genesis.members[0]!.sealingKey }],
+    }
+    assert.throws(() => initialState(twice), { code: 'malformed' })
   })
 
   it('only the admitted arrive', () => {

@@ -132,7 +132,12 @@ const transactions: Readonly<Record<string, Transaction>> = {
     state: 'archived',
     retainUntilMs: 9,
   },
-  'announce-sealing-key': { type: 'announce-sealing-key', sealingKey: hash(16), revision: 2 },
+  'announce-sealing-key': {
+    type: 'announce-sealing-key',
+    sealingKey: hash(16),
+    revision: 2,
+    possession: proof,
+  },
   'set-policy': { type: 'set-policy', name: 'orders', revision: 4, rules: [exportRule], isPublic: true },
   report: {
     type: 'report',
@@ -147,6 +152,7 @@ const transactions: Readonly<Record<string, Transaction>> = {
     type: 'join',
     invite: boundInvite,
     member: { peerId: peer(55), sealingKey: hash(56), location },
+    possession: proof,
     addresses: ['/ip4/192.0.2.7/tcp/7800', '/dns4/node.example/tcp/7800'],
   },
   arrive: { type: 'arrive' },

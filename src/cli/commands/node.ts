@@ -203,15 +203,15 @@ async function joinNetwork(options: JoinOptions): Promise<void> {
     const location = { region, latitude: lat, longitude: lon }
     await init(options.dir, passphrase, location, new SystemRng())
   }
-  const { identity, identitySeed, storageKey } = await openNode(options.dir, passphrase)
-  for (const secret of [passphrase, identitySeed, storageKey]) secret.wipe()
+  const secrets = await openNode(options.dir, passphrase)
+  for (const secret of [passphrase, secrets.identitySeed, secrets.storageKey]) secret.wipe()
   prepareJoin(options.dir, token)
   if (options.pskFile !== undefined) {
     const { giveKey } = await import('../founding.ts')
     await giveKey(options.dir, options.pskFile)
   }
   const member = readMember(files.member)
-  const join = joinTransaction(token, identity, member, options.announce ?? [])
+  const join = joinTransaction(token, secrets, member.location, options.announce ?? [], new SystemRng())
   const { height } = await submitJoin(options.api ?? token.apis, join)
   print({ peerId: member.peerId, dir: options.dir, height }, options.json, () => [
     `${member.peerId} is admitted as of height ${height}: now run ostraka node run --dir ${options.dir}`,

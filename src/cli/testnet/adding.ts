@@ -76,9 +76,8 @@ async function admit(state: TestnetState, node: TestnetNode, location: Location)
   )
   prepareJoin(node.dir, token)
   const secrets = await openNode(node.dir, await passphraseOf(state.passphraseFile))
-  const { identity, sealingKeys, identitySeed, storageKey } = secrets
+  const { identitySeed, storageKey } = secrets
   lend(node, state.principal, storageKey, rng)
-  const member = { peerId: node.peerId, sealingKey: sealingKeys.publicKey.bytes, location }
-  await submitJoin(token.apis, joinTransaction(token, identity, member, [node.listen]))
+  await submitJoin(token.apis, joinTransaction(token, secrets, location, [node.listen], rng))
   for (const secret of [identitySeed, storageKey] satisfies Secret[]) secret.wipe()
 }
