@@ -1,4 +1,4 @@
-import { equalBytes, type PeerId, randomUnit, toHex } from '../base/index.ts'
+import { equalBytes, type PeerId, peerIdOf, randomUnit, toHex } from '../base/index.ts'
 import { ristretto255, signValue } from '../crypto/index.ts'
 import { recordHashOf, shareTreeRoot, vaultPaths } from '../keys/index.ts'
 import {
@@ -33,6 +33,7 @@ export class Byzantine {
   readonly #networkId: Uint8Array
   readonly #records: RecordMesh
   readonly #sides = new Map<PeerId, boolean>()
+  #seen: Deal | undefined
 
   constructor(liars: readonly (readonly [SimHost, Misdeed])[], networkId: Uint8Array, records: RecordMesh) {
     this.#liars = new Map(liars.map(([host, misdeed]) => [host.peerId, { host, misdeed }]))
@@ -45,6 +46,11 @@ export class Byzantine {
   }
 
   tamper(frame: Frame): Uint8Array | undefined {
+    this.#learnDeals(frame)
+    if (this.isAwake && this.#liars.get(frame.to)?.misdeed === 'censored-complaint') {
+      const rest = this.#withoutComplaints(frame)
+      if (rest !== frame.bytes) return rest
+    }
     const liar = this.#liars.get(frame.from)
     if (liar === undefined || !this.isAwake) return frame.bytes
     const { host, misdeed } = liar
@@ -65,7 +71,10 @@ export class Byzantine {
     if (frame.kind !== 'message') return frame.bytes
     const message = contentOf<PeerMessage>(frame)
     if (misdeed === 'equivocation' && message.type === 'vote') return this.#equivocate(host, frame, message)
-    if (misdeed === 'bad-dealing' && message.type === 'transactions') return this.#spoilDeals(host, message)
+    if (message.type !== 'transactions') return frame.bytes
+    if (misdeed === 'bad-dealing' || misdeed === 'censored-complaint')
+      return this.#spoilDeals(host, misdeed, message)
+    if (misdeed === 'copied-encapsulation') return this.#copyEncapsulations(host, message)
     return frame.bytes
   }
 
@@ -109,16 +118,51 @@ export class Byzantine {
   }
 
   /** Deals so that one recipient's sealed share cannot be opened, consistently in the record and in its root. */
-  #spoilDeals(host: SimHost, message: TransactionsMessage): Uint8Array {
+  #spoilDeals(host: SimHost, misdeed: Misdeed, message: TransactionsMessage): Uint8Array {
     const transactions = message.transactions.map(transaction => {
       const { value, signer } = transaction
       if (value.type !== 'deal' || !equalBytes(signer, host.identity.publicKey)) return transaction
       const root = this.#spoilRecord(host, value)
       if (root === undefined) return transaction
-      this.#count('bad-dealing')
+      this.#count(misdeed)
       return signValue(host.identity, 'transaction', this.#networkId, { ...value, root })
     })
     return peerMessageCodec.encode({ ...message, transactions })
+  }
+
+  /** Remembers the newest dealing of each honest dealer: it is on the wire before any block holds it. */
+  #learnDeals(frame: Frame): void {
+    if (frame.kind !== 'message' || this.#liars.size === 0) return
+    const message = contentOf<PeerMessage>(frame)
+    if (message.type !== 'transactions') return
+    for (const { value, signer } of message.transactions) {
+      if (value.type === 'deal' && this.isHonest(peerIdOf(signer))) this.#seen = value
+    }
+  }
+
+  /** Deals under an honest dealer's encapsulation, so that a complaint would open what that dealer sealed. */
+  #copyEncapsulations(host: SimHost, message: TransactionsMessage): Uint8Array {
+    const seen = this.#seen
+    const transactions = message.transactions.map(transaction => {
+      const { value, signer } = transaction
+      if (value.type !== 'deal' || !equalBytes(signer, host.identity.publicKey)) return transaction
+      if (seen === undefined || !equalBytes(seen.ceremony, value.ceremony)) return transaction
+      const root = this.#spoilRecord(host, value) ?? value.root
+      this.#count('copied-encapsulation')
+      const { encapsulation } = seen
+      return signValue(host.identity, 'transaction', this.#networkId, { ...value, encapsulation, root })
+    })
+    return peerMessageCodec.encode({ ...message, transactions })
+  }
+
+  /** As leader it cannot propose a complaint that it does not have. */
+  #withoutComplaints(frame: Frame): Uint8Array | undefined {
+    if (frame.kind !== 'message') return frame.bytes
+    const message = contentOf<PeerMessage>(frame)
+    if (message.type !== 'transactions') return frame.bytes
+    const transactions = message.transactions.filter(({ value }) => value.type !== 'complain')
+    if (transactions.length === message.transactions.length) return frame.bytes
+    return transactions.length === 0 ? undefined : peerMessageCodec.encode({ ...message, transactions })
   }
 
   /** Says something else of an epoch's randomness than its share makes. */

@@ -3,6 +3,8 @@ export const MISDEEDS = [
   'equivocation',
   'conflicting-beacons',
   'bad-dealing',
+  'copied-encapsulation',
+  'censored-complaint',
   'bad-partial',
   'bad-randomness',
   'false-complaint',
@@ -30,6 +32,8 @@ export const DESERTS: Readonly<Record<Misdeed, Desert>> = {
   'conflicting-beacons': { verdict: 'removed', reasons: ['equivocation'] },
   // some peers get the sound dealing and some the other: whichever is found out first
   'bad-dealing': { verdict: 'removed', reasons: ['bad_dealing', 'equivocation'] },
+  'copied-encapsulation': { verdict: 'removed', reasons: ['bad_dealing', 'equivocation'] },
+  'censored-complaint': { verdict: 'removed', reasons: ['bad_dealing', 'equivocation'] },
   'bad-partial': { verdict: 'removed', reasons: ['bad_partial'] },
   'bad-randomness': { verdict: 'removed', reasons: ['bad_partial'] },
   'false-complaint': { verdict: 'removed', reasons: ['false_complaint'] },
