@@ -14,6 +14,7 @@ import {
 } from '../src/cli/testnet/index.ts'
 import type { KeyKind } from '../src/wire/index.ts'
 import { createKeyPatiently, patiently } from './patience.ts'
+import { Patience } from './slowness.ts'
 import { verifyWithNoble, verifyWithOpenSsl, verifyWithPlatform } from './verification.ts'
 
 const README = new URL('../README.md', import.meta.url)
@@ -193,7 +194,7 @@ async function decryptThrough(client: Client, key: KeyJson, sealed: string, open
 }
 
 async function showBeacons(world: World): Promise<string> {
-  const deadline = Date.now() + BEACONS_DEADLINE_MS
+  const patience = new Patience(BEACONS_DEADLINE_MS)
   for (;;) {
     const peers = await world.client().peers()
     const heard = peers.filter(peer => peer.software !== null)
@@ -202,7 +203,7 @@ async function showBeacons(world: World): Promise<string> {
       const regions = [...new Set(heard.map(peer => peer.region))].join(', ')
       return `${heard.length} beacons from ${regions}; ${world.nameOf(coordinator)} leads epoch ${epoch}`
     }
-    hold(Date.now() < deadline, `beacons from all nodes (heard ${heard.length})`)
+    hold(!patience.isOver, `beacons from all nodes (heard ${heard.length})`)
     await sleep(200)
   }
 }
@@ -224,13 +225,13 @@ const survival: readonly DemonstrationStep[] = [
     title: 'another coordinator leads, and the log goes on',
     async run(world) {
       const before = await world.client().status()
-      const deadline = Date.now() + NEW_COORDINATOR_DEADLINE_MS
+      const patience = new Patience(NEW_COORDINATOR_DEADLINE_MS)
       for (;;) {
         const { coordinator, epoch, height } = await world.client().status()
         if (coordinator !== killed && height > before.height) {
           return `${world.nameOf(coordinator)} leads epoch ${epoch} at height ${height}`
         }
-        hold(Date.now() < deadline, 'a new coordinator leads in time')
+        hold(!patience.isOver, 'a new coordinator leads in time')
         await sleep(100)
       }
     },
@@ -253,20 +254,20 @@ const renewal: readonly DemonstrationStep[] = [
 ]
 
 async function untilSuspended(world: World): Promise<string> {
-  const began = Date.now()
+  const patience = new Patience(SUSPENSION_DEADLINE_MS)
   for (;;) {
     const member = (await world.client().members()).find(({ peerId }) => peerId === killed)!
     if (member.state === 'suspended') {
       return `${world.nameOf(killed!)} is suspended by the others’ reports, with a trust of ${member.trust}`
     }
-    hold(Date.now() - began < SUSPENSION_DEADLINE_MS, `a suspension in time (it is ${member.state})`)
+    hold(!patience.isOver, `a suspension in time (it is ${member.state})`)
     await sleep(100)
   }
 }
 
 /** Every slot on a living node, in a later generation, under the same public key. */
 async function untilRepaired(world: World): Promise<string> {
-  const began = Date.now()
+  const patience = new Patience(REPAIR_DEADLINE_MS)
   const living = new Set(world.living().map(node => node.peerId))
   const moved = new Map<KeyKind, KeyJson>()
   while (moved.size < KINDS.length) {
@@ -278,7 +279,7 @@ async function untilRepaired(world: World): Promise<string> {
       const isWhole = holders.size === 5 && [...holders].every(peerId => living.has(peerId))
       if (isWhole && key.state === 'active' && key.generation > before.generation) moved.set(kind, key)
     }
-    hold(Date.now() - began < REPAIR_DEADLINE_MS, `all keys at full strength in time (${moved.size} are)`)
+    hold(!patience.isOver, `all keys at full strength in time (${moved.size} are)`)
     await sleep(100)
   }
   const newest = world.living().at(-1)!

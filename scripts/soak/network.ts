@@ -13,6 +13,7 @@ import {
   testnetUp,
 } from '../../src/cli/testnet/index.ts'
 import { isAlive } from '../../src/cli/testnet/state.ts'
+import { Patience } from '../../testnet/slowness.ts'
 
 const POLL_MS = 100
 /** A daemon that is stopped takes connections and answers none: as long a client waits before it asks another. */
@@ -127,9 +128,9 @@ export class SoakNetwork {
 
 /** Asks again until `condition` holds; false when it does not in time. */
 export async function eventually(condition: () => Promise<boolean>, deadlineMs: number): Promise<boolean> {
-  const deadline = performance.now() + deadlineMs
+  const patience = new Patience(deadlineMs)
   while (!(await condition())) {
-    if (performance.now() > deadline) return false
+    if (patience.isOver) return false
     await sleep(POLL_MS)
   }
   return true

@@ -7,6 +7,7 @@ import { signOperation } from '../../src/api/signing.ts'
 import { OstrakaError, toBase64, utf8 } from '../../src/base/index.ts'
 import { SystemRng } from '../../src/io/index.ts'
 import { signedOperationCodec } from '../../src/wire/index.ts'
+import { eventually } from '../../testnet/patience.ts'
 import { type ApiFixture, problemOf, startFixture } from './fixture.ts'
 
 const KEY = { kind: 'ed25519', threshold: 2, shares: 3 } as const
@@ -69,7 +70,9 @@ describe('HTTP server', () => {
 
   it('lends a token’s principal only its own rights', async () => {
     const token = api.tokenOf('stranger')
-    await new Promise(resolve => setTimeout(resolve, 1100)) // TokenRegister looks at its file once a second
+    const sign = () => post('/api/v1/keys/first/sign', { messages: ['AA=='] }, token)
+    // TokenRegister looks at its file once a second
+    await eventually('the token is known', async () => (await sign()).status !== 401)
     await refuses(post('/api/v1/keys/first/sign', { messages: ['AA=='] }, token), 403, 'forbidden')
     await refuses(post('/api/v1/keys', { name: 'third', ...KEY }, token), 403, 'forbidden')
   })
@@ -81,7 +84,10 @@ describe('HTTP server', () => {
     await refuses(post(path, body, 'ost_unknown'), 401, 'unauthorized')
     await refuses(post(path, body, `${api.token}x`), 401, 'unauthorized')
     const expired = api.tokenOf('owner', 1)
-    await new Promise(resolve => setTimeout(resolve, 1100))
+    await eventually('it is known as expired', async () => {
+      const { detail } = await problemOf(await post(path, body, expired))
+      return detail === 'the token has expired'
+    })
     await refuses(post(path, body, expired), 401, 'unauthorized')
     const basic = fetch(`${api.url}/api/v1/status`, { headers: { authorization: 'Basic eDp5' } })
     await refuses(basic, 401, 'unauthorized')
@@ -223,8 +229,10 @@ describe('HTTP server', () => {
     const { height } = await api.client.status()
     assert.deepEqual((await api.client.log(height + 1)).blocks, [])
     assert.deepEqual((await api.client.log(height + 1, { waitMs: 50 })).blocks, [])
-    const waiting = api.client.log(height + 1, { waitMs: 5000 })
-    setTimeout(() => api.node.seal([]), 20)
+    const followers = api.node.listeners
+    const waiting = api.client.log(height + 1, { waitMs: 30_000 })
+    await eventually('it waits', async () => api.node.listeners > followers)
+    api.node.seal([])
     const { blocks } = await waiting
     assert.deepEqual(
       blocks.map(block => block.height),

@@ -241,6 +241,11 @@ export class SoloNode implements NodePort {
     return []
   }
 
+  /** How many follow the blocks now. */
+  get listeners(): number {
+    return this.#listeners.size
+  }
+
   onBlock(listener: (block: CertifiedBlock) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)

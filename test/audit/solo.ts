@@ -13,10 +13,11 @@ import type {
   Signed,
   SignedTransaction,
 } from '../../src/wire/index.ts'
+import { Patience } from '../../testnet/slowness.ts'
 
 const EPOCH_MS = 150
 
-/** Below mocha's timeout, so that it is said what never came. */
+/** Below mocha's timeout, so that it is said what never came; both last longer on a busy machine. */
 const PATIENCE_MS = 15_000
 
 await cryptoReady
@@ -213,11 +214,11 @@ export class Solo {
 export async function eventually<T>(
   look: () => T | undefined | false | Promise<T | undefined | false>,
 ): Promise<T> {
-  const deadline = performance.now() + PATIENCE_MS
+  const patience = new Patience(PATIENCE_MS)
   for (;;) {
     const found = await look()
     if (found !== undefined && found !== false) return found
-    if (performance.now() > deadline) throw new Error('it never came')
+    if (patience.isOver) throw new Error('it never came')
     await new Promise(resolve => setTimeout(resolve, 10))
   }
 }

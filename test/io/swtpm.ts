@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { anyPort, isFree } from '../../src/cli/testnet/layout.ts'
+import { Patience } from '../../testnet/slowness.ts'
 
 /** Undefined where a TPM can be had; else what is missing, for a test to say when it is skipped. */
 export function whyNoTpm(): string | undefined {
@@ -22,6 +23,9 @@ interface Ran {
 }
 
 /** A software TPM 2.0 process with an empty state of its own. */
+/** It answers within a fraction of a second. */
+const READY_MS = 10_000
+
 export class SoftwareTpm {
   readonly tcti: string
   readonly directory: string
@@ -38,7 +42,8 @@ export class SoftwareTpm {
 
   static async start(): Promise<SoftwareTpm> {
     const tpm = new SoftwareTpm(mkdtempSync(join(tmpdir(), 'ostraka-swtpm-')), await freePorts())
-    for (let tries = 0; tries < 100; tries++) {
+    const patience = new Patience(READY_MS)
+    while (!patience.isOver) {
       if (tpm.run('tpm2_getcap', 'properties-fixed').status === 0) return tpm
       await sleep(50)
     }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { type ErrorCode, isOstrakaError, toHex } from '../../../src/base/index.ts'
+import { Patience } from '../../../testnet/slowness.ts'
 
 /** How a contract lets time pass: the real adapters wait, the simulated ones step their virtual clock. */
 export interface World {
@@ -11,12 +12,15 @@ export interface World {
   close(): Promise<void>
 }
 
+/** Below mocha's timeout, so that it is said what never came; both last longer on a busy machine. */
+const PATIENCE_MS = 30_000
+
 /** The world's side of real adapters: wall-clock time, polled. */
 export const realTime: Pick<World, 'until' | 'settle'> = {
   async until(condition) {
-    const deadline = performance.now() + 30_000
+    const patience = new Patience(PATIENCE_MS)
     while (!condition()) {
-      if (performance.now() > deadline) throw new Error(`never became true: ${condition}`)
+      if (patience.isOver) throw new Error(`never became true: ${condition}`)
       await new Promise(resolve => setTimeout(resolve, 5))
     }
   },
