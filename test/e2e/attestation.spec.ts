@@ -117,7 +117,7 @@ describe('attestation of real processes', function () {
     const stranger = net.file('stranger.json')
     command('principal', 'new', '--out', stranger)
     const args = ['attest', 'policy', 'require', 'none', '--operator-file', stranger]
-    assert.match(String(net.ostraka('node-1', ...args).stderr), /^unauthorized:/)
+    assert.match(String(net.ostraka('node-1', ...args).stderr), /^forbidden:/)
   })
 
   describe('by TPM', () => {

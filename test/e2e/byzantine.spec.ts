@@ -4,7 +4,7 @@ import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Client } from '../../src/api/index.ts'
-import { fromBase64, peerIdOf } from '../../src/base/index.ts'
+import { fromBase64, isOstrakaError, peerIdOf, utf8 } from '../../src/base/index.ts'
 import { eventually, TEST_TIMEOUT_MS, Testnet } from './testnet.ts'
 
 const PROGRAM = fileURLToPath(new URL('byzantine-daemon.ts', import.meta.url))
@@ -65,6 +65,16 @@ describe('seven daemons, of which one is Byzantine', function () {
   it('wrong partials spoil no signature, and convict their holder, whose slots move', async () => {
     const { peerId } = net.node('node-7')
     liars.push(await corrupt(net, 'node-7', 'bad-partial'))
+    // which four of seven are asked depends on how promptly they answer: of these four none can be left out
+    const away = ['node-4', 'node-5', 'node-6']
+    await net.kill(...away)
+    const tells = new RegExp(`event="operation_bad_partials/${peerId}"\\} [1-9]`)
+    await eventually('it gives a wrong partial, which makes no signature', async () => {
+      const signature = net.client('node-1').sign('steady', [utf8('with its help')])
+      await assert.rejects(signature, error => isOstrakaError(error) && error.code !== 'bad_signature')
+      return tells.test(await net.client('node-1').metrics())
+    })
+    await net.restart(...away)
     await eventually('a wrong partial is proven', async () => {
       for (const name of HONEST) await signs(name)
       return (await convictionsSeenBy(net.client('node-1')))[peerId] === 'bad_partial'

@@ -142,7 +142,7 @@ describe('members that come and go, as real processes', function () {
     const stranger = net.file('stranger.json')
     assert.equal(command('principal', 'new', '--out', stranger).status, 0)
     const target = net.node('node-3').peerId
-    assert.match(command('member', 'remove', target, '--operator-file', stranger).stderr, /^unauthorized:/)
+    assert.match(command('member', 'remove', target, '--operator-file', stranger).stderr, /^forbidden:/)
     // the very same transaction again: its caller may not have heard the first answer
     const gone = net.node('node-2').peerId
     const again = command('member', 'remove', gone, '--operator-file', net.state.operator)

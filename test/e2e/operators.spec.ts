@@ -215,7 +215,7 @@ describe('what operators decide together, as real processes', function () {
     }
     assert.match(create('node-2', 'built').stderr, /^forbidden:/)
     const grant = (word: string, ...by: string[]) => command('node-1', 'principal', word, file, ...by)
-    assert.match(grant('grant', '--operator-file', other).stderr, /^unauthorized:/)
+    assert.match(grant('grant', '--operator-file', other).stderr, /^forbidden:/)
     assert.equal(grant('grant', ...signs(2)).status, 0)
     await eventually('node-3 knows of it', async () => (await mayCreate('node-3')()) === true)
     const made = create('node-3', 'built')
