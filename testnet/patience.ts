@@ -1,3 +1,4 @@
+import type { SpawnSyncReturns } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client, KeyJson, NewKey } from '../src/api/index.ts'
 import { type ErrorCode, isOstrakaError, OstrakaError } from '../src/base/index.ts'
@@ -22,6 +23,11 @@ function isPassing(error: unknown): error is OstrakaError {
   return isOstrakaError(error) && PASSING.has(error.code)
 }
 
+/** With what else is known of it in the text, which is all that a failed test shows. */
+function withDetails({ code, message, details }: OstrakaError): OstrakaError {
+  return new OstrakaError(code, `${message} ${JSON.stringify(details)}`, details)
+}
+
 /** Acts again while what it meets is passing. Errors: any other, or the last one. */
 export async function patiently<T>(act: () => Promise<T>, patienceMs: number = PATIENCE_MS): Promise<T> {
   const patience = new Patience(patienceMs)
@@ -29,7 +35,8 @@ export async function patiently<T>(act: () => Promise<T>, patienceMs: number = P
     try {
       return await act()
     } catch (error) {
-      if (!isPassing(error) || patience.isOver) throw error
+      if (!isPassing(error)) throw error
+      if (patience.isOver) throw withDetails(error)
       await sleep(POLL_MS)
     }
   }
@@ -62,9 +69,21 @@ export async function eventually(
       if (await condition()) return
     } catch (error) {
       if (!isPassing(error)) throw error
-      last = `, but ${error.code}: ${error.message}`
+      last = `, but ${error.code}: ${withDetails(error).message}`
     }
     if (patience.isOver) throw new Error(`not in time: ${what}${last}`)
     await sleep(POLL_MS)
+  }
+}
+
+/** What a command ends with when nothing came of it because daemons are busy, or too few of them are there yet. */
+const PASSING_COMMAND = /^(?:insufficient_shares|not_ready|overloaded|unreachable): /
+
+/** Runs a command again while it fails for a reason that passes. This process does nothing else meanwhile. */
+export function runPatiently(run: () => SpawnSyncReturns<Buffer>): SpawnSyncReturns<Buffer> {
+  const patience = new Patience(PATIENCE_MS)
+  for (;;) {
+    const ended = run()
+    if (ended.status === 0 || !PASSING_COMMAND.test(String(ended.stderr)) || patience.isOver) return ended
   }
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Client, connect, readPrincipal } from '../../src/api/index.ts'
+import { runPatiently } from '../../testnet/patience.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
@@ -32,7 +33,8 @@ export class Workplace {
   }
 
   command(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-    const run = spawnSync(process.execPath, [MAIN, ...args], { cwd: this.dir, env: this.#env })
+    const options = { cwd: this.dir, env: this.#env }
+    const run = runPatiently(() => spawnSync(process.execPath, [MAIN, ...args], options))
     return { status: run.status, stdout: String(run.stdout).trim(), stderr: String(run.stderr) }
   }
 

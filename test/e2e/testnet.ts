@@ -25,14 +25,14 @@ import { startNodes } from '../../src/cli/testnet/processes.ts'
 import { isAlive } from '../../src/cli/testnet/state.ts'
 import type { SigningKey } from '../../src/crypto/index.ts'
 import { openStore } from '../../src/io/index.ts'
-import { createKeyPatiently, eventually, patiently } from '../../testnet/patience.ts'
+import { createKeyPatiently, eventually, patiently, runPatiently } from '../../testnet/patience.ts'
 import { verifyWithPlatform } from '../../testnet/verification.ts'
 
 export { eventually, patiently }
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
-/** Of one test or hook: above several such waits. */
+/** Of one test or hook, above several such waits; like them it lasts longer on a busy machine. */
 export const TEST_TIMEOUT_MS = 600_000
 
 /** An idle network makes a block every few seconds. */
@@ -45,11 +45,24 @@ export class Testnet {
 
   private constructor(state: TestnetState) {
     this.state = state
+    process.once('exit', this.#end)
+  }
+
+  /** However this process ends: daemons notice it by themselves unless they are stopped, and their files would stay. */
+  readonly #end = (): void => {
+    for (const node of readState(this.state.dir).nodes) if (isAlive(node)) process.kill(node.pid, 'SIGKILL')
+    rmSync(this.state.dir, { recursive: true, force: true })
   }
 
   static async start(sizes: { readonly nodes?: number; readonly operators?: number } = {}): Promise<Testnet> {
     const dir = mkdtempSync(join(tmpdir(), 'ostraka-e2e-'))
-    return new Testnet(await testnetUp({ dir, nodes: 5, regions: 3, apiPort: 0, ...sizes }))
+    try {
+      return new Testnet(await testnetUp({ dir, nodes: 5, regions: 3, apiPort: 0, ...sizes }))
+    } catch (error) {
+      // the last words of the node that did not come are in the error
+      rmSync(dir, { recursive: true, force: true })
+      throw error
+    }
   }
 
   node(name: string): TestnetNode {
@@ -191,10 +204,11 @@ export class Testnet {
   ostraka(name: string | undefined, ...args: string[]): SpawnSyncReturns<Buffer> {
     const node = name === undefined ? undefined : this.node(name)
     const env = { ...process.env, OSTRAKA_API: node?.api, OSTRAKA_TOKEN_FILE: node?.tokenFile }
-    return spawnSync(process.execPath, [MAIN, ...args], { env, cwd: this.state.dir })
+    return runPatiently(() => spawnSync(process.execPath, [MAIN, ...args], { env, cwd: this.state.dir }))
   }
 
   async stop(): Promise<void> {
+    process.off('exit', this.#end)
     for (const client of this.#clients) client.close()
     await stopNodes(readState(this.state.dir))
     rmSync(this.state.dir, { recursive: true, force: true })

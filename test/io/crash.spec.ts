@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { Io } from '../../src/io/index.ts'
+import { bent } from '../../testnet/slowness.ts'
 import { bytesOf, failsWith, keyOf, realTime } from './contracts/world.ts'
 import { type Network, peerIdAt, startNetwork, temporaryDirectory } from './network.ts'
 
@@ -49,7 +50,7 @@ describe('a peer in another process', function () {
     await realTime.until(() => connected.size === 0)
     await failsWith(node.transport.request(peerIdAt(1), bytesOf('x'), 60_000), 'unreachable')
     // by what the system says of the connection: silence alone is taken for an end after 10 s
-    assert.ok(performance.now() - startedMs < 8000)
+    assert.ok(performance.now() - startedMs < bent(8000))
   })
 
   it('frozen: requests end at their deadline, and a put does not wait for long', async () => {
@@ -61,8 +62,8 @@ describe('a peer in another process', function () {
     const another = bytesOf('another record')
     await node.records.put(keyOf(another), another)
     assert.equal(await node.records.get(keyOf(bytesOf('unknown'))), undefined)
-    // 2.5 s for the one and 4 s for the other, and room for a busy machine
-    assert.ok(performance.now() - startedMs < 15_000)
+    // 2.5 s for the one and 4 s for the other, and twice as long again
+    assert.ok(performance.now() - startedMs < bent(15_000))
     assert.deepEqual(await node.records.get(keyOf(another)), another)
   })
 })

@@ -5,6 +5,7 @@ import { sha256 } from '../../src/crypto/index.ts'
 import { Counters } from '../../src/io/counters.ts'
 import { createHost, type Host, type Security } from '../../src/io/host.ts'
 import { createLogger, SystemRng, silentLogger, startIo } from '../../src/io/index.ts'
+import { bent } from '../../testnet/slowness.ts'
 import { failsWith, realTime } from './contracts/world.ts'
 import { LOOPBACK, NETWORK_ID, peerIdAt, seedOf, startNetwork, temporaryDirectory } from './network.ts'
 
@@ -86,7 +87,7 @@ describe('Host', () => {
     const cutMs = performance.now()
     for (const connection of libp2p.getConnections()) connection.abort(new Error('cable cut'))
     // what has no reason to hurry waits for up to 2 s
-    assert.ok((await dialledMs.promise) - cutMs < 1000)
+    assert.ok((await dialledMs.promise) - cutMs < bent(1000))
     await realTime.until(() => alice.counters.get('peer_connected') >= 2)
   })
 

@@ -48,7 +48,7 @@ describe('RpcTransport', () => {
       request: (_from, frame) => serve(frame),
       peer: () => {},
     })
-  const ask = (frame: Uint8Array, deadlineMs = 5000) =>
+  const ask = (frame: Uint8Array, deadlineMs = 60_000) =>
     alice.transport.request(peerIdAt(1), frame, deadlineMs)
 
   beforeEach(async () => {
