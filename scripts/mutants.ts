@@ -3,12 +3,13 @@ import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync, write
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { bent } from '../testnet/slowness.ts'
 import { MUTANTS, type Mutant } from './mutant-list.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 /** What the specs need of the tree. */
 const COPIED = ['src', 'test', 'scripts', 'testnet', 'bench', 'package.json', 'tsconfig.json', 'biome.json']
-/** A mutant may well make a network wait for ever; that is as good as a failure. */
+/** A mutant may well make a network wait for ever; that is as good as a failure. Of an idle machine. */
 const PATIENCE_MS = 240_000
 
 interface Verdict {
@@ -29,14 +30,16 @@ function runSpecs(tree: string, patterns: readonly string[]): Verdict {
   const specs = patterns.flatMap(pattern => globSync(pattern, { cwd: tree })).sort()
   if (specs.length === 0) return { isGreen: false, why: `no spec matches ${patterns.join(', ')}` }
   const mocha = join(tree, 'node_modules/mocha/bin/mocha.js')
-  const options = ['--no-config', '--bail', '--exit', '--timeout', '60000', '--reporter', 'json']
+  const usual = ['--no-config', '--require', './test/mocha-timeouts.ts', '--timeout', '60000']
+  const options = [...usual, '--bail', '--exit', '--reporter', 'json']
+  const timeout = bent(PATIENCE_MS)
   const run = spawnSync(process.execPath, [mocha, ...options, ...specs], {
     cwd: tree,
     encoding: 'utf8',
-    timeout: PATIENCE_MS,
+    timeout,
     maxBuffer: 1 << 28,
   })
-  if (run.error !== undefined) return { isGreen: false, why: `timed out after ${PATIENCE_MS / 1000} s` }
+  if (run.error !== undefined) return { isGreen: false, why: `timed out after ${timeout / 1000} s` }
   // the report is the last JSON object on stdout; tests may have printed before it
   const start = run.stdout.indexOf('{\n  "stats"')
   if (start < 0)
