@@ -11,8 +11,9 @@ const NAMESPACE = 'ost'
 const KEY_PREFIX = utf8(`/${NAMESPACE}/`)
 const HASH_BYTES = 32
 
-// A peer that does not answer in this time is passed over; a put asks twice (who is close, then store).
-const PEER_TIMEOUT_MS = 1000
+// A peer that does not answer in this time is passed over; a put asks twice (who is close, then store). kad-dht waits longer,
+// up to the second figure, while answers have lately taken longer or failed: on a busy machine nobody would be near enough.
+const PEER_TIMEOUT = { minTimeout: 1000, maxTimeout: 4000 }
 // How long callers wait; the offer itself goes on behind their back until it is done.
 const PUT_PATIENCE_MS = 2500
 const GET_PATIENCE_MS = 4000
@@ -57,9 +58,9 @@ export function dhtService(options: DhtServiceOptions): (components: KadDHTCompo
     validators: { [NAMESPACE]: validate },
     // all valid records under one key are equal
     selectors: { [NAMESPACE]: () => 0 },
-    networkDialTimeout: { minTimeout: PEER_TIMEOUT_MS, maxTimeout: PEER_TIMEOUT_MS },
-    pingNewContactTimeout: { minTimeout: PEER_TIMEOUT_MS, maxTimeout: PEER_TIMEOUT_MS },
-    pingOldContactTimeout: { minTimeout: PEER_TIMEOUT_MS, maxTimeout: PEER_TIMEOUT_MS },
+    networkDialTimeout: PEER_TIMEOUT,
+    pingNewContactTimeout: PEER_TIMEOUT,
+    pingOldContactTimeout: PEER_TIMEOUT,
   })
   return components => {
     const { peerId, privateKey, registrar, addressManager, peerStore, connectionManager } = components
