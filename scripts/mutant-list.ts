@@ -555,4 +555,11 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'return record !== undefined && equalBytes(record.digest, record.digest)',
     specs: ['test/keys/late-evidence.spec.ts'],
   },
+  {
+    name: 'liveness: a daemon that is just beginning is taken for one that has ended',
+    file: 'src/cli/testnet/state.ts',
+    find: 'return (Number(fields[PROC_STAT.flags]) & PF_KTHREAD) === 0',
+    replace: 'return false',
+    specs: ['test/cli/liveness.spec.ts'],
+  },
 ]

@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
-import { isAlive } from '../../src/cli/testnet/state.ts'
+import { isAlive, runsIn } from '../../src/cli/testnet/state.ts'
 
 /** Its threads have work that outlives the signal by some milliseconds: writes that are forced to disk, and arithmetic. */
 const BUSY = `
@@ -43,6 +43,16 @@ describe('whether a process lives', () => {
     assert.equal(isAlive({ pid, dir: join(dir, 'another') }), false)
     assert.equal(isAlive({ pid: 0, dir }), false)
     process.kill(pid, 'SIGKILL')
+  })
+
+  it('one that has just begun lives, though it has no command line yet; a thread of the kernel does not', () => {
+    const stat = (state: string, flags: number): string =>
+      `7 (node) ${state} 1 7 7 0 -1 ${flags} ${'0 '.repeat(10)}1 0`
+    assert.equal(runsIn(dir, `node\0--dir\0${dir}\0`, stat('S', 0x400000)), true)
+    assert.equal(runsIn(dir, '', stat('R', 0x400000)), true, 'between the halves of its execve')
+    assert.equal(runsIn(dir, '', stat('R', 0x400004)), true, 'on its way out')
+    assert.equal(runsIn(dir, '', stat('S', 0x200000)), false)
+    assert.equal(runsIn(dir, '', stat('Z', 0x400004)), false)
   })
 
   it('one that was killed lives until its last thread has ended, and never again', async function () {

@@ -85,7 +85,8 @@ export function withNode(state: TestnetState, node: TestnetNode): TestnetState {
 
 /** Where /proc/PID/stat has what, after the command's name, and a bit of its flags: proc_pid_stat(5), linux/sched.h. */
 const PROC_STAT = { state: 0, flags: 6, threads: 17 }
-const PF_EXITING = 0x4
+/** A thread of the kernel's own: it never has a command line. */
+const PF_KTHREAD = 0x200000
 
 /** Whether the node's newest process still runs; a recycled process id is not mistaken for it. */
 export function isAlive({ pid, dir }: Pick<TestnetNode, 'pid' | 'dir'>): boolean {
@@ -99,16 +100,22 @@ export function isAlive({ pid, dir }: Pick<TestnetNode, 'pid' | 'dir'>): boolean
     // in this order: a process that is on its way out loses its command line, and its state says so ever after
     const commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    // An ended child that its parent has not waited for yet still answers signals. While one of its threads has a write to
-    // disk to finish, though, its files and ports are not free.
-    if (fields[PROC_STAT.state] === 'Z') return Number(fields[PROC_STAT.threads]) > 1
-    if (commandLine === '') return (Number(fields[PROC_STAT.flags]) & PF_EXITING) !== 0
-    return commandLine.split('\0').includes(dir)
+    return runsIn(dir, commandLine, stat)
   } catch {
     // no /proc on this system: believe the signal, unless the process has just gone
     return !existsSync('/proc/self')
   }
+}
+
+/** What /proc/PID/cmdline and then /proc/PID/stat say of a process: whether it is a daemon of `dir` that runs. */
+export function runsIn(dir: string, commandLine: string, stat: string): boolean {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  // An ended child that its parent has not waited for yet still answers signals. While one of its threads has a write to
+  // disk to finish, though, its files and ports are not free.
+  if (fields[PROC_STAT.state] === 'Z') return Number(fields[PROC_STAT.threads]) > 1
+  // a process has no command line while it ends, and for a moment while it begins: between the two halves of its execve
+  if (commandLine === '') return (Number(fields[PROC_STAT.flags]) & PF_KTHREAD) === 0
+  return commandLine.split('\0').includes(dir)
 }
 
 /** The node that client commands use unless told otherwise: the one at `api`, or the first that lives. */
