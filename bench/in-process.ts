@@ -155,6 +155,7 @@ class Wires {
         new Promise((resolve, reject) => {
           this.#later(() => this.#ends.get(to)!.request(peerId, frame).then(resolve, reject))
         }),
+      cutOff: () => {},
       stop: async () => {},
     }
   }

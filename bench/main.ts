@@ -3,6 +3,7 @@ import { availableParallelism, cpus, loadavg, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { atRest } from './at-rest.ts'
 import { blocks } from './blocks.ts'
+import { costs } from './costs.ts'
 import { dealing } from './dealing.ts'
 import { derivation } from './derivation.ts'
 import { endToEnd } from './end-to-end.ts'
@@ -18,6 +19,7 @@ const PARTS: readonly Part[] = [
   signing,
   derivation,
   dealing,
+  costs,
   endToEnd,
   keyCreation,
   blocks,

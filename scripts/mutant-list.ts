@@ -13,6 +13,7 @@ const CONTROL = ['test/control/*.spec.ts']
 const SIMULATION = ['test/sim/durability.spec.ts', 'test/sim/simulation.spec.ts']
 const RANDOMNESS = ['test/keys/randomness.spec.ts']
 const OPERATIONS = ['test/keys/operations/*.spec.ts']
+const BUDGETS = ['test/node/budgets.spec.ts']
 const ATTESTATION = [
   'test/trust/attesting.spec.ts',
   'test/trust/tpm-quotes.spec.ts',
@@ -406,6 +407,76 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'fines.filter(fine => timeMs - fine.timeMs < FINE_MS).length',
     replace: 'fines.length',
     specs: ['test/trust/evidence.spec.ts'],
+  },
+  {
+    name: 'budgets: there is none for what peers ask',
+    file: 'src/node/budgets.ts',
+    find: '    if (retryAfterMs === undefined) return\n    throw',
+    replace: '    if (retryAfterMs !== undefined) return\n    throw',
+    specs: BUDGETS,
+  },
+  {
+    name: 'budgets: a peer’s shares are one',
+    file: 'src/node/budgets.ts',
+    find: 'let bucket = account.shares.get(share)',
+    replace: "let bucket = account.shares.get('nonces')",
+    specs: BUDGETS,
+  },
+  {
+    name: 'budgets: excess goes on for ever',
+    file: 'src/node/budgets.ts',
+    find: '    this.#cutOffs.push({ peerId, forMs })\n',
+    replace: '',
+    specs: BUDGETS,
+  },
+  {
+    name: 'budgets: frames that do not decode are free',
+    file: 'src/node/driver.ts',
+    find: '    this.#state.budgets.refused(from, frameUnits(frame.length), this.#ports.clock.nowMs())\n',
+    replace: '',
+    specs: BUDGETS,
+  },
+  {
+    name: 'budgets: a client’s requests are charged to its gateway',
+    file: 'src/node/working.ts',
+    find: "    if (request.type === 'partial' && !job.isPaid) refund(context, job)\n",
+    replace: '',
+    specs: ['test/node/working.spec.ts'],
+  },
+  {
+    name: 'budgets: a principal has none',
+    file: 'src/keys/operations/limits.ts',
+    find: '    if (isBusy) {',
+    replace: '    if (false) {',
+    specs: OPERATIONS,
+  },
+  {
+    name: 'work: nonces and signatures are made in one go',
+    file: 'src/keys/operations/holder.ts',
+    find: 'const SLICE_ITEMS = 8',
+    replace: 'const SLICE_ITEMS = 1024',
+    specs: OPERATIONS,
+  },
+  {
+    name: 'work: whoever came first is served until nothing is left',
+    file: 'src/node/work.ts',
+    find: '      lane.credit -= units\n',
+    replace: '',
+    specs: BUDGETS,
+  },
+  {
+    name: 'nonces: a gateway is given more of them than it can use',
+    file: 'src/keys/operations/holder.ts',
+    find: "  if (room < 1) throw new OstrakaError('overloaded', 'the asker has nonces of this key that it has not used')\n",
+    replace: '',
+    specs: OPERATIONS,
+  },
+  {
+    name: 'trust: excess is no matter',
+    file: 'src/trust/scores.ts',
+    find: 'presence * service * restraint',
+    replace: 'presence * service * FULL_SCORE',
+    specs: ['test/trust/observations.spec.ts'],
   },
   {
     name: 'randomness: parts are taken without a proof',

@@ -35,6 +35,7 @@ interface Gateway {
 export class SoakNetwork {
   readonly state: TestnetState
   readonly #gateways: ReadonlyMap<string, Gateway>
+  readonly #leftOut = new Set<string>()
 
   private constructor(state: TestnetState) {
     this.state = state
@@ -64,8 +65,18 @@ export class SoakNetwork {
     }
   }
 
+  /** Whom clients ask. */
   get names(): readonly string[] {
-    return this.state.nodes.map(node => node.name)
+    return this.state.nodes.map(node => node.name).filter(name => !this.#leftOut.has(name))
+  }
+
+  /** Another stands in a daemon's place: no client asks it from now on, until `takeBack`. */
+  leaveOut(name: string): void {
+    this.#leftOut.add(name)
+  }
+
+  takeBack(name: string): void {
+    this.#leftOut.delete(name)
   }
 
   gateway(name: string): Gateway {
@@ -116,12 +127,17 @@ export class SoakNetwork {
     rmSync(this.state.dir, { recursive: true, force: true })
   }
 
-  async stop(): Promise<void> {
-    process.off('exit', this.#end)
+  /** Ends the daemons; their directories stay until `stop`. */
+  async halt(): Promise<void> {
     for (const clients of this.#gateways.values()) {
       for (const client of Object.values(clients)) client.close()
     }
     await stopNodes(readState(this.state.dir))
+  }
+
+  async stop(): Promise<void> {
+    process.off('exit', this.#end)
+    await this.halt()
     rmSync(this.state.dir, { recursive: true, force: true })
   }
 }

@@ -266,6 +266,7 @@ export const trust: JsonSchema = object({
             answers: count,
             late: count,
             wrong: count,
+            excess: count,
             roundTripMs: count,
           },
           ['roundTripMs'],

@@ -45,6 +45,8 @@ export interface Transport {
   send(to: PeerId, frame: Uint8Array): void
   /** Errors: `unreachable`, `deadline_exceeded`, `overloaded`, and whatever code the peer answered with. */
   request(to: PeerId, frame: Uint8Array, deadlineMs: number): Promise<Uint8Array>
+  /** Closes the connection to a peer that asks too much, and takes and makes none for so long. */
+  cutOff(peerId: PeerId, forMs: number): void
   stop(): Promise<void>
 }
 

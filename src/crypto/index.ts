@@ -95,6 +95,7 @@ export {
   hashInput,
   type OprfMode,
   oprfDomain,
+  proveEvaluated,
   verifyBlindedEvaluation,
   verifyPartial,
 } from './voprf.ts'
@@ -103,6 +104,7 @@ export {
   decodeEncapsulation,
   decryptPartial,
   privateKeyToScalar,
+  proveDecrypted,
   publicKeyFromEdwards,
   verifyDecryptPartial,
 } from './x25519.ts'

@@ -1,5 +1,5 @@
 import { concat, OstrakaError, type Rng, Secret, utf8 } from '../base/index.ts'
-import { type DleqDomain, type DleqProof, verifyDleq } from './dleq.ts'
+import { type DleqDomain, type DleqProof, proveDleq, verifyDleq } from './dleq.ts'
 import type { Element, Group, Scalar } from './group.ts'
 import { sha512 } from './hash.ts'
 import { hashToGroup } from './hash-to-group.ts'
@@ -63,6 +63,18 @@ export function evaluatePartial(
   mode: OprfMode = 'voprf',
 ): { readonly elements: Element[]; readonly proof: DleqProof } {
   return provenMultiplyByShare(oprfDomain(group, mode), share, elements, publicShare, rng)
+}
+
+/** The proof of `evaluatePartial` for elements that `multiplyByShare` has evaluated already, a few at a time. */
+export function proveEvaluated(
+  group: Group,
+  share: Secret,
+  elements: readonly Element[],
+  evaluated: readonly Element[],
+  publicShare: Element,
+  rng: Rng,
+): DleqProof {
+  return proveDleq(oprfDomain(group), share, { publicKey: publicShare, elements, evaluated }, rng)
 }
 
 /** Whether `evaluated` is the share behind `publicShare` times `elements`. */

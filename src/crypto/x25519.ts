@@ -1,6 +1,6 @@
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { OstrakaError, type Rng, Secret, utf8 } from '../base/index.ts'
-import { type DleqDomain, type DleqProof, verifyDleq } from './dleq.ts'
+import { type DleqDomain, type DleqProof, proveDleq, verifyDleq } from './dleq.ts'
 import { clampedScalar } from './ed25519.ts'
 import type { Element, Group } from './group.ts'
 import { combinePartials, provenMultiplyByShare, type SlotPartial } from './partials.ts'
@@ -51,6 +51,18 @@ export function decryptPartial(
   rng: Rng,
 ): { readonly elements: Element[]; readonly proof: DleqProof } {
   return provenMultiplyByShare(decryptDomain(group), share, encapsulations, publicShare, rng)
+}
+
+/** The proof of `decryptPartial` for encapsulations that `multiplyByShare` has evaluated already, a few at a time. */
+export function proveDecrypted(
+  group: Group,
+  share: Secret,
+  elements: readonly Element[],
+  evaluated: readonly Element[],
+  publicShare: Element,
+  rng: Rng,
+): DleqProof {
+  return proveDleq(decryptDomain(group), share, { publicKey: publicShare, elements, evaluated }, rng)
 }
 
 /** Whether `evaluated` is the share behind `publicShare` times `encapsulations`. */

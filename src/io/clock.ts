@@ -9,7 +9,12 @@ export class SystemClock implements Clock {
     return Date.now()
   }
 
+  /** With no delay, once the input that has come by now has been dealt with. */
   schedule(delayMs: number, task: () => void): () => void {
+    if (delayMs <= 0) {
+      const soon = setImmediate(task)
+      return () => clearImmediate(soon)
+    }
     let timer: NodeJS.Timeout
     const arm = (leftMs: number): void => {
       timer =

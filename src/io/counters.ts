@@ -5,6 +5,7 @@ export const COUNTER_NAMES = [
   'peer_connected',
   'peer_disconnected',
   'peer_fell_silent',
+  'peer_cut_off',
   'rpc_message_dropped',
   'rpc_request_overloaded',
   'rpc_request_deadline',

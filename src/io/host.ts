@@ -61,6 +61,9 @@ export interface HostOptions {
   readonly logger: Logger
 }
 
+/** Until when (by `performance.now`) no connection with a peer is to be had. */
+type CutOffs = Map<PeerId, number>
+
 type PeerListener = (peerId: PeerId, isConnected: boolean) => void
 
 /** A libp2p node that speaks with members only and keeps a connection to each of them. */
@@ -73,9 +76,11 @@ export class Host {
   readonly #connectedPeers = new Set<PeerId>()
   readonly #listeners = new Set<PeerListener>()
   readonly #farewells = new Map<PeerId, NodeJS.Timeout>()
+  readonly #cutOffs: CutOffs
   #isStopping = false
 
-  constructor(libp2p: Libp2p, options: HostOptions) {
+  constructor(libp2p: Libp2p, options: HostOptions, cutOffs: CutOffs) {
+    this.#cutOffs = cutOffs
     this.libp2p = libp2p
     this.peerId = libp2p.peerId.toString()
     this.#options = options
@@ -148,6 +153,14 @@ export class Host {
   hangUp(peerId: PeerId, reason: string): void {
     for (const connection of this.libp2p.getConnections(peerIdFromString(peerId))) {
       connection.abort(new OstrakaError('unreachable', reason, { peerId }))
+    }
+  }
+
+  /** Closes the connection to a peer that asks too much, and takes and makes none until so much time has passed. */
+  cutOff(peerId: PeerId, forMs: number): void {
+    this.#cutOffs.set(peerId, performance.now() + forMs)
+    for (const connection of this.libp2p.getConnections(peerIdFromString(peerId))) {
+      connection.abort(new OstrakaError('overloaded', 'this peer asks too much', { peerId, forMs }))
     }
   }
 
@@ -245,6 +258,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
   const order = options.security ?? SECURITY_ORDER
   const encrypters = { tls: tls(), noise: noise() }
   const { preSharedKey, rng } = options
+  const cutOffs: CutOffs = new Map()
   const libp2p = await createLibp2p({
     start: false,
     privateKey: await generateKeyPairFromSeed('Ed25519', options.seed.expose()),
@@ -253,7 +267,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     transports: [tcp()],
     connectionEncrypters: order.map(name => encrypters[name]),
     streamMuxers: [sparing(yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } }))],
-    connectionGater: gater(options),
+    connectionGater: gater(options, cutOffs),
     ...(preSharedKey === undefined ? {} : { connectionProtector: () => privateNetwork(preSharedKey, rng) }),
     connectionManager: {
       dialTimeout: DIAL_TIMEOUT_MS,
@@ -266,14 +280,15 @@ export async function createHost(options: HostOptions): Promise<Host> {
     connectionMonitor: { enabled: false },
     services: { identify: identify(), ping: ping({ maxInboundStreams: 8 }), ...options.services },
   })
-  return new Host(libp2p as Libp2p, options)
+  return new Host(libp2p as Libp2p, options, cutOffs)
 }
 
-/** Refuses every peer that is not a member as soon as its id is known: before a dial, or after the handshake. */
-function gater(options: HostOptions): ConnectionGater {
+/** Refuses strangers, and whom this node has cut off, as soon as their id is known: before a dial, or after the handshake. */
+function gater(options: HostOptions, cutOffs: CutOffs): ConnectionGater {
   const lastLoggedMs = new Map<PeerId, number>()
-  const isStranger = (id: Libp2pPeerId): boolean => {
+  const isUnwelcome = (id: Libp2pPeerId): boolean => {
     const peerId = id.toString()
+    if (performance.now() < (cutOffs.get(peerId) ?? 0)) return true
     if (options.isMember(peerId)) return false
     options.counters.add('stranger_refused')
     if (Date.now() - (lastLoggedMs.get(peerId) ?? 0) >= STRANGER_LOG_MS) {
@@ -284,9 +299,9 @@ function gater(options: HostOptions): ConnectionGater {
     return true
   }
   return {
-    denyDialPeer: isStranger,
-    denyInboundEncryptedConnection: isStranger,
-    denyOutboundEncryptedConnection: isStranger,
+    denyDialPeer: isUnwelcome,
+    denyInboundEncryptedConnection: isUnwelcome,
+    denyOutboundEncryptedConnection: isUnwelcome,
   }
 }
 

@@ -27,6 +27,7 @@ export type RpcHost = Pick<
   | 'whenConnected'
   | 'openStream'
   | 'hangUp'
+  | 'cutOff'
   | 'handleStreams'
   | 'unhandleStreams'
 >
@@ -95,6 +96,11 @@ export class RpcTransport implements Transport {
       throw new OstrakaError('unreachable', 'peer is not connected', { peerId: to })
     }
     return this.#askingOf(to).request(frame, deadlineMs - (performance.now() - startedMs))
+  }
+
+  cutOff(peerId: PeerId, forMs: number): void {
+    this.#options.counters.add('peer_cut_off')
+    this.#options.host.cutOff(peerId, forMs)
   }
 
   async stop(): Promise<void> {

@@ -2,11 +2,14 @@ import { OstrakaError, type Outcome, type PeerId, toOstrakaError, type Write } f
 import { judgeBlock, viewLog } from '../control/index.ts'
 import {
   type CertifiedBlock,
+  frameUnits,
   type MeasuredLoad,
   type PeerAnswer,
+  type PeerRequest,
   peerAnswerCodec,
   peerMessageCodec,
   peerRequestCodec,
+  type SignedTransaction,
   type Token,
 } from '../wire/index.ts'
 import { AuditLane } from './audit-lane.ts'
@@ -22,6 +25,9 @@ import { stepNode } from './step.ts'
 
 /** A disk that could not take a write is tried again this often; meanwhile nothing that depends on it leaves. */
 const RETRY_WRITE_MS = 1_000
+
+/** Transactions that are verified in one step: two milliseconds and a half. */
+const SLICE_TRANSACTIONS = 16
 
 /** Whoever asked for something, here or at a peer. */
 interface Asker<T> {
@@ -51,6 +57,9 @@ export class Driver {
   #state: NodeState
   #durable: DurableState
   #queue: NodeEffect[][] = []
+  /** Peers' transactions that wait to be taken in; their budgets bound them. */
+  readonly #backlog: NodeEvent[] = []
+  #isCatchingUp = false
   #isFlushing = false
   #isStopped = false
   #requests = 0
@@ -276,15 +285,27 @@ export class Driver {
       case 'block':
         for (const listener of this.#blockListeners) listener(effect.certified)
         return
+      case 'continue':
+        this.#ports.clock.schedule(0, () => this.dispatch({ type: 'continue' }))
+        return
+      case 'cut-off':
+        this.#ports.transport.cutOff(effect.peerId, effect.forMs)
+        return
       default:
         this.#performer.perform(effect)
     }
   }
 
   #onMessage(from: PeerId, frame: Uint8Array): void {
+    if (!this.#mayEnter(from, frame)) return
     try {
-      this.dispatch({ type: 'message', from, message: peerMessageCodec.decode(frame) })
+      const message = peerMessageCodec.decode(frame)
+      const isTaken = this.#state.budgets.message(from, message, frame.length, this.#ports.clock.nowMs())
+      if (!isTaken) this.dispatch({ type: 'exceeded' })
+      else if (message.type !== 'transactions') this.dispatch({ type: 'message', from, message })
+      else this.#takeTransactions(from, message.transactions)
     } catch (error) {
+      this.#malformed(from, frame)
       const { code, message, stack } = toOstrakaError(error)
       this.#logger.warn(
         { code, from, ...(code === 'internal' && { stack }) },
@@ -294,10 +315,57 @@ export class Driver {
   }
 
   async #onRequest(from: PeerId, frame: Uint8Array): Promise<Uint8Array> {
-    const request = peerRequestCodec.decode(frame)
+    if (!this.#mayEnter(from, frame)) throw new OstrakaError('overloaded', 'over what this peer may send')
+    const request = this.#decodeRequest(from, frame)
     const token: Token = `rpc/${++this.#requests}`
     const event: NodeEvent = { type: 'requested', from, token, request }
-    return peerAnswerCodec.encode(await this.#answered(this.#peers, token, event))
+    const { budgets } = this.#state
+    const { clock } = this.#ports
+    let answer: Uint8Array | undefined
+    budgets.begun(from, request.type, clock.nowMs())
+    try {
+      answer = peerAnswerCodec.encode(await this.#answered(this.#peers, token, event))
+      return answer
+    } finally {
+      budgets.finished(from, request.type, answer?.length ?? 0, clock.nowMs())
+    }
+  }
+
+  /** Each costs a verification: a message of a thousand is taken a few at a time, and others' messages between. */
+  #takeTransactions(from: PeerId, transactions: readonly SignedTransaction[]): void {
+    for (let at = 0; at < transactions.length; at += SLICE_TRANSACTIONS) {
+      const some = transactions.slice(at, at + SLICE_TRANSACTIONS)
+      this.#backlog.push({ type: 'message', from, message: { type: 'transactions', transactions: some } })
+    }
+    if (!this.#isCatchingUp) this.#takeNext()
+  }
+
+  #takeNext(): void {
+    const next = this.#backlog.shift()
+    if (next !== undefined) this.dispatch(next)
+    this.#isCatchingUp = this.#backlog.length > 0 && !this.#isStopped
+    if (this.#isCatchingUp) this.#ports.clock.schedule(0, () => this.#takeNext())
+  }
+
+  /** Whether a peer's frame is worth reading. */
+  #mayEnter(from: PeerId, frame: Uint8Array): boolean {
+    const isTaken = this.#state.budgets.frame(from, frame.length, this.#ports.clock.nowMs())
+    if (!isTaken) this.dispatch({ type: 'exceeded' })
+    return isTaken
+  }
+
+  #decodeRequest(from: PeerId, frame: Uint8Array): PeerRequest {
+    try {
+      return peerRequestCodec.decode(frame)
+    } catch (error) {
+      this.#malformed(from, frame)
+      throw error
+    }
+  }
+
+  #malformed(from: PeerId, frame: Uint8Array): void {
+    this.#state.budgets.refused(from, frameUnits(frame.length), this.#ports.clock.nowMs())
+    this.dispatch({ type: 'exceeded' })
   }
 
   /** Feeds in what someone waits for the end of. Errors: `not_ready`, and why the disk refuses what would wait for it. */
@@ -326,6 +394,8 @@ function isOperation(event: NodeEvent): boolean {
     case 'operate':
     case 'export':
     case 'abandoned':
+    case 'continue':
+    case 'exceeded':
       return true
     case 'requested':
       return DATA_PLANE_REQUESTS.has(event.request.type)

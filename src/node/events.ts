@@ -27,6 +27,10 @@ export type NodeEvent =
   | { readonly type: 'damaged'; readonly error: OstrakaError }
   /** A certified block that gossip brought and `judgeBlock` accepted. */
   | { readonly type: 'gossiped'; readonly from: PeerId; readonly bytes: Uint8Array }
+  /** The turn that a `continue` effect asked for. */
+  | { readonly type: 'continue' }
+  /** Frames of a peer were refused before they were read: what follows from that. */
+  | { readonly type: 'exceeded' }
   /** Time for a beacon and for pings. */
   | { readonly type: 'beat'; readonly load: MeasuredLoad }
   /** From clients; each ends in one `resolve` with its token. */
@@ -58,6 +62,18 @@ export interface ResolveEffect {
   readonly type: 'resolve'
   readonly token: Token
   readonly outcome: Outcome<unknown>
+}
+
+/** Work is left: a `continue` event is to follow once what the event loop has at hand is done. */
+export interface ContinueEffect {
+  readonly type: 'continue'
+}
+
+/** A peer's excess goes on: its connection is closed, and none taken from it for a while. */
+export interface CutOffEffect {
+  readonly type: 'cut-off'
+  readonly peerId: PeerId
+  readonly forMs: number
 }
 
 /** The state of the control log that clients are shown: all of it lies on this node's disk. */
@@ -112,6 +128,8 @@ export type NodeEffect =
   | ResolveEffect
   | DurableEffect
   | BlockEffect
+  | ContinueEffect
+  | CutOffEffect
   | NoticeEffect
   | AuditEffect
   | HeldEffect

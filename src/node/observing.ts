@@ -18,6 +18,9 @@ import type { Transaction } from '../wire/index.ts'
 import type { TrustView } from './port.ts'
 import { memberOf, type NodeState, reading } from './state.ts'
 
+/** Refusals in one interval that say nothing of a peer: a lost answer, a burst at the wrong moment. */
+const EXCESS_TOLERANCE = 64
+
 /** Judges a gossiped beacon. One that comes straight from its author also says how far that node's log is. */
 export function judgeBeacon(
   state: NodeState,
@@ -45,7 +48,13 @@ export function observeBeat(state: NodeState, nowMs: number): Transaction[] {
     .filter(member => member.state === 'active' || member.state === 'suspended')
     .filter(member => member.peerId !== state.peerId)
     .map(member => member.peerId)
-  noteBeat(observations, subjects, peerId => beacons.heard.get(peerId)?.heardMs, nowMs)
+  noteBeat(
+    observations,
+    subjects,
+    peerId => beacons.heard.get(peerId)?.heardMs,
+    peerId => state.budgets.takeExcess(peerId, EXCESS_TOLERANCE, nowMs),
+    nowMs,
+  )
   const transactions: Transaction[] = [...beacons.conflicts.values()].map(evidence => ({
     type: 'report-evidence',
     evidence,

@@ -95,7 +95,10 @@ import {
 } from '../wire/index.ts'
 import { type Attesting, createAttesting } from './attesting.ts'
 import { type Auditing, createAuditing } from './auditing.ts'
+import { Budgets } from './budgets.ts'
 import { plannedFor } from './planning.ts'
+import { WorkQueue } from './work.ts'
+import type { Job } from './working.ts'
 
 /** What one node is made of, besides the ports. */
 export interface NodeOptions {
@@ -140,6 +143,10 @@ export interface NodeState {
   /** Clients' operations under way, for the audit log. */
   readonly operations: Map<Token, Signed<OperationRequest>>
   readonly connected: Set<PeerId>
+  /** What peers cost, and may. */
+  readonly budgets: Budgets
+  /** What peers have asked for and that waits for its turn. */
+  readonly work: WorkQueue<Job>
   /** Whose turn it is to be pinged: it grows with every beat. */
   pingTurn: number
   /** Operations answered as holder since the last beacon. */
@@ -261,6 +268,8 @@ export function recoverNode(
     attesting: createAttesting(options.attestationMethod),
     operations: new Map(),
     connected: new Set(),
+    budgets: new Budgets(),
+    work: new WorkQueue(trust),
     pingTurn: 0,
     served: 0,
     drawn: '',

@@ -1,4 +1,4 @@
-import { type Outcome, type PeerId, type Rng, toOstrakaError } from '../base/index.ts'
+import { type OstrakaError, type Outcome, type PeerId, type Rng, toOstrakaError } from '../base/index.ts'
 import {
   type AppliedEffect,
   type LedgerState,
@@ -8,7 +8,6 @@ import {
 } from '../control/index.ts'
 import { signValue } from '../crypto/index.ts'
 import {
-  answerNonces,
   beginCeremonies,
   type CeremonyEvent,
   type ExportEffect,
@@ -23,9 +22,7 @@ import {
 import { noteAnswer, noteRoundTrip } from '../trust/index.ts'
 import type {
   CommonEvent,
-  ExportCall,
   MeasuredLoad,
-  PartialCall,
   PeerAnswer,
   RequestEffect,
   SignedTransaction,
@@ -42,8 +39,18 @@ import type { DurableState, NodeEffect, NodeEvent } from './events.ts'
 import { tellOperators } from './exceptional.ts'
 import { observeRoundTrip } from './observing.ts'
 import { lookAtOwnLog } from './own-log.ts'
-import { attempt, refusalOf, serveExport, servePartial } from './serving.ts'
+import { attempt, refusalOf, requireReady, serveExport } from './serving.ts'
 import { type NodeState, reading } from './state.ts'
+import {
+  continueWork,
+  dropWork,
+  isWork,
+  type Job,
+  jobOf,
+  moreUnits,
+  runWork,
+  type WorkContext,
+} from './working.ts'
 
 /** Requests to itself and their answers stay inside; this marks their tokens. */
 const SELF = 'self/'
@@ -86,6 +93,11 @@ class Turn {
   finish(): readonly NodeEffect[] {
     const { timerEffect } = this.#scribe
     if (timerEffect !== undefined) this.outward.push(timerEffect)
+    for (const { peerId, forMs } of this.#state.budgets.takeCutOffs()) {
+      this.outward.push({ type: 'cut-off', peerId, forMs })
+      const details = { peerId, forMs }
+      this.outward.push({ type: 'note', level: 'warn', text: 'cut off a peer that asks too much', details })
+    }
     const audit = this.#scribe.finish()
     return audit === undefined ? this.outward : [audit, ...this.outward]
   }
@@ -102,8 +114,13 @@ class Turn {
         return
       case 'peer':
         if (event.isConnected) this.#state.connected.add(event.peerId)
-        else this.#state.connected.delete(event.peerId)
+        else this.#lost(event.peerId)
         this.#gateway(event)
+        return
+      case 'continue':
+        continueWork(this.#work)
+        return
+      case 'exceeded':
         return
       case 'gossiped':
       case 'damaged':
@@ -150,6 +167,35 @@ class Turn {
     }
   }
 
+  /** What has a step's worth of work is done at once; the rest waits, in turns. */
+  #queue(from: PeerId, job: Job): void {
+    const { work } = this.#state
+    work.add(from, job)
+    runWork(this.#work, work.allowance(this.#nowMs))
+  }
+
+  get #work(): WorkContext {
+    const [state, scribe, nowMs, rng] = [this.#state, this.#scribe, this.#nowMs, this.#rng]
+    const { work, budgets, holder } = state
+    return {
+      ...{ work, budgets, holder, nowMs, rng },
+      requireReady: () => requireReady(state, scribe, nowMs),
+      served: (from, { request, version }, error) => scribe.partial(from, request, version, error),
+      answerExport: (from, call) => {
+        const { answer, notice } = serveExport(state, scribe, from, call, nowMs, rng)
+        this.outward.push(notice)
+        return answer
+      },
+      reply: (token, answer) => this.#performOne({ type: 'reply', token, answer }),
+      emit: effect => this.outward.push(effect),
+    }
+  }
+
+  #lost(peerId: PeerId): void {
+    this.#state.connected.delete(peerId)
+    dropWork(this.#work, peerId)
+  }
+
   /** Timers and answers go to the domain whose name their id or token starts with. */
   #returned(event: Exclude<CommonEvent, { readonly type: 'message' | 'requested' }>): void {
     const domain = (event.type === 'timer' ? event.id : event.token).split('/', 1)[0]
@@ -170,7 +216,9 @@ class Turn {
 
   /** How promptly peers answer is what this node tells of them. */
   #observe({ from, answer }: Extract<CommonEvent, { readonly type: 'answered' }>): void {
-    if (from === this.#state.peerId) return
+    const { peerId, budgets } = this.#state
+    // whom this node has cut off cannot answer it
+    if (from === peerId || budgets.isCutOff(from, this.#nowMs)) return
     noteAnswer(this.#state.observations, from, answer.ok ? undefined : answer.error)
   }
 
@@ -280,48 +328,35 @@ class Turn {
 
   #requested(event: Extract<CommonEvent, { readonly type: 'requested' }>): void {
     const { token, request, from } = event
-    const error = refusalOf(this.#state, from, request)
+    const error = refusalOf(this.#state, from, request) ?? this.#overBudget(event)
     if (error !== undefined) {
       this.#performOne({ type: 'reply', token, answer: { ok: false, error } })
-      return
-    }
-    switch (request.type) {
-      case 'partial':
-        this.#state.served++
-        this.#partial(from, token, request)
-        return
-      case 'export':
-        this.#export(from, token, request)
-        return
-      case 'nonces':
-        this.#reply(token, () => answerNonces(this.#state.holder, from, request, this.#nowMs, this.#rng))
-        return
-      case 'ping':
-        this.#reply(token, () => ({ type: 'pong', height: this.#state.ledger.chain.height }))
-        return
-      case 'record':
-        this.#ceremonies(event)
-        return
-      default:
-        this.#log(event)
-    }
+    } else if (isWork(request)) {
+      if (request.type === 'partial') this.#state.served++
+      this.#queue(from, jobOf(from, token, request, this.#nowMs))
+    } else if (request.type === 'ping') {
+      this.#reply(token, () => ({ type: 'pong', height: this.#state.ledger.chain.height }))
+    } else if (request.type === 'record') this.#ceremonies(event)
+    else this.#log(event)
   }
 
-  #partial(from: PeerId, token: Token, request: PartialCall): void {
-    const answer = servePartial(this.#state, this.#scribe, from, request, this.#nowMs, this.#rng)
-    this.#performOne({ type: 'reply', token, answer })
+  /** What this node asks itself is part of what others have paid for. */
+  #overBudget({
+    from,
+    request,
+  }: Extract<CommonEvent, { readonly type: 'requested' }>): OstrakaError | undefined {
+    const { budgets, peerId } = this.#state
+    if (from === peerId) return undefined
+    const taken = attempt(() =>
+      budgets.request(from, request.type, moreUnits(this.#state.holder, request), this.#nowMs),
+    )
+    return taken.ok ? undefined : taken.error
   }
 
   #beginExport(event: Extract<NodeEvent, { readonly type: 'export' }>): void {
     const ready = attempt(() => this.#scribe.requireWritable())
     if (ready.ok) this.#exports(event)
     else this.#resolve(event.token, ready)
-  }
-
-  #export(from: PeerId, token: Token, call: ExportCall): void {
-    const { answer, notice } = serveExport(this.#state, this.#scribe, from, call, this.#nowMs, this.#rng)
-    this.outward.push(notice)
-    this.#performOne({ type: 'reply', token, answer })
   }
 
   #operate(event: Extract<NodeEvent, { readonly type: 'operate' }>): void {

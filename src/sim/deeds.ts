@@ -1,6 +1,7 @@
 import { originOf, signCheckpoint } from '../audit/index.ts'
 import {
   compareText,
+  fromHex,
   isOstrakaError,
   type PeerId,
   peerIdOf,
@@ -15,6 +16,8 @@ import {
   type Deal,
   type Observation,
   type PeerMessage,
+  type PeerRequest,
+  peerRequestCodec,
   type SignedTransaction,
   sealedDealingCodec,
   type Transaction,
@@ -35,6 +38,9 @@ export interface DeedContext {
   readonly time: VirtualTime
   readonly faults: FaultCounts
 }
+
+/** What a flooder sends a peer in one go. */
+const FLOOD_REQUESTS = 1000
 
 /** How often a liar looks for something to do. */
 const PAUSE_MS = 700
@@ -111,6 +117,8 @@ export class Deeds {
         return this.#fork()
       case 'false-complaint':
         return this.#settleComplaints()
+      case 'flood':
+        return this.#flood()
       default:
     }
   }
@@ -128,7 +136,7 @@ export class Deeds {
 
   #slander(subject: PeerId, index: number): Observation[] {
     const { rng } = this.#context
-    const dead = { subject, beaconsDue: 8, beaconsSeen: 0, answers: 0, late: 1000, wrong: 1000 }
+    const dead = { subject, beaconsDue: 8, beaconsSeen: 0, answers: 0, late: 1000, wrong: 1000, excess: 8 }
     switch (this.#style) {
       case 'slanders all':
         return [dead]
@@ -192,6 +200,27 @@ export class Deeds {
     const head = { size: own.size, root: rng.bytes(32) }
     const checkpoint = signCheckpoint(host.identity, originOf(networkId, host.peerId), head)
     await this.#submit({ type: 'audit-checkpoint', ...checkpoint, proof: [] })
+  }
+
+  /** Asks everybody for more than it could ever use, the dearest things and the cheapest. */
+  async #flood(): Promise<void> {
+    const { host, faults } = this.#context
+    const { port } = host
+    if (port === undefined) return
+    const nonces = port
+      .keys()
+      .filter(({ version }) => version > 0)
+      .map(({ keyId, version, versions }): PeerRequest => {
+        const generation = versions.find(each => each.version === version)?.generation ?? 0
+        return { type: 'nonces', keyId: fromHex(keyId), version, generation, count: 1024 }
+      })
+    const cheap: readonly PeerRequest[] = [{ type: 'ping' }, { type: 'headers', from: 1, limit: 1024 }]
+    const frames = [...nonces, ...cheap].map(request => peerRequestCodec.encode(request))
+    for (const { peerId, state } of port.status().members) {
+      if (state !== 'connected') continue
+      for (let count = 0; count < FLOOD_REQUESTS; count++) host.ask(peerId, frames[count % frames.length]!)
+      faults.add('flood')
+    }
   }
 
   async #submit(value: Transaction): Promise<void> {

@@ -34,6 +34,9 @@ export interface HostContext {
   failed(host: SimHost, error: unknown): void
 }
 
+/** Nobody waits for what a flooder asks. */
+const FLOOD_DEADLINE_MS = 1000
+
 /** Between a node that could not start and the next attempt. */
 const SUPERVISOR_MS = 1000
 
@@ -154,6 +157,11 @@ export class SimHost {
   loseDisk(): void {
     this.hasLostDisk = true
     this.disk.wipe('')
+  }
+
+  /** Sends a frame beside what its node sends: a flooder's hand on the wire. */
+  ask(to: string, frame: Uint8Array): void {
+    this.#process?.transport.request(to, frame, FLOOD_DEADLINE_MS).catch(() => {})
   }
 
   /** The opened shares under a prefix of the vault, as they would survive a crash now. */

@@ -12,6 +12,7 @@ export const MISDEEDS = [
   'forged-evidence',
   'lying-report',
   'silence',
+  'flood',
 ] as const
 
 export type Misdeed = (typeof MISDEEDS)[number]
@@ -41,4 +42,5 @@ export const DESERTS: Readonly<Record<Misdeed, Desert>> = {
   'forged-evidence': { verdict: 'fined' },
   'lying-report': { verdict: 'nothing' },
   silence: { verdict: 'suspended' },
+  flood: { verdict: 'suspended' },
 }

@@ -63,6 +63,8 @@ export class SimNetwork {
   readonly #endpoints = new Map<PeerId, SimTransport>()
   readonly #blocked = new Set<string>()
   readonly #connections = new Set<string>()
+  /** Until when one takes no connection from another: `<by> <other>`. */
+  readonly #cutOffs = new Map<string, number>()
   /** When the latest frame of each direction arrives: a stream keeps its order. */
   readonly #latest = new Map<string, number>()
 
@@ -86,6 +88,14 @@ export class SimNetwork {
   unblock(from: PeerId, to: PeerId): void {
     this.#blocked.delete(`${from} ${to}`)
     this.#dial(from, to)
+  }
+
+  /** `by` takes and makes no connection with `other` until so much time has passed. */
+  cutOff(by: PeerId, other: PeerId, forMs: number): void {
+    const { time } = this.context
+    this.#cutOffs.set(`${by} ${other}`, time.nowMs + forMs)
+    time.schedule(0, () => this.#disconnect(by, other))
+    time.schedule(forMs + CONNECT_MS, () => this.#dial(by, other))
   }
 
   isConnected(a: PeerId, b: PeerId): boolean {
@@ -169,7 +179,10 @@ export class SimNetwork {
   }
 
   #isReachable(a: PeerId, b: PeerId): boolean {
-    return !this.#blocked.has(`${a} ${b}`) && !this.#blocked.has(`${b} ${a}`)
+    const { nowMs } = this.context.time
+    return [`${a} ${b}`, `${b} ${a}`].every(
+      direction => !this.#blocked.has(direction) && nowMs >= (this.#cutOffs.get(direction) ?? 0),
+    )
   }
 
   #dial(a: PeerId, b: PeerId): void {

@@ -138,7 +138,7 @@ class Simulation {
     this.#deeds = liars.map(([host, misdeed]) => this.#deedsOf(host, misdeed, networkId))
     this.#network.observe = frame => {
       for (const deeds of this.#deeds) deeds.see(frame)
-      this.#watch.frame(frame)
+      this.#watch.frame(frame, this.#time.nowMs)
     }
     const base = { time: this.#time, trace: this.#trace, findings: this.#findings }
     this.#calls = new Calls(base)

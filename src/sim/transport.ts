@@ -60,6 +60,10 @@ export class SimTransport implements Transport {
     return promise
   }
 
+  cutOff(to: PeerId, forMs: number): void {
+    this.#network.cutOff(this.peerId, to, forMs)
+  }
+
   async stop(): Promise<void> {
     this.kill()
     for (const id of [...this.#pending.keys()]) this.#settle(id, each => each.reject(unreachable(each.to)))

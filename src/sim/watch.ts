@@ -6,6 +6,7 @@ import { AcknowledgementCheck, type Machine } from './checks/acknowledgements.ts
 import { AgreementCheck } from './checks/agreement.ts'
 import { AttestationCheck } from './checks/attestation.ts'
 import type { Findings } from './checks/findings.ts'
+import { FloodCheck } from './checks/flood.ts'
 import { NonceCheck } from './checks/nonces.ts'
 import { RandomnessCheck } from './checks/randomness.ts'
 import { SecretCheck, type VaultReader } from './checks/secrets.ts'
@@ -32,6 +33,7 @@ export class Watch {
   readonly attestation: AttestationCheck | undefined
   readonly #votes: VoteCheck
   readonly #nonces: NonceCheck
+  readonly #floods: FloodCheck
   readonly #randomness: RandomnessCheck
   readonly #acknowledgements: AcknowledgementCheck
   readonly #convictions = new Map<string, string>()
@@ -49,11 +51,13 @@ export class Watch {
     this.attestation = tampered && new AttestationCheck(findings, faults, tampered.peerId)
     this.#votes = new VoteCheck(findings, networkId, isHonest)
     this.#nonces = new NonceCheck(findings, isHonest)
+    this.#floods = new FloodCheck(findings, isHonest)
     this.#randomness = new RandomnessCheck(findings)
     this.#acknowledgements = new AcknowledgementCheck(findings, isHonest, peerId => this.#machineOf(peerId))
   }
 
-  frame(frame: Frame): void {
+  frame(frame: Frame, nowMs: number): void {
+    this.#floods.see(frame, nowMs)
     this.#votes.see(frame)
     this.#nonces.see(frame)
     this.secrets.see(frame)

@@ -15,6 +15,7 @@ interface Tally {
   beaconsSeen: number
   answers: number
   late: number
+  excess: number
 }
 
 /** What this node has counted of the others since its last report. Changed in place. */
@@ -46,17 +47,21 @@ export function createObservations(intervalMs: number): ObservationState {
 function tallyOf(state: ObservationState, peerId: PeerId): Tally {
   let tally = state.tallies.get(peerId)
   if (tally === undefined) {
-    tally = { beaconsDue: 0, beaconsSeen: 0, answers: 0, late: 0 }
+    tally = { beaconsDue: 0, beaconsSeen: 0, answers: 0, late: 0, excess: 0 }
     state.tallies.set(peerId, tally)
   }
   return tally
 }
 
-/** One interval has passed: each of `subjects` owed a beacon; `heardMs` says when its last one came. */
+/**
+ * One interval has passed: each of `subjects` owed a beacon; `heardMs` says when its last one came, and `isExcessive`
+ * whether it went over its budgets here meanwhile.
+ */
 export function noteBeat(
   state: ObservationState,
   subjects: readonly PeerId[],
   heardMs: (peerId: PeerId) => number | undefined,
+  isExcessive: (peerId: PeerId) => boolean,
   nowMs: number,
 ): void {
   const { intervalMs, lastBeatMs, beforeLastBeatMs } = state
@@ -68,13 +73,17 @@ export function noteBeat(
   for (const subject of subjects) {
     const tally = tallyOf(state, subject)
     tally.beaconsDue++
+    if (isExcessive(subject)) tally.excess++
     if (nowMs - (heardMs(subject) ?? Number.NEGATIVE_INFINITY) <= MISSED_AFTER * intervalMs) {
       tally.beaconsSeen++
     }
   }
 }
 
-/** A request has come back: with an answer, or with the error that ended it. */
+/**
+ * A request has come back: with an answer, or with the error that ended it. A peer that refuses what is over this node's
+ * budget, or because it has too much to do, is neither late nor wrong.
+ */
 export function noteAnswer(state: ObservationState, from: PeerId, error: OstrakaError | undefined): void {
   if (error === undefined) tallyOf(state, from).answers++
   else if (error.code === 'deadline_exceeded' || error.code === 'unreachable') tallyOf(state, from).late++
@@ -124,7 +133,9 @@ function observationOf(
   const allWrong = sources.wrong(subject)
   const wrong = Math.max(0, allWrong - (state.toldWrong.get(subject) ?? 0))
   state.toldWrong.set(subject, allWrong)
-  if (tally.beaconsSeen === tally.beaconsDue && tally.late === 0 && wrong === 0) return undefined
+  if (tally.beaconsSeen === tally.beaconsDue && tally.late === 0 && wrong === 0 && tally.excess === 0) {
+    return undefined
+  }
   const roundTripMs = sources.roundTripMs(subject)
   return {
     subject,

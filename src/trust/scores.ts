@@ -24,13 +24,17 @@ export function faultsOf(members: number): number {
   return Math.floor((members - 1) / 3)
 }
 
-/** One reporter's opinion in thousandths: the share of beacons seen times the share of requests answered in time. */
+/**
+ * One reporter's opinion in thousandths: the share of beacons seen, times the share of requests answered in time, times
+ * the share of beats in which the subject kept within its budgets.
+ */
 export function opinionOf(observation: Observation | undefined): number {
   if (observation === undefined) return FULL_SCORE
-  const { beaconsDue, beaconsSeen, answers, late, wrong } = observation
+  const { beaconsDue, beaconsSeen, answers, late, wrong, excess } = observation
   const presence = shareOf(Math.min(beaconsSeen, beaconsDue), beaconsDue)
   const service = shareOf(answers, answers + late + WRONG_WEIGHT * wrong)
-  return Math.floor((presence * service) / FULL_SCORE)
+  const restraint = shareOf(beaconsDue - Math.min(excess, beaconsDue), beaconsDue)
+  return Math.floor((presence * service * restraint) / FULL_SCORE ** 2)
 }
 
 function shareOf(part: number, whole: number): number {

@@ -12,6 +12,8 @@ export interface Observation {
   readonly late: number
   /** Answers that were wrong, whether or not they can be proven so. */
   readonly wrong: number
+  /** Of the beats that owed a beacon, those in which it asked or sent more than its budgets allow, or was cut off for it. */
+  readonly excess: number
   /** Median of recent pings. */
   readonly roundTripMs?: number
 }
@@ -45,6 +47,7 @@ export const reportSchema: Schema<Report> = struct<Report>({
       answers: tally,
       late: tally,
       wrong: tally,
+      excess: tally,
       roundTripMs: optional(integer(0, 60_000)),
     }),
     MAX_OBSERVATIONS,

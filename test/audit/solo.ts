@@ -152,6 +152,7 @@ export class Solo {
             this.#request = handlers.request
           },
           send: () => {},
+          cutOff: () => {},
           request: async () => {
             throw new OstrakaError('unreachable', 'nobody is there')
           },

@@ -86,6 +86,7 @@ function votingTwice(transport: Transport, liar: Liar): Transport {
   return {
     start: handlers => transport.start(handlers),
     request: (to, frame, deadlineMs) => transport.request(to, frame, deadlineMs),
+    cutOff: (peerId, forMs) => transport.cutOff(peerId, forMs),
     stop: () => transport.stop(),
     send(to, frame) {
       const message = peerMessageCodec.decode(frame)
@@ -101,6 +102,7 @@ function answeringWrong(transport: Transport, liar: Liar): Transport {
   return {
     send: (to, frame) => transport.send(to, frame),
     request: (to, frame, deadlineMs) => transport.request(to, frame, deadlineMs),
+    cutOff: (peerId, forMs) => transport.cutOff(peerId, forMs),
     stop: () => transport.stop(),
     start: handlers =>
       transport.start({

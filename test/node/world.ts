@@ -27,6 +27,7 @@ export class World {
   /** What every write ends in while it is there. */
   fault: OstrakaError | undefined
   beacons: number = 0
+  cutOffs: { peerId: string; forMs: number }[] = []
   handlers: TransportHandlers | undefined
   /** The second member's peer id. */
   other: string = ''
@@ -94,6 +95,9 @@ function portsOf(world: World, rng: SeededRng): StartOptions['ports'] {
       },
       send: (_to, frame) => world.send(frame),
       request: () => Promise.reject(new Error('nobody answers')),
+      cutOff: (peerId, forMs) => {
+        world.cutOffs.push({ peerId, forMs })
+      },
       stop: async () => {},
     },
     gossip: { subscribe() {}, publish: topic => world.publish(topic) },

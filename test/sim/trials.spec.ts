@@ -70,7 +70,7 @@ describe('the trust checker', () => {
     beaconsSeen: number,
   ): TrustView['reports'][number]['observations'][number] => ({
     subject,
-    ...{ beaconsDue: 4, beaconsSeen, answers: 0, late: 0, wrong: 0 },
+    ...{ beaconsDue: 4, beaconsSeen, answers: 0, late: 0, wrong: 0, excess: 0 },
   })
   const view = (epoch: number, opinionOnA: number, word: (reporter: string) => number): TrustView => ({
     epoch,

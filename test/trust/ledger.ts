@@ -20,7 +20,7 @@ const certificate: Certificate = { height: 1, round: 0, blockId: new Uint8Array(
 
 /** An observation of one who did all it should, but for what is given. */
 export function observed(subject: PeerId, flaws: Partial<Observation> = {}): Observation {
-  return { subject, beaconsDue: 6, beaconsSeen: 6, answers: 6, late: 0, wrong: 0, ...flaws }
+  return { subject, beaconsDue: 6, beaconsSeen: 6, answers: 6, late: 0, wrong: 0, excess: 0, ...flaws }
 }
 
 /** The node's reducer over one block an epoch, with whatever reports the test hands in. */

@@ -7,16 +7,29 @@ import {
   noteBeat,
   type ObservationState,
 } from '../../src/trust/index.ts'
+import { opinionOf } from '../../src/trust/scores.ts'
 import type { Report } from '../../src/wire/index.ts'
 
 const INTERVAL_MS = 5000
 const SUBJECTS = ['a', 'b']
 
 /** Beats every interval from `fromMs` on; `b` is heard of until `lostMs`. */
-function beat(state: ObservationState, fromMs: number, beats: number, lostMs: number): number {
+function beat(
+  state: ObservationState,
+  fromMs: number,
+  beats: number,
+  lostMs: number,
+  isExcessive: (peerId: string) => boolean = () => false,
+): number {
   let nowMs = fromMs
   for (let index = 0; index < beats; index++, nowMs += INTERVAL_MS) {
-    noteBeat(state, SUBJECTS, peerId => (peerId === 'a' ? nowMs - 100 : Math.min(nowMs, lostMs)), nowMs)
+    noteBeat(
+      state,
+      SUBJECTS,
+      peerId => (peerId === 'a' ? nowMs - 100 : Math.min(nowMs, lostMs)),
+      isExcessive,
+      nowMs,
+    )
   }
   return nowMs
 }
@@ -44,11 +57,50 @@ describe('observations', () => {
     noteAnswer(state, 'a', new OstrakaError('deadline_exceeded', 'too late'))
     noteAnswer(state, 'a', new OstrakaError('forbidden', 'an answer all the same, of a kind'))
     assert.deepEqual(report(state, nowMs, 0, 2)?.observations, [
-      { subject: 'a', beaconsDue: 5, beaconsSeen: 5, answers: 0, late: 1, wrong: 2, roundTripMs: 12 },
-      { subject: 'b', beaconsDue: 5, beaconsSeen: 2, answers: 0, late: 0, wrong: 2, roundTripMs: 12 },
+      {
+        subject: 'a',
+        beaconsDue: 5,
+        beaconsSeen: 5,
+        answers: 0,
+        late: 1,
+        wrong: 2,
+        excess: 0,
+        roundTripMs: 12,
+      },
+      {
+        subject: 'b',
+        beaconsDue: 5,
+        beaconsSeen: 2,
+        answers: 0,
+        late: 0,
+        wrong: 2,
+        excess: 0,
+        roundTripMs: 12,
+      },
     ])
     const laterMs = beat(state, nowMs, 5, Number.POSITIVE_INFINITY)
     assert.deepEqual(report(state, laterMs, 1, 2)?.observations, [], 'what was told is not told again')
+  })
+
+  it('name a peer that went over its budgets, by the beats in which it did', () => {
+    const state = createObservations(INTERVAL_MS)
+    let beats = 0
+    const nowMs = beat(state, 0, 7, Number.POSITIVE_INFINITY, peerId => peerId === 'a' && ++beats <= 3)
+    const [first, ...rest] = report(state, nowMs)!.observations
+    assert.deepEqual(rest, [], 'and nobody else')
+    assert.deepEqual([first!.subject, first!.excess, first!.beaconsDue], ['a', 3, 5])
+    assert.equal(opinionOf(first), 400)
+    const laterMs = beat(state, nowMs, 5, Number.POSITIVE_INFINITY)
+    assert.deepEqual(report(state, laterMs, 1)?.observations, [], 'what was told is not told again')
+  })
+
+  it('a peer that refuses for want of budget is neither late nor wrong', () => {
+    const state = createObservations(INTERVAL_MS)
+    const nowMs = beat(state, 0, 7, Number.POSITIVE_INFINITY)
+    for (let asked = 0; asked < 100; asked++) {
+      noteAnswer(state, 'a', new OstrakaError('overloaded', 'over what this peer may ask'))
+    }
+    assert.deepEqual(report(state, nowMs)?.observations, [])
   })
 
   it('are reported once an epoch, near its end, and never from too little', () => {

@@ -99,8 +99,8 @@ function memberLines(members: StatusJson['members']): readonly string[] {
 function trustLines({ epoch, scores, reports, convictions }: TrustJson): readonly string[] {
   const said = reports.flatMap(({ reporter, epoch: at, observations }) =>
     observations.map(each => {
-      const { beaconsDue, beaconsSeen, answers, late, wrong } = each
-      const counts = [`${beaconsSeen}/${beaconsDue}`, answers, late, wrong]
+      const { beaconsDue, beaconsSeen, answers, late, wrong, excess } = each
+      const counts = [`${beaconsSeen}/${beaconsDue}`, answers, late, wrong, `${excess}/${beaconsDue}`]
       return [shortPeer(reporter), at, shortPeer(each.subject), ...counts]
     }),
   )
@@ -121,7 +121,7 @@ function trustLines({ epoch, scores, reports, convictions }: TrustJson): readonl
     '',
     ...(said.length === 0
       ? ['nobody reports anything of anyone']
-      : tableLines(['REPORTER', 'EPOCH', 'SUBJECT', 'BEACONS', 'ANSWERS', 'LATE', 'WRONG'], said)),
+      : tableLines(['REPORTER', 'EPOCH', 'SUBJECT', 'BEACONS', 'ANSWERS', 'LATE', 'WRONG', 'EXCESS'], said)),
     ...convictions.map(each => `convicted ${each.peerId}: ${each.reason} at height ${each.height}`),
   ]
 }

@@ -1,5 +1,5 @@
 import { OstrakaError, type PeerId, toOstrakaError } from '../../base/index.ts'
-import type { Machine, PeerAnswer, Token } from '../../wire/index.ts'
+import { COSTS, type Machine, type PeerAnswer, type Token } from '../../wire/index.ts'
 import { Admission } from './admission.ts'
 import { stockAnswer, stockUp } from './ahead.ts'
 import { CommitmentPools } from './commitments.ts'
@@ -15,7 +15,7 @@ import {
 } from './desk.ts'
 import { advanceEvaluation, onEvaluated } from './evaluating.ts'
 import { HedgeBudget } from './hedging.ts'
-import { RequestLimits } from './limits.ts'
+import { type Arrival, RequestLimits } from './limits.ts'
 import { MaterialCache } from './material.ts'
 import { excludeFor, fail, isPeerFault } from './refusals.ts'
 import { type CheckedRequest, checkRequest } from './request.ts'
@@ -97,7 +97,7 @@ function operate(desk: Desk, { token, request }: Operate): void {
   try {
     gateway.admission.admit(gateway.runs.size)
     checked = checkRequest(world, world.networkId, request, nowMs)
-    gateway.limits.admit(checked, nowMs)
+    gateway.limits.admit(checked, arrivalOf(desk, checked), nowMs)
   } catch (thrown) {
     const error = toOstrakaError(thrown)
     count(desk, `operation_refusals/${error.code}`)
@@ -128,6 +128,14 @@ function operate(desk: Desk, { token, request }: Operate): void {
   if (operation === 'sign') gateway.commitments.demand(run.material.name, inputs.length, nowMs)
   advance(desk, run)
   if (operation === 'sign') stockUp(desk, run.material)
+}
+
+/** What an operation costs the gateway: its check, and checking and joining a threshold of parts. */
+function arrivalOf({ gateway }: Desk, { request, version }: CheckedRequest): Arrival {
+  const units = COSTS.check + request.inputs.length * version.threshold * COSTS[request.operation]
+  // half of the room taken: others' operations would soon be refused for want of it
+  const isBusy = gateway.runs.size * 2 > gateway.admission.limit
+  return { from: gateway.world.peerId, units, isBusy }
 }
 
 function warm(desk: Desk, name: string): void {

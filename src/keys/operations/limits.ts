@@ -1,4 +1,4 @@
-import { OstrakaError } from '../../base/index.ts'
+import { OstrakaError, type PeerId, TokenBucket } from '../../base/index.ts'
 import { ReplayWindow } from './replay-window.ts'
 import type { CheckedRequest } from './request.ts'
 
@@ -48,10 +48,27 @@ export class RateLimits {
   }
 }
 
+/** What one principal's requests may cost a node while others want it too: two fifths of a core. */
+const PRINCIPAL_UNITS = { perSecond: 400_000, burst: 800_000 } as const
+
+/** Principals whose use is remembered; the one that has not asked for longest is the likeliest to owe nothing. */
+const MAX_PRINCIPALS = 4096
+
+/** How a request came, and what it costs here. */
+export interface Arrival {
+  /** The peer that brought it, or this node for a client of its own. */
+  readonly from: PeerId
+  /** In the units of COSTS. */
+  readonly units: number
+  /** Whether others wait: only then is a principal held to its budget. */
+  readonly isBusy: boolean
+}
+
 /** What a node counts of the requests that it serves, in one of its two roles: gateway or holder. */
 export class RequestLimits {
   readonly #window: ReplayWindow
   readonly #rates = new RateLimits()
+  readonly #budgets = new Map<string, TokenBucket>()
 
   /** `maxUses`: how often one signed request may come, see ReplayWindow. */
   constructor(maxUses: number) {
@@ -59,17 +76,44 @@ export class RequestLimits {
   }
 
   /**
-   * Admits a checked request, or one more attempt at it, which costs the principal nothing. A request that is refused
-   * for its rate leaves its nonce fresh. Errors: `replayed`, `rate_limited`, `overloaded`, `expired`.
+   * Admits a checked request, or one more attempt at it, which takes nothing from the principal's rate. A request that
+   * is refused for its rate or its cost leaves its nonce fresh. Errors: `replayed`, `rate_limited`, `overloaded`,
+   * `expired`.
    */
-  admit(checked: CheckedRequest, nowMs: number): void {
+  admit(checked: CheckedRequest, arrival: Arrival, nowMs: number): void {
     const { principal, digest, request, key, ratePerMinute } = checked
+    const { from } = arrival
     const nonced = { principal, digest, nonce: request.nonce, expiresMs: request.expiresMs }
-    if (this.#window.reuse(nonced, nowMs)) return
+    if (this.#window.reuse(nonced, from, nowMs)) {
+      this.#budgetOf(principal, nowMs).charge(arrival.units, nowMs)
+      return
+    }
+    this.#pay(principal, arrival, nowMs)
     if (ratePerMinute !== undefined) {
       const name = `${Buffer.from(principal).toString('latin1')}${Buffer.from(key.keyId).toString('latin1')}`
       this.#rates.take(name, request.inputs.length, ratePerMinute, nowMs)
     }
-    this.#window.remember(nonced)
+    this.#window.remember(nonced, from)
+  }
+
+  #pay(principal: Uint8Array, { units, isBusy }: Arrival, nowMs: number): void {
+    const budget = this.#budgetOf(principal, nowMs)
+    const retryAfterMs = budget.take(units, nowMs)
+    if (retryAfterMs === undefined) return
+    if (isBusy) {
+      throw new OstrakaError('rate_limited', 'over what one client may cost while others wait', {
+        retryAfterMs,
+      })
+    }
+    budget.charge(units, nowMs)
+  }
+
+  #budgetOf(principal: Uint8Array, nowMs: number): TokenBucket {
+    const name = Buffer.from(principal).toString('latin1')
+    const budget = this.#budgets.get(name) ?? new TokenBucket(PRINCIPAL_UNITS, nowMs)
+    this.#budgets.delete(name)
+    this.#budgets.set(name, budget)
+    if (this.#budgets.size > MAX_PRINCIPALS) this.#budgets.delete(this.#budgets.keys().next().value!)
+    return budget
   }
 }

@@ -1,4 +1,4 @@
-import { equalBytes, OstrakaError } from '../../base/index.ts'
+import { equalBytes, OstrakaError, type PeerId } from '../../base/index.ts'
 
 /** Live nonces that one node remembers; about 40 MB at the worst. Beyond it, refusing beats forgetting. */
 const MAX_REMEMBERED = 1 << 18
@@ -17,6 +17,8 @@ export interface Nonced {
 interface Seen {
   readonly digest: Uint8Array
   readonly principal: string
+  /** The peers that have brought it. */
+  readonly bringers: PeerId[]
   uses: number
 }
 
@@ -50,25 +52,28 @@ export class ReplayWindow {
 
   /**
    * Counts one more use of a nonce that is known, and returns true; returns false for one that is not.
-   * Errors: `replayed`; `expired` for a request that may already have been forgotten, should the clock step back.
+   * Errors: `replayed { isRepeat }`, true when `from` itself has brought it before and should know; `expired` for a
+   * request that may already have been forgotten, should the clock step back.
    */
-  reuse(request: Nonced, nowMs: number): boolean {
+  reuse(request: Nonced, from: PeerId, nowMs: number): boolean {
     this.#sweep(nowMs)
     if (request.expiresMs <= this.#latestMs) throw new OstrakaError('expired', 'the request has expired')
     const seen = this.#seen.get(nameOf(request))
     if (seen === undefined) return false
+    const isRepeat = seen.bringers.includes(from)
+    if (!isRepeat) seen.bringers.push(from)
     if (!equalBytes(seen.digest, request.digest)) {
-      throw new OstrakaError('replayed', 'another request has used this nonce')
+      throw new OstrakaError('replayed', 'another request has used this nonce', { isRepeat })
     }
     if (seen.uses >= this.#maxUses) {
-      throw new OstrakaError('replayed', 'this request has been served', { uses: seen.uses })
+      throw new OstrakaError('replayed', 'this request has been served', { uses: seen.uses, isRepeat })
     }
     seen.uses += 1
     return true
   }
 
   /** Remembers the first use of a nonce. Errors: `overloaded` when the window is full of live ones. */
-  remember(request: Nonced): void {
+  remember(request: Nonced, from: PeerId): void {
     const name = nameOf(request)
     const principal = latin1(request.principal)
     const own = this.#perPrincipal.get(principal) ?? 0
@@ -77,7 +82,7 @@ export class ReplayWindow {
         limit: own >= MAX_REMEMBERED_PER_PRINCIPAL ? MAX_REMEMBERED_PER_PRINCIPAL : MAX_REMEMBERED,
       })
     }
-    this.#seen.set(name, { digest: request.digest, principal, uses: 1 })
+    this.#seen.set(name, { digest: request.digest, principal, bringers: [from], uses: 1 })
     this.#perPrincipal.set(principal, own + 1)
     const second = Math.ceil(request.expiresMs / 1000)
     const names = this.#bySecond.get(second)

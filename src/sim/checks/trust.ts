@@ -17,12 +17,14 @@ export interface Envelope {
 /** Section 6's opinion, in this checker's own words. */
 function opinionOf(observation: Observation | undefined): number {
   if (observation === undefined) return FULL
-  const { beaconsDue, beaconsSeen, answers, late, wrong } = observation
+  const { beaconsDue, beaconsSeen, answers, late, wrong, excess } = observation
   const asked = answers + late + 4 * wrong
   const presence =
     beaconsDue === 0 ? FULL : Math.trunc((FULL * Math.min(beaconsSeen, beaconsDue)) / beaconsDue)
   const service = asked === 0 ? FULL : Math.trunc((FULL * answers) / asked)
-  return Math.trunc((presence * service) / FULL)
+  const within =
+    beaconsDue === 0 ? FULL : Math.trunc((FULL * (beaconsDue - Math.min(excess, beaconsDue))) / beaconsDue)
+  return Math.trunc((presence * service * within) / (FULL * FULL))
 }
 
 /**

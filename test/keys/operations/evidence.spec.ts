@@ -12,7 +12,7 @@ import {
   signedPartialCodec,
 } from '../../../src/wire/index.ts'
 import { spoilValue } from './faults.ts'
-import { NETWORK_ID, type TestKey, TestNetwork, type TestNode } from './network.ts'
+import { NETWORK_ID, type TestKey, TestNetwork, type TestNode, whole } from './network.ts'
 
 const KINDS: readonly KeyKind[] = ['ed25519', 'secp256k1', 'toy', 'ristretto255', 'x25519']
 
@@ -40,12 +40,15 @@ function honestCase(kind: KeyKind): Case {
   }
   const isSign = request.request.value.operation === 'sign'
   const call = isSign ? { ...request, packages: packagesFor(network, key, inputs.length) } : request
-  const { partial } = answerPartial(
-    node.holder,
-    gateway,
-    { type: 'partial', call, refill: 0 },
-    network.nowMs,
-    network.rng,
+  const { partial } = whole(
+    answerPartial(
+      node.holder,
+      gateway,
+      { type: 'partial', call, refill: 0 },
+      network.nowMs,
+      network.rng,
+      false,
+    ),
   )
   return { network, key, node, request: call, answer: partial }
 }
@@ -59,7 +62,8 @@ function packagesFor(
   const made = network.nodes
     .slice(0, 3)
     .flatMap(
-      ({ holder }) => answerNonces(holder, network.peerIds[0]!, call, network.nowMs, network.rng).nonces,
+      ({ holder }) =>
+        whole(answerNonces(holder, network.peerIds[0]!, call, network.nowMs, network.rng)).nonces,
     )
   return Array.from({ length: count }, (_, index) =>
     made.map(({ slot, commitments }) => ({ slot, ...commitments[index]! })),

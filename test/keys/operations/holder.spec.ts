@@ -3,6 +3,7 @@ import { type ErrorCode, isOstrakaError, Secret, utf8 } from '../../../src/base/
 import { cryptoReady, sha256, verifySigned } from '../../../src/crypto/index.ts'
 import { answerNonces, answerPartial } from '../../../src/keys/operations/index.ts'
 import {
+  COSTS,
   type OperationRequest,
   type PartialAnswer,
   type PartialRequest,
@@ -10,7 +11,7 @@ import {
   type Signed,
   type SlotCommitment,
 } from '../../../src/wire/index.ts'
-import { NETWORK_ID, signingKey, type TestKey, TestNetwork, type TestNode } from './network.ts'
+import { NETWORK_ID, signingKey, type TestKey, TestNetwork, type TestNode, whole } from './network.ts'
 
 const friend = signingKey('friend')
 
@@ -33,7 +34,7 @@ function packagesFor(network: TestNetwork, key: TestKey, gateway: string, count:
   const call = { type: 'nonces', keyId: key.key.keyId, version: 1, generation: 0, count } as const
   const made = network.nodes
     .slice(0, 3)
-    .flatMap(node => answerNonces(node.holder, gateway, call, network.nowMs, network.rng).nonces)
+    .flatMap(node => whole(answerNonces(node.holder, gateway, call, network.nowMs, network.rng)).nonces)
   return Array.from({ length: count }, (_, index) =>
     made.map(({ slot, commitments }) => ({ slot, ...commitments[index]! })),
   )
@@ -46,7 +47,9 @@ function ask(
   call: PartialRequest,
   refill = 0,
 ): PartialAnswer {
-  return answerPartial(node.holder, from, { type: 'partial', call, refill }, network.nowMs, network.rng)
+  return whole(
+    answerPartial(node.holder, from, { type: 'partial', call, refill }, network.nowMs, network.rng, false),
+  )
 }
 
 function refuses(code: ErrorCode, task: () => unknown): void {
@@ -99,7 +102,7 @@ describe('a holder', () => {
       const nonces = { type: 'nonces', keyId: key.key.keyId, version: 1, generation: 0, count: 1 } as const
       if (kind === 'ed25519') {
         refuses('unknown_version', () =>
-          answerNonces(node.holder, gateway, nonces, network.nowMs, network.rng),
+          whole(answerNonces(node.holder, gateway, nonces, network.nowMs, network.rng)),
         )
       }
     }
@@ -171,11 +174,25 @@ describe('a holder', () => {
     refuses('malformed', () => ask(network, node, gateway, callFor(request)))
   })
 
+  it('refuses a gateway more nonces while it has plenty that it has not used', () => {
+    const { network, key, node, gateway } = setUp()
+    const call = { type: 'nonces', keyId: key.key.keyId, version: 1, generation: 0, count: 600 } as const
+    const made = (atMs: number): number =>
+      whole(answerNonces(node.holder, gateway, call, atMs, network.rng)).nonces[0]!.commitments.length
+    equal(made(network.nowMs), 600)
+    equal(made(network.nowMs), 424, 'up to a pool')
+    refuses('overloaded', () => made(network.nowMs))
+    // what was spent makes room
+    const packages = packagesFor(network, key, network.peerIds[3]!, 1)
+    ask(network, node, network.peerIds[3]!, callFor(network.request(key, [utf8('x')]), { packages }))
+    equal(made(network.nowMs + 3_000), 102, 'and so does time: their answers may have been lost')
+  })
+
   it('keeps a bounded number of nonces for a gateway, and drops the oldest', () => {
     const { network, key, node, gateway } = setUp()
     const call = { type: 'nonces', keyId: key.key.keyId, version: 1, generation: 0, count: 600 } as const
-    const [first] = answerNonces(node.holder, gateway, call, network.nowMs, network.rng).nonces
-    answerNonces(node.holder, gateway, call, network.nowMs, network.rng)
+    const [first] = whole(answerNonces(node.holder, gateway, call, network.nowMs, network.rng)).nonces
+    whole(answerNonces(node.holder, gateway, call, network.nowMs + 20_000, network.rng))
     equal(node.holder.nonces.size, 1024)
     const [lines] = packagesFor(network, key, network.peerIds[4]!, 1)
     const old = lines!.map(line => (line.slot === 2 ? { slot: 2, ...first!.commitments[0]! } : line))
@@ -183,16 +200,85 @@ describe('a holder', () => {
     refuses('not_found', () => ask(network, node, gateway, callFor(request, { packages: [old] })))
   })
 
-  it('gives as many fresh commitments back as the gateway asks for', () => {
+  it('gives as many fresh commitments back as the gateway asks for, and at most one more than were spent', () => {
     const { network, key, node, gateway } = setUp()
-    const call = callFor(network.request(key, [utf8('x')]), {
-      packages: packagesFor(network, key, gateway, 1),
-    })
-    const { nonces } = ask(network, node, gateway, call, 5)
-    deepEqual(
-      nonces.map(({ slot, commitments }) => [slot, commitments.length]),
-      [[2, 5]],
-    )
+    for (const [refill, given] of [
+      [1, 1],
+      [2, 2],
+      [5, 2],
+    ] as const) {
+      const call = callFor(network.request(key, [utf8('x')]), {
+        packages: packagesFor(network, key, gateway, 1),
+      })
+      const { nonces } = ask(network, node, gateway, call, refill)
+      deepEqual(
+        nonces.map(({ slot, commitments }) => [slot, commitments.length]),
+        [[2, given]],
+      )
+    }
+  })
+
+  it('works in slices of five milliseconds, nonces as well as batches, with other work between', () => {
+    const { network, key, node, gateway } = setUp()
+    const call = { type: 'nonces', keyId: key.key.keyId, version: 1, generation: 0, count: 1024 } as const
+    const inputs = Array.from({ length: 200 }, (_, index) => utf8(`${index}`))
+    const packages = packagesFor(network, key, gateway, 200)
+    const signing = callFor(network.request(key, inputs), { packages })
+    const derived = setUp('ristretto255')
+    const deriving = callFor(derived.network.request(derived.key, inputs))
+    const partial = { type: 'partial', refill: 200 } as const
+    const works = [
+      answerNonces(node.holder, network.peerIds[4]!, call, network.nowMs, network.rng),
+      answerPartial(node.holder, gateway, { ...partial, call: signing }, network.nowMs, network.rng, false),
+      answerPartial(
+        derived.node.holder,
+        gateway,
+        { ...partial, call: deriving },
+        derived.network.nowMs,
+        derived.network.rng,
+        false,
+      ),
+    ]
+    for (const slices of works) {
+      let [count, most] = [0, 0]
+      for (const units of { [Symbol.iterator]: () => slices }) {
+        count++
+        // the proof over a batch is one
+        if (units !== inputs.length * COSTS.prove) most = Math.max(most, units)
+      }
+      ok(count >= 200 / 8, `${count} slices`)
+      ok(most <= 5_000, `${most} units in one`)
+    }
+  })
+
+  it('charges the principal for what it signed, at every holder, whichever gateway brings it', () => {
+    const { network, key, node } = setUp('ristretto255')
+    const inputs = Array.from({ length: 200 }, (_, index) => utf8(`${index}`))
+    const askFor = (gateway: string, isBusy: boolean, who = friend): PartialAnswer => {
+      const call = callFor(network.request(key, inputs, {}, who))
+      return whole(
+        answerPartial(
+          node.holder,
+          gateway,
+          { type: 'partial', call, refill: 0 },
+          network.nowMs,
+          network.rng,
+          isBusy,
+        ),
+      )
+    }
+    const stranger = signingKey('another friend')
+    const rules = [friend, stranger].map(({ publicKey }) => ({
+      principal: publicKey,
+      operations: ['derive'] as const,
+    }))
+    key.key = { ...key.key, rules }
+    const flood = (): void => {
+      for (let asked = 0; asked < 1_000; asked++) askFor(network.peerIds[asked % 3]!, true)
+    }
+    refuses('rate_limited', flood)
+    ok(askFor(network.peerIds[1]!, false), 'what nobody else wants it may have')
+    ok(askFor(network.peerIds[1]!, true, stranger), 'others are not refused for it')
   })
 
   it("answers one request only a few times, and no other request under that request's nonce", () => {
@@ -289,11 +375,13 @@ describe('a holder', () => {
   it('makes no nonces for keys that do not sign, nor for versions that are no longer active', () => {
     const { network, key, node, gateway } = setUp('ristretto255')
     const call = { type: 'nonces', keyId: key.key.keyId, version: 1, generation: 0, count: 1 } as const
-    refuses('wrong_kind', () => answerNonces(node.holder, gateway, call, network.nowMs, network.rng))
+    refuses('wrong_kind', () => whole(answerNonces(node.holder, gateway, call, network.nowMs, network.rng)))
     const signing = network.addKey('ed25519')
     signing.version = { ...signing.version, state: 'archived' }
     refuses('unknown_version', () =>
-      answerNonces(node.holder, gateway, { ...call, keyId: signing.key.keyId }, network.nowMs, network.rng),
+      whole(
+        answerNonces(node.holder, gateway, { ...call, keyId: signing.key.keyId }, network.nowMs, network.rng),
+      ),
     )
   })
 })

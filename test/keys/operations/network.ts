@@ -27,6 +27,7 @@ import {
   type GatewayState,
   type HolderState,
   type OperationResult,
+  type Slices,
   signOperation,
   stepGateway,
 } from '../../../src/keys/operations/index.ts'
@@ -378,6 +379,14 @@ export class TestNetwork {
   }
 }
 
+/** All slices of a piece of work, one after the other. */
+export function whole<T>(slices: Slices<T>): T {
+  for (;;) {
+    const step = slices.next()
+    if (step.done === true) return step.value
+  }
+}
+
 export function serve(
   node: TestNode,
   from: PeerId,
@@ -385,7 +394,7 @@ export function serve(
   nowMs: number,
   rng: SeededRng,
 ): PeerAnswer {
-  if (request.type === 'partial') return answerPartial(node.holder, from, request, nowMs, rng)
-  if (request.type === 'nonces') return answerNonces(node.holder, from, request, nowMs, rng)
+  if (request.type === 'partial') return whole(answerPartial(node.holder, from, request, nowMs, rng, false))
+  if (request.type === 'nonces') return whole(answerNonces(node.holder, from, request, nowMs, rng))
   throw new Error(`unexpected ${request.type}`)
 }
