@@ -77,6 +77,7 @@ export {
   memberPath,
   type ProposalRecord,
   proposalPath,
+  sealingKeyPath,
 } from './records.ts'
 export { LOG_PREFIXES, recoverLog } from './recovery.ts'
 export { type Ranking, rank, type Validator } from './rotation.ts'

@@ -64,6 +64,8 @@ describe('who may have a key exported', () => {
       }
     }
     assert.equal(asks(network.act('open')), 'ok')
+    const recipient = network.nodes[0]!.world.sealingKeys.publicKey.bytes
+    assert.equal(asks({ ...network.act('open'), recipient }), 'malformed', 'a member’s sealing key')
     assert.equal(asks(network.act('closed')), 'not_exportable')
     assert.equal(asks(network.act('open'), guest), 'forbidden')
     const rules = [{ principal: guest.publicKey, operations: ['export'] }] as const

@@ -1,5 +1,11 @@
 import { equalBytes, OstrakaError } from '../../base/index.ts'
-import type { ActRule, HookContext, Ledger, LedgerReader } from '../../control/index.ts'
+import {
+  type ActRule,
+  type HookContext,
+  type Ledger,
+  type LedgerReader,
+  sealingKeyPath,
+} from '../../control/index.ts'
 import { ristretto255 } from '../../crypto/index.ts'
 import type { ExportAct, Genesis } from '../../wire/index.ts'
 import { isOwnedBy } from '../network-key.ts'
@@ -56,6 +62,10 @@ export function requireExportable(
     throw new OstrakaError('unknown_version', 'no such version to export', { key: name, version })
   }
   ristretto255.decode(recipient)
+  // a one-time key is nobody's sealing key: what is sealed to it must have no other reader
+  if (ledger.get(sealingKeyPath(recipient)) !== undefined) {
+    throw new OstrakaError('malformed', 'the one-time key is a member’s sealing key', { key: name })
+  }
   return record
 }
 
