@@ -11,6 +11,7 @@ export interface Mutant {
 
 const CONTROL = ['test/control/*.spec.ts']
 const SIMULATION = ['test/sim/durability.spec.ts', 'test/sim/simulation.spec.ts']
+const COALITION = ['test/sim/coalition.spec.ts']
 const RANDOMNESS = ['test/keys/randomness.spec.ts']
 const OPERATIONS = ['test/keys/operations/*.spec.ts']
 const BUDGETS = ['test/node/budgets.spec.ts']
@@ -21,6 +22,20 @@ const ATTESTATION = [
 ]
 
 export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'coalition: an encapsulation need not be proven its dealer’s, so that a complaint opens another dealer’s shares',
+    file: 'src/crypto/sealing.ts',
+    find: 'const isProven = verifyPossession(group, element, possessionContext(context), proof)',
+    replace: 'const isProven = true',
+    specs: COALITION,
+  },
+  {
+    name: 'coalition: secret nonces do not hash what they are for, so that a repeated generator repeats them',
+    file: 'src/crypto/secret-scalars.ts',
+    find: 'framed(utf8(purpose), secret.expose(), fresh, sha512(statement))',
+    replace: 'framed(utf8(purpose), secret.expose(), fresh)',
+    specs: COALITION,
+  },
   {
     name: 'state proof: nobody whom the client knows need vouch for the header',
     file: 'src/control/state-proofs.ts',
