@@ -1,4 +1,5 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto'
+import { rmSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,8 +21,18 @@ export function peerIdAt(index: number): PeerId {
   return peerIdOf(new Uint8Array(key.export({ format: 'der', type: 'spki' }).subarray(-32)))
 }
 
+const directories = new Set<string>()
+
+/** One that is removed at the end of this process at the latest: a test that fails may not come to it. */
 export async function temporaryDirectory(): Promise<string> {
-  return mkdtemp(join(tmpdir(), 'ostraka-io-'))
+  if (directories.size === 0) process.once('exit', removeDirectories)
+  const directory = await mkdtemp(join(tmpdir(), 'ostraka-io-'))
+  directories.add(directory)
+  return directory
+}
+
+function removeDirectories(): void {
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true })
 }
 
 export interface Network {
@@ -65,9 +76,12 @@ export async function startNetwork(count: number, options: NetworkOptions = {}):
       nodes[index]?.learnAddress(node.peerId, node.addresses())
     }
   }
-  await realTime.until(() =>
-    nodes.every((node, index) => node.connectedPeers().length === neighbours(index).length),
-  )
+  const areConnected = (): boolean =>
+    nodes.every((node, index) => node.connectedPeers().length === neighbours(index).length)
+  await realTime.until(areConnected).catch(async error => {
+    await Promise.all(nodes.map(node => node.stop()))
+    throw error
+  })
   const dead = new Set<number>()
   const kill = async (index: number): Promise<void> => {
     if (dead.has(index)) return

@@ -11,7 +11,8 @@ const CHARGES: Readonly<Record<Charge, string>> = {
   equivocation: 'votes for two blocks at once',
   'conflicting-beacons': 'shows two beacons of one sequence',
   'bad-dealing': 'deals a share that does not open',
-  'copied-encapsulation': 'deals under an honest dealer’s encapsulation, to have a complaint open that dealer’s shares',
+  'copied-encapsulation':
+    'deals under an honest dealer’s encapsulation, to have a complaint open that dealer’s shares',
   'censored-complaint': 'deals a share that does not open, and as leader leaves complaints out',
   'bad-partial': 'answers operations wrongly',
   'bad-randomness': 'says another part of an epoch’s randomness than its own',
