@@ -1,5 +1,5 @@
 import { ageRecipient, type Client, type KeyJson, type Verified } from '../api/index.ts'
-import { fromBase64, OstrakaError } from '../base/index.ts'
+import { fromBase64, isOstrakaError, OstrakaError } from '../base/index.ts'
 import type { NetworkIdentity } from './age/index.ts'
 
 /** age files do not say whose they are; beyond this many candidates the caller has to. */
@@ -35,7 +35,11 @@ export async function networkIdentities(
 }
 
 async function decryptionKeys(client: Client): Promise<readonly KeyJson[]> {
-  return (await client.keys()).filter(key => key.kind === 'x25519' && key.recipient !== undefined)
+  const keys = await client.keys().catch(error => {
+    if (!isOstrakaError(error, 'forbidden')) throw error
+    throw new OstrakaError('forbidden', 'this principal may not list the keys: say which key with --key')
+  })
+  return keys.filter(key => key.kind === 'x25519' && key.recipient !== undefined)
 }
 
 /** Whom to encrypt to: the active version of a network key, and the certified state that says so, if one was asked. */

@@ -119,7 +119,6 @@ describe('who is not let in over HTTP', () => {
       'evil.example',
       `evil.example:${new URL(api.url).port}`,
       '127.0.0.1.evil.example',
-      '',
     ]) {
       equal((await get('/api/v1/status', { host: rebound, authorization })).code, 'forbidden', rebound)
       equal((await get('/openapi.json', { host: rebound })).code, 'forbidden', rebound)
