@@ -51,6 +51,13 @@ export const MUTANTS: readonly Mutant[] = [
     specs: CONTROL,
   },
   {
+    name: 'joining: whoever has seen an invite used may use it',
+    file: 'src/control/membership.ts',
+    find: '  checkAcceptance(ledger, transaction, peerId)\n',
+    replace: '',
+    specs: ['test/control/membership.spec.ts'],
+  },
+  {
     name: 'vote persistence: votes are sent and never written',
     file: 'src/control/consensus.ts',
     find: "return [{ type: 'persist', writes: walWrites(this.#state) }, ...this.#effects]",

@@ -1,9 +1,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect, type MembershipDecision } from '../api/index.ts'
-import { isOstrakaError, OstrakaError, type PeerId, peerIdOf, type Rng, utf8 } from '../base/index.ts'
+import { isOstrakaError, OstrakaError, type PeerId, peerIdOf, type Rng, Secret, utf8 } from '../base/index.ts'
 import { networkIdOf, proveSealingKey } from '../control/index.ts'
-import { type SigningKey, signValue } from '../crypto/index.ts'
+import { SigningKey, signValue } from '../crypto/index.ts'
 import {
+  type Acceptance,
   type Approval,
   type AuditReset,
   type Genesis,
@@ -41,8 +42,10 @@ export function makeInvite(request: InviteRequest, rng: Rng): string {
   if (!genesis.operators.some(other => Buffer.from(other).equals(operator.publicKey))) {
     throw new OstrakaError('unauthorized', 'that key is no operator’s of this network')
   }
+  const secret = rng.bytes(32)
   const invite: Invite = {
     nonce: rng.bytes(16),
+    key: new SigningKey(new Secret(secret)).publicKey,
     expiresMs,
     ...(peerId === undefined ? {} : { peerId }),
     ...(region === undefined ? {} : { region }),
@@ -52,16 +55,26 @@ export function makeInvite(request: InviteRequest, rng: Rng): string {
     peers: peers.slice(0, MAX_BOOTSTRAP),
     apis: apis.slice(0, MAX_BOOTSTRAP),
     invite: signValue(operator, 'invite', networkIdOf(genesis), invite),
+    secret,
   }
   const bytes = inviteTokenCodec.encode(token)
   inviteTokenCodec.decode(bytes)
   return PREFIX + Buffer.from(bytes).toString('base64url')
 }
 
-/** Reads a token, or the file that holds one. Errors: `malformed`, `too_large`. */
+/** A descriptor, not a name: what stands on it is read once, by whoever is told `-`. */
+const STANDARD_INPUT = 0
+
+/** Whether that is a token itself, which should not stand where others can read it. */
+export function isInviteText(text: string): boolean {
+  return text.startsWith(PREFIX)
+}
+
+/** Reads a token, the file that holds one, or standard input for `-`. Errors: `malformed`, `too_large`. */
 export function readInvite(textOrFile: string): InviteToken {
-  const isFile = !textOrFile.startsWith(PREFIX) && existsSync(textOrFile)
-  const text = (isFile ? readFileSync(textOrFile, 'utf8') : textOrFile).trim()
+  const isFile = textOrFile === '-' || (!isInviteText(textOrFile) && existsSync(textOrFile))
+  const source = textOrFile === '-' ? STANDARD_INPUT : textOrFile
+  const text = (isFile ? readFileSync(source, 'utf8') : textOrFile).trim()
   if (!/^[A-Za-z0-9_-]+$/.test(text) || !text.startsWith(PREFIX)) {
     throw new OstrakaError('malformed', 'not an invite, nor a file with one')
   }
@@ -124,17 +137,20 @@ export function prepareJoin(dir: string, { genesis, peers }: InviteToken): void 
 
 /** The transaction that asks to be admitted. */
 export function joinTransaction(
-  { genesis, invite }: InviteToken,
+  { genesis, invite, secret }: InviteToken,
   { identity, sealingKeys }: Pick<NodeSecrets, 'identity' | 'sealingKeys'>,
   location: Location,
   addresses: readonly string[],
   rng: Rng,
 ): SignedTransaction {
   const peerId = peerIdOf(identity.publicKey)
+  const networkId = networkIdOf(genesis)
   const member: Member = { peerId, sealingKey: sealingKeys.publicKey.bytes, location }
-  const owner = { networkId: networkIdOf(genesis), peerId, revision: 0 }
-  const possession = proveSealingKey(owner, sealingKeys, rng)
-  return signIn(genesis, identity, { type: 'join', invite, member, possession, addresses })
+  const possession = proveSealingKey({ networkId, peerId, revision: 0 }, sealingKeys, rng)
+  const accepted: Acceptance = { invite: invite.value.nonce, peerId }
+  const key = new SigningKey(new Secret(secret))
+  const { signature: acceptance } = signValue(key, 'join', networkId, accepted)
+  return signIn(genesis, identity, { type: 'join', invite, acceptance, member, possession, addresses })
 }
 
 /** Hands a join to the first member that answers; a refusal is final. Errors: `unreachable`, or the network's refusal. */

@@ -1,6 +1,16 @@
 import { equalBytes, OstrakaError, type PeerId, peerIdOf, publicKeyOf, toHex } from '../base/index.ts'
 import { verifySigned } from '../crypto/index.ts'
-import type { Arrive, Invite, Join, Leave, Removal, RemovalAct, RemoveMember, Signed } from '../wire/index.ts'
+import type {
+  Acceptance,
+  Arrive,
+  Invite,
+  Join,
+  Leave,
+  Removal,
+  RemovalAct,
+  RemoveMember,
+  Signed,
+} from '../wire/index.ts'
 import type { BlockHook, TransactionHandler } from './apply.ts'
 import { type ActRule, operatorsRule } from './approvals.ts'
 import type { Ledger, LedgerReader } from './ledger.ts'
@@ -20,16 +30,19 @@ const NEWCOMER_WEIGHT = 0.5
 
 /**
  * nothing -> joining. An invited node is admitted: members let it connect and catch up.
- * Errors: `unauthorized` (not the node itself, or no operator's invite), `bad_signature`, `expired`, `replayed`,
+ * Errors: `unauthorized` (not the node itself, or no operator's invite), `bad_signature` (of the operator, or of the
+ * invite's own key, which only the token has), `expired`, `replayed`,
  * `forbidden` (the invite is for another node or region), `conflict` (it is, or was, a member; the sealing key was
  * registered before), `malformed` (sealing key or its proof).
  */
-export const join: TransactionHandler<Join> = (ledger, { invite, member, possession, addresses }, at) => {
+export const join: TransactionHandler<Join> = (ledger, transaction, at) => {
+  const { invite, member, possession, addresses } = transaction
   const { peerId, location } = member
   if (!equalBytes(publicKeyOf(peerId), at.signer)) {
     throw new OstrakaError('unauthorized', 'a node signs its own joining', { peerId })
   }
   checkInvite(ledger, invite, at.timeMs)
+  checkAcceptance(ledger, transaction, peerId)
   const { nonce, peerId: onlyPeer = peerId, region = location.region } = invite.value
   if (onlyPeer !== peerId) throw new OstrakaError('forbidden', 'the invite is for another node', { onlyPeer })
   if (region !== location.region) {
@@ -67,6 +80,14 @@ function checkInvite(ledger: Ledger, invite: Signed<Invite>, timeMs: number): vo
   if (used !== undefined) {
     throw new OstrakaError('replayed', 'the invite has been used', { invite: toHex(nonce), by: used.peerId })
   }
+}
+
+/** Members see every invite that is used, before it is: what they lack is the token's secret. Errors: `bad_signature`. */
+function checkAcceptance(ledger: Ledger, { invite, acceptance }: Join, peerId: PeerId): void {
+  const { nonce, key } = invite.value
+  const value: Acceptance = { invite: nonce, peerId }
+  if (verifySigned('join', ledger.networkId, { value, signer: key, signature: acceptance })) return
+  throw new OstrakaError('bad_signature', 'the invite’s own key has not signed for this node', { peerId })
 }
 
 /** A used invite is remembered until it expires: from then on its time refuses it. */

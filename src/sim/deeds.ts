@@ -28,6 +28,7 @@ import { contentOf } from './frames.ts'
 import type { SimHost } from './host.ts'
 import type { Misdeed } from './misdeeds.ts'
 import type { Frame } from './network.ts'
+import type { Newcomers } from './newcomers.ts'
 import type { VirtualTime } from './time.ts'
 
 export interface DeedContext {
@@ -37,6 +38,9 @@ export interface DeedContext {
   readonly rng: SeededRng
   readonly time: VirtualTime
   readonly faults: FaultCounts
+  readonly newcomers: Newcomers
+  /** Hosts that keep to the protocol. */
+  readonly honest: () => readonly SimHost[]
 }
 
 /** What a flooder sends a peer in one go. */
@@ -44,6 +48,9 @@ const FLOOD_REQUESTS = 1000
 
 /** How often a liar looks for something to do. */
 const PAUSE_MS = 700
+
+/** Invites that one liar tries to steal. */
+const MAX_STOLEN = 3
 
 /** What says nothing about whether a block holds a transaction. */
 const UNSURE: ReadonlySet<string> = new Set(['no_quorum', 'deadline_exceeded'])
@@ -69,6 +76,8 @@ export class Deeds {
   #lastEpoch = -1
   #isBusy = false
   #hasBegun = false
+  #stolen = 0
+  #waiting: SignedTransaction | undefined
 
   constructor(context: DeedContext) {
     this.#context = context
@@ -119,6 +128,8 @@ export class Deeds {
         return this.#settleComplaints()
       case 'flood':
         return this.#flood()
+      case 'stolen-invite':
+        return this.#stealInvite()
       default:
     }
   }
@@ -223,13 +234,45 @@ export class Deeds {
     }
   }
 
+  /** An invited node hands its join to this host, which keeps it back and tries to join in its place. */
+  async #stealInvite(): Promise<void> {
+    const { host, time, rng, newcomers, faults, honest } = this.#context
+    if (this.#stolen < MAX_STOLEN && this.#waiting === undefined && host.port !== undefined) {
+      const join = newcomers.invite(time.nowMs)
+      this.#stolen += 1
+      this.#waiting = join
+      if ((await this.#outcomeOf(newcomers.steal(join, randomUnit(rng) < 0.5))) === 'in doubt') return
+      faults.add('stolen-invite')
+    }
+    if (this.#waiting === undefined) return
+    // the newcomer has waited in vain, and asks another member, as submitJoin does
+    const others = honest()
+    const { port } = others[randomBelow(rng, others.length)]!
+    const admitted = await port?.submit(this.#waiting).then(
+      () => true,
+      error => isOstrakaError(error, 'replayed') || isOstrakaError(error, 'conflict'),
+    )
+    if (admitted === true) this.#waiting = undefined
+  }
+
+  /** Whether an invited node still waits to be admitted. */
+  get isAwaited(): boolean {
+    return this.#waiting !== undefined
+  }
+
   async #submit(value: Transaction): Promise<void> {
     const { host, networkId } = this.#context
     await this.#handIn(signValue(host.identity, 'transaction', networkId, value))
   }
 
   async #handIn(transaction: SignedTransaction): Promise<'accepted' | 'refused' | 'in doubt'> {
-    const { host, faults, misdeed } = this.#context
+    const outcome = await this.#outcomeOf(transaction)
+    if (outcome === 'accepted') this.#context.faults.add(this.#context.misdeed)
+    return outcome
+  }
+
+  async #outcomeOf(transaction: SignedTransaction): Promise<'accepted' | 'refused' | 'in doubt'> {
+    const { host } = this.#context
     const { port } = host
     if (port === undefined) return 'in doubt'
     const submitted = port.submit(transaction).then(
@@ -239,9 +282,7 @@ export class Deeds {
         return UNSURE.has(error.code) ? ('in doubt' as const) : ('refused' as const)
       },
     )
-    const outcome = await Promise.race([submitted, host.death.then(() => 'in doubt' as const)])
-    if (outcome === 'accepted') faults.add(misdeed)
-    return outcome
+    return Promise.race([submitted, host.death.then(() => 'in doubt' as const)])
   }
 
   /** There is one occasion for a complaint: whether a block holds it after all is asked until it is known. */

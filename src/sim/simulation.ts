@@ -14,6 +14,7 @@ import { GossipMesh } from './gossip.ts'
 import { type HostContext, SimHost } from './host.ts'
 import type { Misdeed } from './misdeeds.ts'
 import { SimNetwork } from './network.ts'
+import { Newcomers } from './newcomers.ts'
 import { drawPlan, drawTrial, mostFaulty, type Plan } from './plan.ts'
 import { RecordMesh } from './records.ts'
 import { Storm } from './storm.ts'
@@ -94,6 +95,7 @@ class Simulation {
   readonly #calls: Calls
   readonly #clients: Clients
   readonly #deeds: readonly Deeds[]
+  readonly #newcomers: Newcomers
   readonly #trial: Trial | undefined
   #isDone = false
 
@@ -135,6 +137,7 @@ class Simulation {
     })
     this.#byzantine.isAwake = options.misdeed === undefined
     this.#network.tamper = frame => this.#byzantine.tamper(frame)
+    this.#newcomers = new Newcomers(owner, networkId, new SeededRng(`newcomers/${seed}`))
     this.#deeds = liars.map(([host, misdeed]) => this.#deedsOf(host, misdeed, networkId))
     this.#network.observe = frame => {
       for (const deeds of this.#deeds) deeds.see(frame)
@@ -152,7 +155,8 @@ class Simulation {
 
   #deedsOf(host: SimHost, misdeed: Misdeed, networkId: Uint8Array): Deeds {
     const [time, faults, rng] = [this.#time, this.#faults, this.#rng.fork(`deeds/${host.name}`)]
-    return new Deeds({ host, misdeed, networkId, time, faults, rng })
+    const newcomers = this.#newcomers
+    return new Deeds({ host, misdeed, networkId, time, faults, rng, newcomers, honest: () => this.#honest() })
   }
 
   #trialOf(misdeed: Misdeed, culprit: SimHost): Trial {
@@ -160,7 +164,8 @@ class Simulation {
       ...{ misdeed, culprit, honest: this.#honest(), epochMs: EPOCH_MS },
       ...{ time: this.#time, rng: this.#rng.fork('trial'), findings: this.#findings },
       ...{ calls: this.#calls, clients: this.#clients, isTwin: this.#options.isTwin ?? false },
-      faults: this.#faults,
+      ...{ faults: this.#faults, newcomers: this.#newcomers },
+      isAwaited: () => this.#deeds.some(deeds => deeds.isAwaited),
     })
   }
 

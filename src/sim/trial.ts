@@ -9,6 +9,7 @@ import type { Clients, KnownKey } from './clients.ts'
 import type { FaultCounts } from './fault-counts.ts'
 import type { SimHost } from './host.ts'
 import { DESERTS, type Misdeed } from './misdeeds.ts'
+import type { Newcomers } from './newcomers.ts'
 import type { VirtualTime } from './time.ts'
 
 export interface TrialContext {
@@ -24,6 +25,9 @@ export interface TrialContext {
   /** The culprit does nothing wrong: this run shows what the other would have been without. */
   readonly isTwin: boolean
   readonly faults: FaultCounts
+  readonly newcomers: Newcomers
+  /** Whether somebody waits for what the culprit has kept from it. */
+  isAwaited(): boolean
 }
 
 export interface TrialReport {
@@ -113,8 +117,9 @@ export class Trial {
 
   /** In the end, when all have caught up. */
   inspect(): void {
-    const { honest, findings, clients, misdeed } = this.#context
+    const { honest, findings, clients, misdeed, newcomers } = this.#context
     for (const host of honest) this.#justice.inspect(host)
+    for (const { name, port } of honest) if (port !== undefined) newcomers.inspect(name, port, findings)
     const isAboutScores = misdeed === 'lying-report' || misdeed === 'silence'
     if (isAboutScores && this.#trust.settlements === 0)
       findings.add('the trial is one', 'no trust vector was ever settled')
@@ -176,9 +181,10 @@ export class Trial {
   }
 
   #isOver(): boolean {
-    const { honest } = this.#context
+    const { honest, isAwaited } = this.#context
     return (
       this.#verdictMs !== undefined &&
+      !isAwaited() &&
       honest.every(({ port }) => port !== undefined && this.#justice.isDone(port))
     )
   }

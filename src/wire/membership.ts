@@ -4,8 +4,10 @@ import {
   approvals,
   nonce16,
   peerId,
+  publicKey32,
   regionName,
   type Signed,
+  signature64,
   signedSchema,
   timeMs,
 } from './common.ts'
@@ -14,6 +16,7 @@ import { type Genesis, genesisCodec, type Member, memberSchema } from './genesis
 import {
   type Codec,
   codec,
+  fixedBytes,
   list,
   literal,
   matching,
@@ -27,6 +30,8 @@ import {
 export interface Invite {
   /** Names the invite in the ledger once it is used. */
   readonly nonce: Uint8Array
+  /** Ed25519; only the token has its secret half. What members and their log see of an invite admits nobody. */
+  readonly key: Uint8Array
   /** In block time. */
   readonly expiresMs: number
   /** Only this node. */
@@ -39,11 +44,20 @@ export interface Invite {
 export interface Join {
   readonly type: 'join'
   readonly invite: Signed<Invite>
+  /** The invite's key's signature over an `Acceptance`, in the domain `join`: this node has the token. */
+  readonly acceptance: Uint8Array
   readonly member: Member
   /** That the node knows its sealing key's secret half; bound to network, node and revision 0. */
   readonly possession: DleqProof
   /** Multiaddrs where the others reach it; without any, it must reach them. */
   readonly addresses: readonly string[]
+}
+
+/** What the key of an invite signs: which node uses it. */
+export interface Acceptance {
+  /** The invite's nonce. */
+  readonly invite: Uint8Array
+  readonly peerId: PeerId
 }
 
 /** The admitted node's word that it has caught up with the log: it votes and may hold shares. Signed by it. */
@@ -78,6 +92,8 @@ export interface InviteToken {
   /** Base URLs of members' HTTP interfaces, which take the join transaction. */
   readonly apis: readonly string[]
   readonly invite: Signed<Invite>
+  /** The seed of the invite's key. Whoever has it may join: the token travels as a password does. */
+  readonly secret: Uint8Array
 }
 
 /** A host has a few interfaces; each costs every member that dials it. */
@@ -92,6 +108,7 @@ const multiaddrText: Schema<string> = matching(MULTIADDR, 'a multiaddr')
 
 const invite: Schema<Invite> = struct<Invite>({
   nonce: nonce16,
+  key: publicKey32,
   expiresMs: timeMs,
   peerId: optional(peerId),
   region: optional(regionName),
@@ -100,6 +117,7 @@ const invite: Schema<Invite> = struct<Invite>({
 const join: Schema<Join> = struct<Join>({
   type: literal('join'),
   invite: signedSchema(invite),
+  acceptance: signature64,
   member: memberSchema,
   possession: dleqProofSchema,
   addresses: list(multiaddrText, MAX_ADDRESSES),
@@ -128,5 +146,6 @@ export const inviteTokenCodec: Codec<InviteToken> = codec(
     peers: list(multiaddrText, MAX_BOOTSTRAP),
     apis: list(textUpTo(256), MAX_BOOTSTRAP),
     invite: signedSchema(invite),
+    secret: fixedBytes(32),
   }),
 )

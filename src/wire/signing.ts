@@ -13,6 +13,7 @@ export const SIGNING_TYPES = [
   'sealed-dealing',
   'possession',
   'invite',
+  'join',
   'removal',
   'attestation',
   'attestation-policy',

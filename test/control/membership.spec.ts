@@ -29,9 +29,18 @@ const newcomer = keyNamed('newcomer')
 const certificate: Certificate = { height: 1, round: 0, blockId: new Uint8Array(32), signatures: [] }
 const EXPIRES_MS = START_MS + 60_000
 
+/** What the token of that invite has, and the invite itself has not. */
+const tokenKey = (invite: string): SigningKey => keyNamed(`token ${invite}`)
+
 function inviteOf(name: string, more: Partial<Invite> = {}, key: SigningKey = operator): Signed<Invite> {
-  const value: Invite = { nonce: sha256(utf8(name)).slice(0, 16), expiresMs: EXPIRES_MS, ...more }
+  const nonce = sha256(utf8(name)).slice(0, 16)
+  const value: Invite = { nonce, key: tokenKey(name).publicKey, expiresMs: EXPIRES_MS, ...more }
   return signValue(key, 'invite', networkIdOf(genesis), value)
+}
+
+function acceptanceOf({ value: { nonce, key } }: Signed<Invite>, peerId: PeerId): Uint8Array {
+  const own = ['a', 'b', 'c'].map(tokenKey).find(each => toHex(each.publicKey) === toHex(key))!
+  return signValue(own, 'join', networkIdOf(genesis), { invite: nonce, peerId }).signature
 }
 
 function sealingPairOf(key: SigningKey): SealingKeyPair {
@@ -54,7 +63,8 @@ function joinOf(
   const member = { peerId, sealingKey: pair.publicKey.bytes, location }
   const addresses = ['/ip4/192.0.2.1/tcp/1']
   const possession = proofOf(pair, { peerId })
-  return signed(genesis, { type: 'join', invite, member, possession, addresses, ...more }, key)
+  const acceptance = acceptanceOf(invite, more.member?.peerId ?? peerId)
+  return signed(genesis, { type: 'join', invite, acceptance, member, possession, addresses, ...more }, key)
 }
 
 function removalOf(
@@ -159,6 +169,34 @@ describe('joining', () => {
     refuses(state, joinOf(inviteOf('a', { peerId: peerIdOf(operator.publicKey) })), 'forbidden')
     refuses(state, joinOf(inviteOf('a', { region: 'us' })), 'forbidden')
     decided(state, joinOf(inviteOf('a', { peerId: peerIdOf(newcomer.publicKey), region: 'eu' })))
+  })
+
+  it('admits nobody who only saw the invite used, whatever it signs', () => {
+    const state = initialState(genesis)
+    const seen = joinOf(inviteOf('a')).value as Join
+    const thief = keyNamed('thief')
+    const peerId = peerIdOf(thief.publicKey)
+    const own = { ...seen, member: { ...seen.member, peerId } }
+    const other = signValue(thief, 'join', networkIdOf(genesis), { invite: seen.invite.value.nonce, peerId })
+    const rebound = signValue(tokenKey('a'), 'join', sha256(utf8('other')), {
+      invite: seen.invite.value.nonce,
+      peerId,
+    })
+    const another = acceptanceOf(inviteOf('a', { nonce: sha256(utf8('b')).slice(0, 16) }), peerId)
+    for (const acceptance of [
+      seen.acceptance,
+      other.signature,
+      rebound.signature,
+      another,
+      new Uint8Array(64),
+    ]) {
+      refuses(state, signed(genesis, { ...own, acceptance }, thief), 'bad_signature')
+    }
+    const inFront = run(state, [signed(genesis, own, thief), joinOf(inviteOf('a'))])
+    assert.deepEqual(
+      inFront.results.map(result => (result.ok ? 'ok' : result.code)),
+      ['bad_signature', 'ok'],
+    )
   })
 
   it('is signed by the node itself, once, with a sealing key that can be sealed to', () => {

@@ -72,7 +72,11 @@ const rule: PolicyRule = { principal: hash(0xb1), operations: ['sign', 'derive']
 const exportRule: PolicyRule = { principal: hash(0xb2), operations: ['export'] }
 const boundedRule: PolicyRule = { ...rule, ratePerMinute: 60, untilMs: 1_900_000_000_000 }
 
-const invite: Signed<Invite> = signed({ nonce: bytes(16, 54), expiresMs: 1_900_000_000_000 })
+const invite: Signed<Invite> = signed({
+  nonce: bytes(16, 54),
+  key: hash(71),
+  expiresMs: 1_900_000_000_000,
+})
 const boundInvite: Signed<Invite> = signed({ ...invite.value, peerId: peer(55), region: 'eu-west' })
 
 const attestationPolicy: AttestationPolicy = {
@@ -160,6 +164,7 @@ const transactions: Readonly<Record<string, Transaction>> = {
   join: {
     type: 'join',
     invite: boundInvite,
+    acceptance: bytes(64, 72),
     member: { peerId: peer(55), sealingKey: hash(56), location },
     possession: proof,
     addresses: ['/ip4/192.0.2.7/tcp/7800', '/dns4/node.example/tcp/7800'],
@@ -446,8 +451,11 @@ export const SAMPLED: Readonly<Record<string, Sampled>> = {
     ['read', signed<ApiRequest>({ method: 'GET', target: '/api/v1/keys/orders', expiresMs: 9 })],
   ]),
   'invite-token': sampled(inviteTokenCodec, [
-    ['invite', { genesis, peers: [`/ip4/192.0.2.1/tcp/7800/p2p/${peer(60)}`], apis: [], invite }],
-    ['bound', { genesis, peers: [], apis: ['http://192.0.2.1:7801'], invite: boundInvite }],
+    [
+      'invite',
+      { genesis, peers: [`/ip4/192.0.2.1/tcp/7800/p2p/${peer(60)}`], apis: [], invite, secret: hash(73) },
+    ],
+    ['bound', { genesis, peers: [], apis: ['http://192.0.2.1:7801'], invite: boundInvite, secret: hash(73) }],
   ]),
   beacon: sampled(beaconCodec, [
     ['beacon', signed(beacon)],

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import type { MembershipJson } from '../../api/index.ts'
 import { type ClientOptions, clientCommand, withClient } from '../connection.ts'
@@ -10,6 +11,7 @@ interface InviteOptions extends ClientOptions {
   readonly ttl: number
   readonly peer?: readonly string[]
   readonly for?: string
+  readonly out?: string
   readonly region?: string
 }
 
@@ -19,7 +21,8 @@ export function registerMembers(program: Command): void {
   clientCommand(invite, 'create', [
     'ostraka invite create',
     'ostraka invite create --operator-file operator.json --ttl 1h --peer /ip4/10.0.0.2/tcp/7800/p2p/12D3KooW…',
-    'ostraka node join --dir /var/lib/ostraka --invite "$(ostraka invite create --region eu-west)"',
+    'ostraka invite create --out invite && scp invite host6: && ssh host6 ostraka node join --dir /var/lib/ostraka --invite invite',
+    'ostraka invite create --region eu-west | ostraka node join --dir /var/lib/ostraka --invite -',
   ])
     .description('print a single-use invite that one node can join with')
     .option('--operator-file <file>', OPERATOR)
@@ -29,6 +32,7 @@ export function registerMembers(program: Command): void {
       'a member’s address with its /p2p/ id; repeatable; by default those of the daemon that is asked',
       collect,
     )
+    .option('--out <file>', 'write it there, for its owner alone to read, instead of printing it')
     .option('--for <peerId>', 'only for this node')
     .option('--region <region>', 'only for a node that says it stands there')
     .action(createInvite)
@@ -68,7 +72,11 @@ async function createInvite(options: InviteOptions): Promise<void> {
     }
     return makeInvite(request, new SystemRng())
   })
-  print({ invite: token, expires: new Date(expiresMs).toISOString() }, options.json, () => [token])
+  const expires = new Date(expiresMs).toISOString()
+  if (options.out === undefined) return print({ invite: token, expires }, options.json, () => [token])
+  const { out } = options
+  writeFileSync(out, `${token}\n`, { mode: 0o600, flag: 'wx' })
+  print({ out, expires }, options.json, () => [`${out} admits one node until ${expires}`])
 }
 
 async function removeMember(peerId: string, options: DecisionOptions): Promise<void> {

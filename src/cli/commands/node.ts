@@ -157,7 +157,7 @@ function registerJoining(node: Command): void {
     .description(
       'join a network by an operator’s invite: makes the node if there is none, and has it admitted',
     )
-    .requiredOption('--invite <token>', 'what invite create printed, or a file with it')
+    .requiredOption('--invite <file>', 'the file with what invite create made, or - for standard input')
     .requiredOption('--dir <dir>', 'the node’s directory')
     .option('--region <region>', 'where a new node stands; by default the invite’s region, or local')
     .option('--lat <degrees>', 'latitude', numberFrom(-90, 90))
@@ -193,7 +193,8 @@ async function joinNetwork(options: JoinOptions): Promise<void> {
   const { existsSync } = await import('node:fs')
   const { readPassphrase, SystemRng } = await import('../../io/index.ts')
   const { readMember } = await import('../genesis-file.ts')
-  const { joinTransaction, prepareJoin, readInvite, submitJoin } = await import('../invites.ts')
+  const { isInviteText, joinTransaction, prepareJoin, readInvite, submitJoin } = await import('../invites.ts')
+  if (isInviteText(options.invite)) note([SHOWN_INVITE])
   const { initNode: init, nodeFiles, openNode } = await import('../node-directory.ts')
   const token = readInvite(options.invite)
   const passphrase = await readPassphrase(passphraseSources(options.passphraseFile, 'Passphrase: '))
@@ -218,6 +219,9 @@ async function joinNetwork(options: JoinOptions): Promise<void> {
   ])
   if (options.announce === undefined) note([UNANNOUNCED])
 }
+
+const SHOWN_INVITE =
+  'the invite stands in this command’s arguments, where other users of this host can read it: give a file, or - for standard input'
 
 const UNANNOUNCED =
   'nobody is told where this node listens: it must dial the others, and two such nodes never meet. --announce MULTIADDR tells'

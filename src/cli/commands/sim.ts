@@ -19,6 +19,7 @@ const CHARGES: Readonly<Record<Charge, string>> = {
   'false-complaint': 'calls good shares bad',
   'forked-audit': 'signs two audit logs',
   'forged-evidence': 'accuses the honest of what they did not do',
+  'stolen-invite': 'takes the invite of a node that hands it its join',
   'lying-report': 'lies of the others in its reports',
   flood: 'asks everybody for more than it could ever use',
   silence: 'says nothing any more',
