@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { toOstrakaError } from '../src/base/index.ts'
+import { toOstrakaError, visible, visibleJson } from '../src/base/index.ts'
 import { DEFAULT_DIR, stopNodes, type TestnetState, testnetUp } from '../src/cli/testnet/index.ts'
 import { readState } from '../src/cli/testnet/state.ts'
 import { STEPS, World } from './steps.ts'
@@ -78,7 +78,7 @@ async function timed(title: string, run: () => Promise<string>): Promise<Done> {
     result = `${code}: ${message} ${JSON.stringify(details)}`
   }
   const ms = performance.now() - beganMs
-  if (!values.json) console.log(`${hasHeld ? '✔' : '✘'} ${title}: ${result}`)
+  if (!values.json) console.log(visible(`${hasHeld ? '✔' : '✘'} ${title}: ${result}`))
   return { title, result, ms, hasHeld }
 }
 
@@ -93,7 +93,7 @@ async function stop(dir: string): Promise<void> {
 function report(done: readonly Done[], state: TestnetState | undefined, totalMs: number): boolean {
   const hasHeld = done.length === STEPS.length + 1 && done.every(step => step.hasHeld)
   if (values.json) {
-    console.log(JSON.stringify({ hasHeld, totalMs: Math.round(totalMs), steps: done }, null, 2))
+    console.log(visibleJson(JSON.stringify({ hasHeld, totalMs: Math.round(totalMs), steps: done }, null, 2)))
     return hasHeld
   }
   const width = Math.max(...done.map(({ title }) => title.length))

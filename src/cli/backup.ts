@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { isOstrakaError, OstrakaError, peerIdOf, type Rng, type Secret } from '../base/index.ts'
 import { cryptoReady, SigningKey } from '../crypto/index.ts'
@@ -148,21 +157,32 @@ export async function restoreNode(
   plain.fill(0)
   const peerId = await peerIdIn(content.identitySeed)
   const part = `${dir}.restoring`
-  if (existsSync(part))
-    throw new OstrakaError('conflict', 'a restore was cut short: remove this', { path: part })
+  makeOwn(part)
   try {
     writeFiles(part, backup.files)
     requireWhole(part, peerId)
     const database = await newDatabase(part, backup.position, rng)
     const cost = await costOf(file, BACKUP)
     await createKeystore(nodeFiles(part).keystore, passphrase, { ...content, database }, cost)
-    rmSync(dir, { recursive: true, force: true })
+    // fails where something has been put there meanwhile
+    if (existsSync(dir)) rmdirSync(dir)
     renameSync(part, dir)
   } catch (error) {
     rmSync(part, { recursive: true, force: true })
     throw error
   }
   return { peerId, files: backup.files.map(({ name }) => name), height: backup.position?.height ?? 0 }
+}
+
+/** A directory that is ours to remove since we made it. Errors: `conflict` when something is there. */
+function makeOwn(dir: string): void {
+  mkdirSync(dirname(dir), { recursive: true })
+  try {
+    mkdirSync(dir, { mode: 0o700 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    throw new OstrakaError('conflict', 'a restore was cut short: remove this', { path: dir })
+  }
 }
 
 function writeFiles(dir: string, files: readonly BackupFile[]): void {

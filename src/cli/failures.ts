@@ -1,4 +1,4 @@
-import { getSystemErrorMessage } from 'node:util'
+import { getSystemErrorMessage, inspect } from 'node:util'
 import { CommanderError, InvalidArgumentError } from 'commander'
 import { type ErrorCode, OstrakaError, toOstrakaError } from '../base/index.ts'
 import { note } from './output.ts'
@@ -22,7 +22,7 @@ const SYSTEM_CODES: Readonly<Record<string, ErrorCode>> = {
 export function report(thrown: unknown): number {
   // commander's parser prints what it refuses, but not what an action refuses after it
   if (thrown instanceof InvalidArgumentError) {
-    process.stderr.write(`error: ${thrown.message}\n(try --help)\n`)
+    note([`error: ${thrown.message}`, '(try --help)'])
     return EXIT_USAGE
   }
   // its exit code 0 means help or version
@@ -30,7 +30,7 @@ export function report(thrown: unknown): number {
   const error = ofSystem(thrown) ?? toOstrakaError(thrown)
   const details = Object.keys(error.details).length === 0 ? '' : ` ${JSON.stringify(error.details)}`
   note([`${error.code}: ${error.message}${details}`])
-  if (error.code === 'internal' && process.env.OSTRAKA_DEBUG !== undefined) console.error(thrown)
+  if (error.code === 'internal' && process.env.OSTRAKA_DEBUG !== undefined) note(inspect(thrown).split('\n'))
   return EXIT_FAILED
 }
 

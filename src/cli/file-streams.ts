@@ -1,5 +1,6 @@
-import { createReadStream, createWriteStream } from 'node:fs'
-import { chmod, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { chmod, open, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
@@ -62,9 +63,11 @@ async function writeBeside(
   stream: ReadableStream<Uint8Array>,
   options: { readonly mode: number; readonly flush?: boolean },
 ): Promise<void> {
-  const partial = `${path}.${process.pid}.partial`
+  const partial = `${path}.${randomBytes(8).toString('hex')}.partial`
+  // `wx`: neither a file of somebody else's nor a link is written through, and what is removed below is ours
+  const file = await open(partial, 'wx', options.mode)
   try {
-    const out = createWriteStream(partial, { ...options, highWaterMark: CHUNK_BYTES })
+    const out = file.createWriteStream({ flush: options.flush ?? false, highWaterMark: CHUNK_BYTES })
     await pipeline(Readable.fromWeb(stream), out)
     await chmod(partial, options.mode)
     await rename(partial, path)

@@ -1,18 +1,17 @@
+import { visible, visibleJson } from '../base/index.ts'
+
 /** Text for people, or JSON for programs: every command that prints goes through here. */
 export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
+  process.stdout.write(`${visibleJson(JSON.stringify(value, null, 2))}\n`)
+}
+
+/** One object a line, for streams of them. */
+export function printJsonLine(value: unknown): void {
+  process.stdout.write(`${visibleJson(JSON.stringify(value))}\n`)
 }
 
 export function printLine(text: string): void {
   process.stdout.write(`${visible(text)}\n`)
-}
-
-/** Controls, which steer a terminal, and formats, which turn its text around; but for line ends and tabs. */
-const INVISIBLE = /[^\P{Cc}\n\t]|[\p{Cf}\p{Zl}\p{Zp}]/gu
-
-/** What others say is shown, never obeyed: characters that a terminal would act upon are spelled out. */
-export function visible(text: string): string {
-  return text.replace(INVISIBLE, character => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 }
 
 /** Prints `value` as JSON when asked to, else what `lines` makes of it. */
@@ -34,7 +33,7 @@ type Cell = string | number | null | undefined
 
 /** Left-aligned columns, as wide as their widest cell; the last is not padded. */
 export function tableLines(head: readonly string[], rows: ReadonlyArray<readonly Cell[]>): string[] {
-  const cells = [head, ...rows.map(row => row.map(cell => (cell ?? '-').toString()))]
+  const cells = [head, ...rows.map(row => row.map(cell => visible((cell ?? '-').toString())))]
   const widths = head.map((_, column) => Math.max(...cells.map(row => (row[column] ?? '').length)))
   return cells.map(row =>
     row

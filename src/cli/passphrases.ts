@@ -1,6 +1,7 @@
 import type { PassphraseSources } from '../io/index.ts'
 
-export const PASSPHRASE = 'a file with the keystore’s passphrase; else OSTRAKA_PASSPHRASE or a prompt'
+export const PASSPHRASE =
+  'a file with the keystore’s passphrase; else systemd’s credential `passphrase`, OSTRAKA_PASSPHRASE or a prompt'
 
 /** Where a command looks for a passphrase: the file, the environment, the terminal. */
 export function passphraseSources(file: string | undefined, question: string): PassphraseSources {

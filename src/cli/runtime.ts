@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto'
+import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 
@@ -28,14 +30,44 @@ export function daemonEnvironment(env: NodeJS.ProcessEnv = process.env): NodeJS.
  * one started over a channel is left as it is: the channel would be lost, and whoever opened it can give the options.
  */
 export function beginAsDaemon(): void {
-  const { execPath, execArgv, argv, env } = process
-  const hasOptions = DAEMON_RUNTIME.every(option => execArgv.includes(option))
-  if (hasOptions || process.channel !== undefined || process.execve === undefined) return
-  process.execve(
-    execPath,
-    [execPath, ...DAEMON_RUNTIME, ...execArgv, ...argv.slice(1)],
-    daemonEnvironment(env),
-  )
+  const { execPath, execArgv, argv } = process
+  const missing = DAEMON_RUNTIME.filter(option => !execArgv.includes(option))
+  const isShown = process.env[PASSPHRASE_VARIABLE] !== undefined
+  if ((missing.length === 0 && !isShown) || process.channel !== undefined || process.execve === undefined)
+    return
+  const env = isShown ? withoutPassphrase(process.env) : process.env
+  process.execve(execPath, [execPath, ...missing, ...execArgv, ...argv.slice(1)], daemonEnvironment(env))
+}
+
+/** As `io/passphrase.ts` reads them; what is begun anew has yet to load that. */
+const PASSPHRASE_VARIABLE = 'OSTRAKA_PASSPHRASE'
+const DESCRIPTOR_VARIABLE = 'OSTRAKA_PASSPHRASE_FD'
+
+/** Memory, by POSIX's shm_open: the passphrase reaches no disk but swap. */
+const SHARED_MEMORY = '/dev/shm'
+
+const STANDARD_INPUT = 0
+
+/**
+ * The environment without the passphrase, which /proc/PID/environ would show for as long as the process lives, and the
+ * passphrase on standard input, the one descriptor beside output that execve keeps: an unlinked file in memory, for its owner
+ * alone. Where the system has none the environment stays as it is.
+ */
+function withoutPassphrase(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { [PASSPHRASE_VARIABLE]: passphrase, ...rest } = env
+  try {
+    const path = join(SHARED_MEMORY, `ostraka-${randomBytes(16).toString('hex')}`)
+    const file = openSync(path, 'wx+', 0o600)
+    unlinkSync(path)
+    writeSync(file, passphrase!)
+    closeSync(STANDARD_INPUT)
+    // the lowest free descriptor is the one that was just closed
+    if (openSync(`/proc/self/fd/${file}`, 'r') !== STANDARD_INPUT) return env
+    closeSync(file)
+    return { ...rest, [DESCRIPTOR_VARIABLE]: String(STANDARD_INPUT) }
+  } catch {
+    return env
+  }
 }
 
 /**

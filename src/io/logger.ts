@@ -1,5 +1,6 @@
 import { Writable } from 'node:stream'
 import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino'
+import { visible, visibleJson } from '../base/index.ts'
 
 export type Logger = Pick<
   PinoLogger,
@@ -37,7 +38,7 @@ const MAX_WAITING = 256 * 1024
 
 /** A structured logger: JSON lines with ISO times on standard error (standard output belongs to commands). Never throws. */
 export function createLogger(options: LoggerOptions = {}): Logger {
-  const destination = options.destination ?? lossy(options.fd ?? 2)
+  const destination = escaping(options.destination ?? lossy(options.fd ?? 2))
   return pino(
     {
       level: options.level ?? 'info',
@@ -51,6 +52,11 @@ export function createLogger(options: LoggerOptions = {}): Logger {
     },
     options.isPretty ? prettyLines(destination) : destination,
   )
+}
+
+/** Names, reasons and errors of others stand in the lines, and terminals show them. Pino escapes what JSON must. */
+function escaping(destination: DestinationStream): DestinationStream {
+  return { write: line => destination.write(visibleJson(line)) }
 }
 
 /** A daemon outlives its log: the disk that the lines go to may be the very one whose fullness they tell of. */
@@ -72,11 +78,12 @@ function prettyLines(destination: DestinationStream): Writable {
   })
 }
 
+/** Of one entry, whatever its texts hold. */
 function prettyLine(json: string): string {
   const { time, level, msg, ...rest } = JSON.parse(json) as Record<string, unknown>
   const fields = Object.entries(rest).map(([name, value]) => {
     return `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`
   })
   const clock = String(time).slice(11, 23)
-  return `${[clock, String(level).toUpperCase().padEnd(5), msg, ...fields].filter(Boolean).join(' ')}\n`
+  return `${visible([clock, String(level).toUpperCase().padEnd(5), msg, ...fields].filter(Boolean).join(' '))}\n`
 }

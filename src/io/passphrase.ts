@@ -1,7 +1,16 @@
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { OstrakaError, Secret, utf8 } from '../base/index.ts'
 
 export const PASSPHRASE_VARIABLE = 'OSTRAKA_PASSPHRASE'
+
+/** Names an inherited file descriptor that the passphrase is read from, to its end. */
+const DESCRIPTOR_VARIABLE = 'OSTRAKA_PASSPHRASE_FD'
+
+/** systemd.exec(5): where a unit's credentials lie, for its process alone. `LoadCredential=passphrase:…` puts ours there. */
+const CREDENTIALS_VARIABLE = 'CREDENTIALS_DIRECTORY'
+const CREDENTIAL = 'passphrase'
 
 /** What a prompt needs of a terminal; `process.stdin` and `process.stderr` fit. */
 export interface Terminal {
@@ -18,9 +27,19 @@ export interface PassphraseSources {
   readonly prompt?: { readonly question: string; readonly terminal: Terminal }
 }
 
-/** The passphrase from a file, the environment or a prompt, in this order. Errors: `not_found`, `malformed` (empty). */
+/**
+ * The passphrase from the named file, systemd's credentials, an inherited descriptor, the environment or a prompt, in this
+ * order. Errors: `not_found`, `malformed` (empty).
+ */
 export async function readPassphrase({ file, env, prompt }: PassphraseSources): Promise<Secret> {
   if (file !== undefined) return fromFile(file)
+  const credential = env?.[CREDENTIALS_VARIABLE] && join(env[CREDENTIALS_VARIABLE], CREDENTIAL)
+  if (credential && existsSync(credential)) return fromFile(credential)
+  const descriptor = env?.[DESCRIPTOR_VARIABLE]
+  if (env && descriptor !== undefined) {
+    delete env[DESCRIPTOR_VARIABLE]
+    return fromDescriptor(descriptor)
+  }
   const variable = env?.[PASSPHRASE_VARIABLE]
   if (env && variable !== undefined) {
     delete env[PASSPHRASE_VARIABLE]
@@ -37,6 +56,29 @@ async function fromFile(path: string): Promise<Secret> {
   } catch (error) {
     throw new OstrakaError('not_found', 'the passphrase file cannot be read', { path, reason: String(error) })
   }
+  return withoutLineEnd(bytes)
+}
+
+/** What is closed here must not be taken for standard input by what is opened next. */
+const STANDARD_INPUT = 0
+
+function fromDescriptor(text: string): Secret {
+  const descriptor = Number(text)
+  let bytes: Uint8Array
+  try {
+    bytes = readFileSync(descriptor)
+    closeSync(descriptor)
+  } catch (error) {
+    throw new OstrakaError('not_found', `${DESCRIPTOR_VARIABLE} names no readable descriptor`, {
+      reason: String(error),
+    })
+  }
+  if (descriptor === STANDARD_INPUT) openSync('/dev/null', 'r')
+  return withoutLineEnd(bytes)
+}
+
+/** Wipes `bytes`. */
+function withoutLineEnd(bytes: Uint8Array): Secret {
   let end = bytes.length
   if (bytes[end - 1] === 0x0a) end -= 1
   if (bytes[end - 1] === 0x0d) end -= 1

@@ -6,6 +6,7 @@ import {
   type Client,
   connect,
   createToken,
+  type Listening,
   PrincipalVault,
   startApi,
   TokenRegister,
@@ -32,7 +33,7 @@ export interface ApiFixture {
 }
 
 /** The real HTTP server over a node of one process. */
-export async function startFixture(): Promise<ApiFixture> {
+export async function startFixture(at: Listening = { host: '127.0.0.1', port: 0 }): Promise<ApiFixture> {
   await cryptoReady
   const dir = mkdtempSync(join(tmpdir(), 'ostraka-api-'))
   const rng = new SeededRng(dir)
@@ -58,7 +59,7 @@ export async function startFixture(): Promise<ApiFixture> {
     counters: () => node.counters(),
     onInternalError: (error: unknown) => internalErrors.push(error),
   }
-  const { url, stop } = await startApi(options, { host: '127.0.0.1', port: 0 })
+  const { url, stop } = await startApi(options, at)
   const clients: Client[] = []
   const open = (credentials: { token: string } | { principal: SigningKey }): Client => {
     const client = connect({ api: url, ...credentials })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { visible } from '../../src/cli/output.ts'
+import { visible, visibleJson } from '../../src/base/index.ts'
+import { tableLines } from '../../src/cli/output.ts'
 
 describe('what commands print', () => {
   it('shows what would steer a terminal instead of doing it', () => {
@@ -8,7 +9,22 @@ describe('what commands print', () => {
     assert.equal(visible(`a\rb${override}c${separator}\u007f`), 'a\\u{d}b\\u{202e}c\\u{2028}\\u{7f}')
   })
 
-  it('leaves text, lines and tabs as they are', () => {
-    for (const text of ['', 'Zürich ✔ 鍵', 'two\nlines', 'a\tb', '… 30 %']) assert.equal(visible(text), text)
+  it('leaves text as it is', () => {
+    for (const text of ['', 'Zürich ✔ 鍵', '… 30 %']) assert.equal(visible(text), text)
+  })
+
+  it('shows one line for a text that would forge another', () => {
+    assert.equal(visible('sold\nsealed to  mallory\t'), 'sold\\u{a}sealed to  mallory\\u{9}')
+    assert.equal(tableLines(['A', 'B'], [['x\nforged  row', '\u001b[1A']]).length, 2)
+    assert.ok(!/\p{Cc}/u.test(tableLines(['A'], [['x\ny\u001b']]).join('')))
+  })
+
+  it('gives programs the same JSON, in which nothing steers a terminal', () => {
+    const value = { name: 'a\u009b2J\u202e\u007f\u{e0041}\n', list: ['\u001b'] }
+    for (const indent of [0, 2]) {
+      const text = visibleJson(JSON.stringify(value, null, indent))
+      assert.deepEqual(JSON.parse(text), value)
+      assert.ok(!/[^\P{Cc}\n]|\p{Cf}/u.test(text))
+    }
   })
 })

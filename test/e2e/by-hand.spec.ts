@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { anyPort } from '../../src/cli/testnet/layout.ts'
-import { type Served, Workplace } from './by-hand.ts'
+import { PASSPHRASE, type Served, Workplace } from './by-hand.ts'
 import { eventually, TEST_TIMEOUT_MS } from './testnet.ts'
 
 /** A loopback multiaddr that nobody listens on now, nor is likely to before it is used. */
@@ -51,6 +51,22 @@ describe('a network made by hand, as the operations manual says', function () {
     const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
     assert.ok(environment.includes('MALLOC_ARENA_MAX=1'))
     assert.ok(environment.some(setting => setting.startsWith('NODE_COMPILE_CACHE=/')))
+  })
+
+  it('a daemon that was given the passphrase in its environment shows it nowhere in /proc', function () {
+    const { pid } = place.daemons[0]!
+    if (!existsSync(`/proc/${pid}/environ`) || !existsSync('/dev/shm')) {
+      console.log(
+        '      SKIPPED: this system has no /proc that tells a process’s environment, or no /dev/shm',
+      )
+      return this.skip()
+    }
+    for (const file of ['environ', 'cmdline']) {
+      assert.ok(!readFileSync(`/proc/${pid}/${file}`, 'utf8').includes(PASSPHRASE), file)
+    }
+    const open = readdirSync(`/proc/${pid}/fd`).map(fd => readlinkSync(`/proc/${pid}/fd/${fd}`))
+    assert.ok(!open.some(path => path.startsWith('/dev/shm/ostraka-')))
+    assert.equal(readlinkSync(`/proc/${pid}/fd/0`), '/dev/null')
   })
 
   it('grows by invites, and makes keys with whoever operates it', async () => {

@@ -9,6 +9,8 @@ import { runPatiently } from '../../testnet/patience.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
+export const PASSPHRASE = 'correct horse battery staple'
+
 /** What `node run --json` prints once it serves. */
 export interface Served {
   readonly networkId: string
@@ -23,7 +25,7 @@ export class Workplace {
   readonly daemons: ChildProcess[] = []
   readonly #env: NodeJS.ProcessEnv = {
     ...process.env,
-    OSTRAKA_PASSPHRASE: 'correct horse battery staple',
+    OSTRAKA_PASSPHRASE: PASSPHRASE,
     OSTRAKA_API: undefined,
     OSTRAKA_TOKEN_FILE: undefined,
   }

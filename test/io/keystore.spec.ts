@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { fstatSync, openSync } from 'node:fs'
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Secret } from '../../src/base/index.ts'
@@ -123,6 +124,30 @@ describe('readPassphrase', () => {
     assert.equal(exposed(await readPassphrase({ env })), 'from the environment')
     assert.deepEqual(env, {})
     await failsWith(readPassphrase({ env }), 'not_found')
+  })
+
+  it('takes systemd’s credential before what the environment shows, and a file that is named before both', async () => {
+    const directory = await temporaryDirectory()
+    const env = { CREDENTIALS_DIRECTORY: directory, OSTRAKA_PASSPHRASE: 'from the environment' }
+    assert.equal(exposed(await readPassphrase({ env: { ...env } })), 'from the environment')
+    await writeFile(join(directory, 'passphrase'), 'from the credential\n')
+    assert.equal(exposed(await readPassphrase({ env: { ...env } })), 'from the credential')
+    await writeFile(join(directory, 'named'), 'from the file')
+    const file = join(directory, 'named')
+    assert.equal(exposed(await readPassphrase({ file, env: { ...env } })), 'from the file')
+    await rm(directory, { recursive: true })
+  })
+
+  it('takes an inherited descriptor’s to its end, and closes it', async () => {
+    const directory = await temporaryDirectory()
+    const path = join(directory, 'inherited')
+    await writeFile(path, 'from the descriptor\n')
+    const descriptor = openSync(path, 'r')
+    const env = { OSTRAKA_PASSPHRASE_FD: String(descriptor), OSTRAKA_PASSPHRASE: 'from the environment' }
+    assert.equal(exposed(await readPassphrase({ env })), 'from the descriptor')
+    assert.throws(() => fstatSync(descriptor), { code: 'EBADF' })
+    await failsWith(readPassphrase({ env: { OSTRAKA_PASSPHRASE_FD: 'none' } }), 'not_found')
+    await rm(directory, { recursive: true })
   })
 
   it('asks on a terminal without echo, and honours erasing and giving up', async () => {

@@ -37,6 +37,17 @@ describe('logger', () => {
     assert.match(written[0] ?? '', /^\d\d:\d\d:\d\d\.\d{3} INFO {2}peer connected peerId=p count=2\n$/)
   })
 
+  it('shows what peers call themselves, and never obeys it', () => {
+    for (const isPretty of [true, false]) {
+      const { logger, written } = lines(isPretty)
+      const name = '\u001b[2Jx\u009bA\u202e\n00:00:00.000 INFO  forged'
+      logger.warn({ region: name, nested: { name } }, `a message is refused: ${name}`)
+      const text = written.join('')
+      assert.ok(!/[^\P{Cc}\n]|\p{Cf}/u.test(text), text)
+      assert.equal(text.indexOf('\n'), text.length - 1)
+    }
+  })
+
   it('that nobody can write to any more does not take its daemon along', function () {
     if (!existsSync('/dev/full')) {
       console.log('      SKIPPED: this system has no /dev/full')

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { BlockJson, PeerJson, StatusJson, TrustJson } from '../../api/index.ts'
 import { type ClientOptions, clientCommand, connectTo, withClient } from '../connection.ts'
 import { integerFrom } from '../options.ts'
-import { formatMs, print, printLine, shortPeer, tableLines } from '../output.ts'
+import { formatMs, print, printJsonLine, printLine, shortPeer, tableLines } from '../output.ts'
 
 interface LogOptions extends ClientOptions {
   readonly from: number
@@ -41,7 +41,10 @@ async function showLog(options: LogOptions): Promise<void> {
     let from = options.from
     for (;;) {
       const { height, blocks } = await client.log(from, options.follow ? { waitMs: FOLLOW_WAIT_MS } : {})
-      for (const block of blocks) printLine(options.json ? JSON.stringify(block) : blockLine(block))
+      for (const block of blocks) {
+        if (options.json) printJsonLine(block)
+        else printLine(blockLine(block))
+      }
       from = (blocks.at(-1)?.height ?? from - 1) + 1
       if (!options.follow && (blocks.length === 0 || from > height)) return
     }

@@ -1,5 +1,4 @@
-import { rmSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { readPrincipal } from '../../api/index.ts'
 import { OstrakaError, type Secret } from '../../base/index.ts'
 import { SystemRng } from '../../io/index.ts'
@@ -8,6 +7,7 @@ import { readGenesis } from '../genesis-file.ts'
 import { joinTransaction, makeInvite, prepareJoin, readInvite, submitJoin } from '../invites.ts'
 import { nodeFiles, openNode } from '../node-directory.ts'
 import { addressed, lend, makeNode, passphraseOf } from './layout.ts'
+import { noteMade, removeIfMade } from './marker.ts'
 import { placeIn, placeOf } from './places.ts'
 import { type StartOptions, startNodes, stopNodes, waitUntilReady } from './processes.ts'
 import { isAlive, readState, type TestnetNode, type TestnetState, writeState } from './state.ts'
@@ -31,7 +31,8 @@ export async function testnetAdd(options: AddOptions): Promise<TestnetNode> {
   const place =
     options.region === undefined ? placeOf(state.nodes.length, state.regions) : placeIn(options.region)
   // what is left of an attempt that failed before the network admitted it
-  rmSync(join(state.dir, name), { recursive: true, force: true })
+  removeIfMade(state.dir, name)
+  noteMade(state.dir, name)
   const member = await makeNode(state, name, place)
   const [node] = await addressed({ dir: state.dir, apiPort: nextPort(state) }, [name], [member])
   await admit(state, node!, place)

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { OstrakaError } from '../../base/index.ts'
 import { layOut } from './layout.ts'
+import { requireTestnet } from './marker.ts'
 import { clientOf, startNodes, stopNodes, waitUntilReady } from './processes.ts'
 import {
   DEFAULT_DIR,
@@ -52,7 +53,7 @@ export async function testnetUp(options: UpOptions = {}): Promise<TestnetState> 
     old.regions === regions &&
     old.epochMs === epochMs &&
     (old.operators?.length ?? 1) === operators
-  const canResume = !isFresh && isSame && old.wasReady
+  const canResume = !isFresh && isSame && old.wasReady && old.id === requireTestnet(dir)
   const laidOut = canResume ? old : await layOut({ dir, nodes, regions, operators, epochMs, apiPort })
   const names = laidOut.nodes.map(node => node.name)
   const started = startNodes(laidOut, names, { isAttached: !isDetached })

@@ -1,15 +1,16 @@
 import { randomInt } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { createToken, PrincipalVault, readPrincipalSeed, writePrincipal } from '../../api/index.ts'
 import { OstrakaError, type Rng, Secret, toBase64 } from '../../base/index.ts'
 import { LOWEST_COST, SystemRng } from '../../io/index.ts'
 import type { Genesis, Location, Member, Timing } from '../../wire/index.ts'
 import { DEFAULT_TIMING, majorityOf, networkIdText, writeGenesis } from '../genesis-file.ts'
 import { initNode, nodeFiles, openNode } from '../node-directory.ts'
+import { claimDirectory, noteMade } from './marker.ts'
 import { placeOf } from './places.ts'
-import { type TestnetNode, type TestnetState, writeState } from './state.ts'
+import { STATE_FILES, type TestnetNode, type TestnetState, writeState } from './state.ts'
 
 /**
  * Short epochs come with waits that suit processes which share one machine's few and busy cores: a healthy ceremony
@@ -52,15 +53,22 @@ export interface LayoutOptions {
  */
 export async function layOut(options: LayoutOptions): Promise<TestnetState> {
   const { dir, nodes: count, regions, epochMs } = options
-  clear(dir)
-  mkdirSync(dir, { recursive: true, mode: 0o700 })
   const rng = new SystemRng()
+  const names = Array.from({ length: count }, (_, index) => `node-${index + 1}`)
+  const operators = operatorPaths(dir, options.operators)
+  const id = claimDirectory(dir, rng)
+  noteMade(
+    dir,
+    'passphrase',
+    'testnet.key',
+    ...STATE_FILES,
+    ...operators.map(path => basename(path)),
+    ...names,
+  )
   const passphraseFile = join(dir, 'passphrase')
   writeFileSync(passphraseFile, `${toBase64(rng.bytes(24))}\n`, { mode: 0o600 })
-  const operators = operatorPaths(dir, options.operators)
   const publicKeys = operators.map(path => newOperator(path, rng))
   const principal = newPrincipal(join(dir, 'testnet.key'), rng)
-  const names = Array.from({ length: count }, (_, index) => `node-${index + 1}`)
   const members: Member[] = []
   for (const [index, name] of names.entries()) {
     members.push(await makeNode({ dir, passphraseFile }, name, placeOf(index, regions)))
@@ -78,6 +86,7 @@ export async function layOut(options: LayoutOptions): Promise<TestnetState> {
   for (const node of nodes) await furnish(node, nodes, genesis, passphraseFile, join(dir, 'testnet.key'), rng)
   principal.seed.wipe()
   const state: TestnetState = {
+    id,
     networkId: networkIdText(genesis),
     dir,
     operator: operators[0]!,
@@ -91,20 +100,6 @@ export async function layOut(options: LayoutOptions): Promise<TestnetState> {
   }
   writeState(state)
   return state
-}
-
-/** Removes an older testnet, and nothing that is not one. */
-function clear(dir: string): void {
-  if (!existsSync(dir)) return
-  const entries = readdirSync(dir)
-  if (entries.length === 0) return
-  if (!entries.includes('passphrase') && !entries.includes('testnet.json')) {
-    throw new OstrakaError(
-      'conflict',
-      `${dir} holds something else than a testnet: remove it or choose another --dir`,
-    )
-  }
-  rmSync(dir, { recursive: true })
 }
 
 /** The first is plain `operator.key`. */

@@ -27,6 +27,8 @@ export interface TestnetNode {
 
 /** What `testnet.json` holds: the processes and where they are. Everything else lies in the nodes' directories. */
 export interface TestnetState {
+  /** That of the directory's marker. */
+  readonly id: string
   readonly networkId: string
   readonly dir: string
   readonly operator: string
@@ -40,6 +42,9 @@ export interface TestnetState {
   readonly wasReady: boolean
   readonly nodes: readonly TestnetNode[]
 }
+
+/** What `writeState` makes in the directory. */
+export const STATE_FILES: readonly string[] = ['testnet.json', 'testnet.json.new']
 
 function statePath(dir: string): string {
   return join(dir, 'testnet.json')
