@@ -62,15 +62,22 @@ export class TokenRegister {
     this.#lookedMs = nowMs
     const stamp = statSync(this.#path, { throwIfNoEntry: false })?.mtimeMs ?? 0
     if (stamp === this.#stamp) return
-    this.#stamp = stamp
+    // a file that cannot be read grants nothing, and is looked at again: an old list would keep revoked tokens alive
+    this.#entries = []
     this.#entries = readTokens(this.#path)
+    this.#stamp = stamp
   }
 }
 
 function readTokens(path: string): readonly TokenEntry[] {
   if (statSync(path, { throwIfNoEntry: false }) === undefined) return []
-  const file = JSON.parse(readFileSync(path, 'utf8')) as TokenFile
-  if (!Array.isArray(file.tokens)) throw new OstrakaError('malformed', 'not a token file', { path })
+  let file: Partial<TokenFile> | null
+  try {
+    file = JSON.parse(readFileSync(path, 'utf8')) as Partial<TokenFile> | null
+  } catch (error) {
+    throw new OstrakaError('internal', 'the token file cannot be read', { path, reason: String(error) })
+  }
+  if (!Array.isArray(file?.tokens)) throw new OstrakaError('internal', 'not a token file', { path })
   return file.tokens
 }
 

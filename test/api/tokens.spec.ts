@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -48,6 +48,21 @@ describe('tokens and principals', () => {
     assert.deepEqual(register.principalOf(token, 5000), principal)
     rmSync(path)
     assert.throws(() => register.principalOf(token, 10_000), { code: 'unauthorized' })
+  })
+
+  it('a token file that cannot be read keeps no revoked token alive', () => {
+    const path = join(dir, 'tokens.json')
+    const token = createToken(path, principal, 100_000, 0)
+    const register = new TokenRegister(path)
+    assert.deepEqual(register.principalOf(token, 0), principal)
+    writeFileSync(path, '{"tokens": [')
+    utimesSync(path, 1, 1)
+    assert.throws(() => register.principalOf(token, 5000), { code: 'internal' })
+    assert.throws(() => register.principalOf(token, 5500), { code: 'unauthorized' })
+    assert.throws(() => register.principalOf(token, 10_000), { code: 'internal' })
+    rmSync(path)
+    const fresh = createToken(path, principal, 100_000, 0)
+    assert.deepEqual(register.principalOf(fresh, 15_000), principal)
   })
 
   it('a principal file gives its key back, and refuses to be overwritten', () => {
