@@ -11,7 +11,7 @@ import {
   startApi,
   TokenRegister,
 } from '../../src/api/index.ts'
-import { Secret, SeededRng } from '../../src/base/index.ts'
+import { type Clock, Secret, SeededRng } from '../../src/base/index.ts'
 import { cryptoReady, SigningKey } from '../../src/crypto/index.ts'
 import { SystemClock, SystemRng } from '../../src/io/index.ts'
 import { SoloNode } from './solo-node.ts'
@@ -27,6 +27,8 @@ export interface ApiFixture {
   readonly client: Client
   /** What the server told of its own failures. */
   readonly internalErrors: readonly unknown[]
+  /** Time stands still for the server from now on: buckets gain nothing. */
+  freeze(): void
   tokenOf(key: 'owner' | 'stranger', ttlMs?: number): string
   as(principal: SigningKey): Client
   stop(): Promise<void>
@@ -49,10 +51,16 @@ export async function startFixture(at: Listening = { host: '127.0.0.1', port: 0 
   const token = tokenOf('owner')
   const node = await SoloNode.create(new SigningKey(new Secret(rng.bytes(32))), [owner.publicKey], rng)
   const internalErrors: unknown[] = []
+  const system = new SystemClock()
+  let frozenMs: number | undefined
+  const clock: Clock = {
+    nowMs: () => frozenMs ?? system.nowMs(),
+    schedule: (delayMs, task) => system.schedule(delayMs, task),
+  }
   const options = {
     port: node,
     authority: authorityOf(new TokenRegister(tokens), vault),
-    clock: new SystemClock(),
+    clock,
     rng: new SystemRng(),
     software: 'ostraka/test',
     addresses: () => [],
@@ -70,6 +78,9 @@ export async function startFixture(at: Listening = { host: '127.0.0.1', port: 0 
     ...{ url, node, dir, owner, stranger, token, internalErrors, tokenOf },
     client: open({ token }),
     as: principal => open({ principal }),
+    freeze() {
+      frozenMs = system.nowMs()
+    },
     async stop() {
       for (const client of clients) client.close()
       await stop()

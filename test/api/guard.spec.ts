@@ -147,9 +147,10 @@ describe('who is not let in over HTTP', () => {
   })
 
   it('a client that asks without pause is told to wait, and nobody else with it', async () => {
-    const answers = await Promise.all(Array.from({ length: 400 }, () => get('/openapi.json')))
+    api.freeze()
+    const answers = await Promise.all(Array.from({ length: 210 }, () => get('/openapi.json')))
     const refused = answers.filter(({ status }) => status === 429)
-    ok(refused.length > 50, `${refused.length} refused`)
+    equal(refused.length, 10)
     equal(refused[0]!.code, 'overloaded')
     ok(Number(refused[0]!.headers['retry-after']) >= 1)
     equal((await get('/api/v1/status', { authorization: `Bearer ${api.token}` })).status, 200)
@@ -157,8 +158,9 @@ describe('who is not let in over HTTP', () => {
   })
 
   it('guesses of a token are charged to who guesses', async () => {
+    api.freeze()
     const guesses = await Promise.all(
-      Array.from({ length: 300 }, (_, i) => get('/api/v1/status', { authorization: `Bearer ost_${i}` })),
+      Array.from({ length: 210 }, (_, i) => get('/api/v1/status', { authorization: `Bearer ost_${i}` })),
     )
     ok(guesses.some(({ status }) => status === 429))
     ok(guesses.every(({ status }) => status === 401 || status === 429))

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, w
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SeededRng } from '../../src/base/index.ts'
-import { testnetUp } from '../../src/cli/testnet/index.ts'
+import { layOut } from '../../src/cli/testnet/layout.ts'
 import { claimDirectory, noteMade, removeIfMade, requireTestnet } from '../../src/cli/testnet/marker.ts'
 
 describe('a testnet’s directory', () => {
@@ -19,12 +19,11 @@ describe('a testnet’s directory', () => {
     for (const name of ['passphrase', 'testnet.json', 'node-1', 'thesis.txt'])
       writeFileSync(join(dir, name), 'mine')
     const before = readdirSync(dir)
-    for (const isFresh of [true, false]) {
-      await rejects(testnetUp({ dir, isFresh, apiPort: 0 }), error => {
-        const { code, message } = error as { code: string; message: string }
-        return code === 'conflict' && message.includes('.ostraka-testnet')
-      })
-    }
+    const sizes = { nodes: 1, regions: 1, operators: 1, apiPort: 0, epochMs: 3000 }
+    await rejects(layOut({ dir, ...sizes }), error => {
+      const { code, message } = error as { code: string; message: string }
+      return code === 'conflict' && message.includes('.ostraka-testnet')
+    })
     deepEqual(readdirSync(dir), before)
   })
 
