@@ -7,7 +7,7 @@ import {
   type SeededRng,
   toHex,
 } from '../../base/index.ts'
-import { type LedgerState, transactionIdOf } from '../../control/index.ts'
+import { type LedgerState, type MemberRecord, memberPath, transactionIdOf } from '../../control/index.ts'
 import type { SigningKey } from '../../crypto/index.ts'
 import {
   type CeremonyRecord,
@@ -43,13 +43,9 @@ import {
   sharesIn,
   type Victim,
 } from './dealing.ts'
+import { type LeaderPolicy, leaderIncludes } from './leader.ts'
 import type { CoalitionHands, CoalitionNetwork, CoalitionNode } from './network.ts'
 
-export type LeaderPolicy =
-  | 'fair'
-  | 'leader withholds deals'
-  | 'leader withholds acknowledgements'
-  | 'leader withholds complaints'
 /** What the coalition does in one ceremony. */
 export interface Plot {
   readonly deal: DealAttack
@@ -87,7 +83,7 @@ export class Adversary implements CoalitionHands {
   readonly #held: HeldDeal[] = []
   readonly #scenes = new Map<string, CeremonyRecord>()
   readonly #awaited = new Map<string, Attack>()
-  readonly #withheld = new Set<string>()
+  readonly #counted = new Set<string>()
   readonly #complained = new Set<string>()
   readonly #generations = new Set<string>()
   /** The last sealing key that an honest node announced. */
@@ -134,24 +130,11 @@ export class Adversary implements CoalitionHands {
   }
 
   includes(transaction: SignedTransaction): boolean {
-    const { value, signer } = transaction
-    if (this.isOurs(signer) || !('ceremony' in value)) return true
-    if (!this.#isOpen(value.ceremony)) return true
-    const { leader, deal } = this.plot
-    if (value.type === 'deal') {
-      // of two deals with one encapsulation the first counts
-      if (deal.startsWith('copied') && !this.#haveDealt(value.ceremony)) return false
-      return !(leader === 'leader withholds deals' && this.#isCensored(value.ceremony, signer, leader))
-    }
-    if (value.type === 'acknowledge' && leader === 'leader withholds acknowledgements') {
-      this.#withhold(transaction, leader)
-      return false
-    }
-    if (value.type === 'complain' && leader === 'leader withholds complaints') {
-      this.#withhold(transaction, leader)
-      return false
-    }
-    return true
+    const isOurs = (publicKey: Uint8Array) => this.isOurs(publicKey)
+    const verdict = leaderIncludes(transaction, this.plot, this.network, isOurs)
+    if (typeof verdict === 'boolean') return verdict
+    this.#countOnce(toHex(transactionIdOf(transaction)), verdict)
+    return false
   }
 
   transaction(signed: SignedTransaction): void {
@@ -254,32 +237,10 @@ export class Adversary implements CoalitionHands {
     return this.network.ledger.records.get(keyPaths.ceremony(ceremony)) !== undefined
   }
 
-  #haveDealt(ceremony: Uint8Array): boolean {
-    const open = this.network.ledger.records.get<CeremonyRecord>(keyPaths.ceremony(ceremony))!
-    return open.dealers.every(
-      ({ dealer }, place) =>
-        !this.isOurs(dealer) || open.dealt.includes(place) || open.disqualified.includes(place),
-    )
-  }
-
-  /** f honest dealers are left out. */
-  #isCensored(ceremony: Uint8Array, signer: Uint8Array, attack: LeaderPolicy & Attack): boolean {
-    const scene = this.#scenes.get(idOf(ceremony))!
-    const faulty = Math.floor((this.network.nodes.length - 1) / 3)
-    const honest = scene.dealers.filter(({ dealer }) => !this.isOurs(dealer)).slice(0, faulty)
-    const isOut = honest.some(({ dealer }) => equalBytes(dealer, signer))
-    if (isOut) this.#countOnce(`${idOf(ceremony)}/${toHex(signer)}`, attack)
-    return isOut
-  }
-
-  #withhold(signed: SignedTransaction, attack: Attack): void {
-    this.#countOnce(toHex(transactionIdOf(signed)), attack)
-  }
-
-  #countOnce(name: string, attack: Attack | Event): void {
-    if (this.#withheld.has(name)) return
-    this.#withheld.add(name)
-    this.#counts.add(attack)
+  #countOnce(name: string, what: Attack | Event): void {
+    if (this.#counted.has(name)) return
+    this.#counted.add(name)
+    this.#counts.add(what)
   }
 
   #releaseIfReady(ceremony: Uint8Array): void {
@@ -449,8 +410,11 @@ export class Adversary implements CoalitionHands {
   #announceForeignKey(member: CoalitionNode): void {
     const isEncapsulation = randomUnit(this.#rng) < 0.5
     const { enc, proof } = this.memory.victims.at(-1)?.deal.encapsulation ?? {}
-    const sealingKey = isEncapsulation ? enc : this.#announced?.sealingKey
-    const possession = isEncapsulation ? proof : this.#announced?.possession
+    const honest = this.network.nodes.find(({ isMember }) => !isMember)!
+    const current = this.network.ledger.records.get<MemberRecord>(memberPath(honest.peerId))!.sealingKey
+    const sealingKey = isEncapsulation ? enc : (this.#announced?.sealingKey ?? current)
+    // keys of the genesis come without a proof: another's will have to do
+    const possession = isEncapsulation ? proof : (this.#announced?.possession ?? proof)
     if (sealingKey === undefined || possession === undefined) return
     const { records } = this.network.ledger
     const revision = records.get<{ revision: number }>(keyPaths.sealing(member.peerId))?.revision ?? 0

@@ -4,11 +4,12 @@ import { type KeyRecord, makeDealing, suiteOf } from '../../keys/index.ts'
 import type { ChangeKey, CreateKey } from '../../wire/index.ts'
 import { CoalitionCheck } from '../checks/coalition/coalition.ts'
 import { Findings } from '../checks/findings.ts'
-import { Adversary, type LeaderPolicy, type Memory, PEACE, type Plot } from './adversary.ts'
+import { Adversary, type Memory, PEACE, type Plot } from './adversary.ts'
 import type { ComplaintAttack } from './complaining.ts'
 import { ATTACKS, Counts } from './counts.ts'
 import type { DealAttack } from './dealing.ts'
 import { Exports } from './exports.ts'
+import type { LeaderPolicy } from './leader.ts'
 import { type CoalitionHost, CoalitionNetwork, makeHost } from './network.ts'
 
 export interface CoalitionOptions {
