@@ -1,4 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these strings are samples of code
+import { HOST_MUTANTS } from './mutant-list-host.ts'
+
 /** One deliberate bug: where `find` stands exactly once, `replace` takes its place, and one of `specs` must then fail. */
 export interface Mutant {
   /** The check that it breaks. */
@@ -22,6 +24,7 @@ const ATTESTATION = [
 ]
 
 export const MUTANTS: readonly Mutant[] = [
+  ...HOST_MUTANTS,
   {
     name: 'coalition: an encapsulation need not be proven its dealer’s, so that a complaint opens another dealer’s shares',
     file: 'src/crypto/sealing.ts',
@@ -49,62 +52,6 @@ export const MUTANTS: readonly Mutant[] = [
     find: '    checkCertifiedHeader(networkId, validators, { header, certificate })\n',
     replace: '',
     specs: CONTROL,
-  },
-  {
-    name: 'HTTP: reads need no credential',
-    file: 'src/api/guard.ts',
-    find: '      if (isSelfSigned(request, route) || (route.showsKey === true && isPublicKey(port, key))) return\n',
-    replace: '      return\n',
-    specs: ['test/api/guard.spec.ts'],
-  },
-  {
-    name: 'HTTP: a rebound name is served',
-    file: 'src/api/guard.ts',
-    find: '      requireOwnHost(browser, socket.localAddress, this.#options.hosts)\n',
-    replace: '',
-    specs: ['test/api/guard.spec.ts'],
-  },
-  {
-    name: 'HTTP: nobody is asked to slow down',
-    file: 'src/api/rates.ts',
-    find: '    if (bucket.tokens < 1) throw overloaded(Math.ceil(((1 - bucket.tokens) * 1000) / perSecond))\n',
-    replace: '',
-    specs: ['test/api/guard.spec.ts'],
-  },
-  {
-    name: 'HTTP: a signed read is good for any path',
-    file: 'src/api/auth.ts',
-    find: '  if (request.method !== method || request.target !== target) {',
-    replace: '  if (false) {',
-    specs: ['test/api/guard.spec.ts'],
-  },
-  {
-    name: 'testnet: a directory without a marker is cleared',
-    file: 'src/cli/testnet/marker.ts',
-    find: '    requireTestnet(dir)\n    removeMade(dir)\n',
-    replace: '    rmSync(dir, { recursive: true })\n    mkdirSync(dir)\n',
-    specs: ['test/cli/testnet-marker.spec.ts'],
-  },
-  {
-    name: 'logs: peers’ texts reach the terminal raw',
-    file: 'src/io/logger.ts',
-    find: '  return `${visible([clock',
-    replace: '  return `${String([clock',
-    specs: ['test/io/logger.spec.ts'],
-  },
-  {
-    name: 'passphrase: a daemon keeps it in its environment',
-    file: 'src/cli/runtime.ts',
-    find: '  const isShown = process.env[PASSPHRASE_VARIABLE] !== undefined\n',
-    replace: '  const isShown = false\n',
-    specs: ['test/e2e/by-hand.spec.ts'],
-  },
-  {
-    name: 'joining: whoever has seen an invite used may use it',
-    file: 'src/control/membership.ts',
-    find: '  checkAcceptance(ledger, transaction, peerId)\n',
-    replace: '',
-    specs: ['test/control/membership.spec.ts'],
   },
   {
     name: 'vote persistence: votes are sent and never written',

@@ -1,0 +1,61 @@
+import type { Mutant } from './mutant-list.ts'
+
+/** Of the doors to the host: HTTP, invites, files, terminals. */
+export const HOST_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'HTTP: reads need no credential',
+    file: 'src/api/guard.ts',
+    find: '      if (isSelfSigned(request, route) || (route.showsKey === true && isPublicKey(port, key))) return\n',
+    replace: '      return\n',
+    specs: ['test/api/guard.spec.ts'],
+  },
+  {
+    name: 'HTTP: a rebound name is served',
+    file: 'src/api/guard.ts',
+    find: '      requireOwnHost(browser, socket.localAddress, this.#options.hosts)\n',
+    replace: '',
+    specs: ['test/api/guard.spec.ts'],
+  },
+  {
+    name: 'HTTP: nobody is asked to slow down',
+    file: 'src/api/rates.ts',
+    find: '    if (bucket.tokens < 1) throw overloaded(Math.ceil(((1 - bucket.tokens) * 1000) / perSecond))\n',
+    replace: '',
+    specs: ['test/api/guard.spec.ts'],
+  },
+  {
+    name: 'HTTP: a signed read is good for any path',
+    file: 'src/api/auth.ts',
+    find: '  if (request.method !== method || request.target !== target) {',
+    replace: '  if (false) {',
+    specs: ['test/api/guard.spec.ts'],
+  },
+  {
+    name: 'testnet: a directory without a marker is cleared',
+    file: 'src/cli/testnet/marker.ts',
+    find: '    requireTestnet(dir)\n    removeMade(dir)\n',
+    replace: '    rmSync(dir, { recursive: true })\n    mkdirSync(dir)\n',
+    specs: ['test/cli/testnet-marker.spec.ts'],
+  },
+  {
+    name: 'logs: peers’ texts reach the terminal raw',
+    file: 'src/io/logger.ts',
+    find: '  return `${visible([clock',
+    replace: '  return `${String([clock',
+    specs: ['test/io/logger.spec.ts'],
+  },
+  {
+    name: 'passphrase: a daemon keeps it in its environment',
+    file: 'src/cli/runtime.ts',
+    find: '  const isShown = process.env[PASSPHRASE_VARIABLE] !== undefined\n',
+    replace: '  const isShown = false\n',
+    specs: ['test/e2e/by-hand.spec.ts'],
+  },
+  {
+    name: 'joining: whoever has seen an invite used may use it',
+    file: 'src/control/membership.ts',
+    find: '  checkAcceptance(ledger, transaction, peerId)\n',
+    replace: '',
+    specs: ['test/control/membership.spec.ts'],
+  },
+]
