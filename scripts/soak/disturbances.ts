@@ -1,10 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Rng, randomBelow, randomUnit } from '../../src/base/index.ts'
+import { Flooder } from '../flood/flooder.ts'
 import { eventually, type SoakNetwork } from './network.ts'
 
 const CYCLE_MS = 10_000
 const STOP_AT_MS = 5000
 const STOPPED_MS = 5000
+/** Once in two minutes a member floods in place of a stop; a peer that was cut off is taken back after ten seconds. */
+const FLOOD_EVERY = 12
+const FLOODED_MS = 5000
 /** A killed node stays away for between one and three seconds. */
 const AWAY_MS = { least: 1000, most: 3000 }
 /** f of seven. */
@@ -18,6 +22,8 @@ export interface DisturbanceFigures {
   readonly kills: number
   readonly coordinatorsKilled: number
   readonly stops: number
+  /** Times in which a member flooded the others. */
+  readonly floods: number
   /** Kills and stops that had to wait, since two nodes were disturbed already, and the longest such wait. */
   readonly late: number
   readonly longestWaitMs: number
@@ -28,7 +34,7 @@ export interface DisturbanceFigures {
 
 /**
  * Kills a node every 10 s, every second time the coordinator, and again the next time when its office had passed on
- * meanwhile; and stops one for 5 s in between. The witness is only ever stopped: its process lives through the whole run,
+ * meanwhile; and stops one for 5 s in between, or every twelfth time lets it flood the others. The witness is only ever stopped: its process lives through the whole run,
  * so that its memory can be followed.
  */
 export class Disturbances {
@@ -41,6 +47,7 @@ export class Disturbances {
     kills: 0,
     coordinatorsKilled: 0,
     stops: 0,
+    floods: 0,
     late: 0,
     longestWaitMs: 0,
     recoveryMs: [] as number[],
@@ -74,7 +81,8 @@ export class Disturbances {
       )
       await until(cycle * CYCLE_MS + STOP_AT_MS)
       await this.#slot()
-      this.#begin(this.#anyone(true), name => this.#stop(name))
+      if (cycle % FLOOD_EVERY === FLOOD_EVERY - 1) this.#begin(this.#anyone(false), name => this.#flood(name))
+      else this.#begin(this.#anyone(true), name => this.#stop(name))
     }
     await Promise.all(this.#recoveries)
   }
@@ -146,6 +154,24 @@ export class Disturbances {
     } finally {
       process.kill(pid, 'SIGCONT')
     }
+    await this.#untilWell(name)
+  }
+
+  /** Another process takes its place and its identity, and floods its peers; then it comes back, and is taken back. */
+  async #flood(name: string): Promise<void> {
+    const asked = this.#anyone(true)
+    const keyId = (await this.#network.gateway(asked).lent.keys()).find(key => key.kind === 'ed25519')!.keyId
+    await this.#network.kill(name)
+    this.#network.leaveOut(name)
+    const flooder = Flooder.start(this.#network, name, keyId, 'soak flood')
+    this.#figures.floods++
+    try {
+      await sleep(FLOODED_MS)
+    } finally {
+      await flooder.stop()
+      this.#network.takeBack(name)
+    }
+    await this.#network.restart(name)
     await this.#untilWell(name)
   }
 

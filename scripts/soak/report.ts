@@ -114,6 +114,7 @@ export function print(figures: SoakFigures, bounds: readonly Bound[]): void {
     ['retries', retries.join(', ') || 'none'],
     ['kills', `${disturbances.kills}, ${disturbances.coordinatorsKilled} of coordinators`],
     ['stops of 5 s', String(disturbances.stops)],
+    ['floods', String(disturbances.floods)],
     ['disturbed late', `${disturbances.late}, by ${ms(disturbances.longestWaitMs)} ms at most`],
     ['back after a kill', `${ms(mean)} ms on average, ${ms(slowest)} ms at most`],
     ['keys', String(figures.keys)],

@@ -28,9 +28,9 @@ const SHARES: Readonly<Record<Share, BucketSize>> = {
 /** What frames may cost that are refused before they are read: a peer in no share's excess never gets here. */
 const FRAMES: BucketSize = { perSecond: 200_000, burst: 1_000_000 }
 
-/** A refusal counts as excess at least with what it costs to say, and at most so much: the work was not done. */
-const MAX_REFUSAL_UNITS = 500
-/** A flood is over this within a tenth of a second, a mistaken burst never is: then the peer is cut off. */
+/** A refusal counts as excess with what was asked for, and at most so much: one mistake is not a flood. */
+const MAX_REFUSAL_UNITS = 5_000
+/** Twenty refusals of dear requests, or a thousand of cheap ones, in a few seconds: then the peer is cut off. */
 const CUT_OFF_UNITS = 100_000
 /** So much excess is forgotten in a second: who asks half as much again as it may is throttled and stays. */
 const FORGIVEN_PER_SECOND = 20_000
