@@ -9,6 +9,7 @@ import { derivation } from './derivation.ts'
 import { endToEnd } from './end-to-end.ts'
 import { idle } from './idle.ts'
 import { keyCreation } from './key-creation.ts'
+import { manyKeys } from './many-keys.ts'
 import { partials } from './partials.ts'
 import { type Figure, figureLine, isMet, type Part } from './report.ts'
 import { signing } from './signing.ts'
@@ -26,6 +27,7 @@ const PARTS: readonly Part[] = [
   atRest,
   idle,
   vivaldi,
+  manyKeys,
 ]
 const DEFAULT_SECONDS = 5
 

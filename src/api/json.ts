@@ -1,7 +1,7 @@
 import { bech32 } from '@scure/base'
 import type { AuditEntry } from '../audit/index.ts'
 import { toBase64, toHex } from '../base/index.ts'
-import { type CertifiedBlock, canonicalBytes, type PolicyRule } from '../wire/index.ts'
+import { type CertifiedBlock, canonicalBytes, type PolicyRule, type Quota } from '../wire/index.ts'
 import type {
   ApprovalsView,
   AttestationPolicyView,
@@ -157,6 +157,8 @@ export interface CreatorJson {
   readonly principal: string
   readonly isAllowed: boolean
   readonly revision: number
+  readonly quota: Quota
+  readonly usage: { readonly versions: number; readonly queued: number }
 }
 
 /** The holders' answers to an export, each the canonical bytes of its signed, sealed shares. */

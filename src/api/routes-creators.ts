@@ -9,10 +9,17 @@ const creator = schema.object({
   principal: schema.bytes,
   isAllowed: schema.flag,
   revision: { ...schema.count, description: 'What the next grant or withdrawal must name.' },
+  quota: schema.object({
+    versions: { ...schema.count, description: 'Key versions that are not destroyed.' },
+    ceremonies: { ...schema.count, description: 'Ceremonies that run at once.' },
+    queued: { ...schema.count, description: 'Creations that wait for one of those to end.' },
+    logBytesPerHour: { ...schema.count, description: 'Bytes of control log, ceremonies included.' },
+  }),
+  usage: schema.object({ versions: schema.count, queued: schema.count }),
 })
 
-function creatorJson({ principal, isAllowed, revision }: CreatorView): CreatorJson {
-  return { principal: toBase64(principal), isAllowed, revision }
+function creatorJson({ principal, ...rest }: CreatorView): CreatorJson {
+  return { principal: toBase64(principal), ...rest }
 }
 
 function creators(port: NodePort): CreatorJson[] {

@@ -86,7 +86,7 @@ export const key: JsonSchema = object(
     threshold: slotCount,
     shares: slotCount,
     holders: listOf(slot),
-    state: { type: 'string', description: 'creating, active, degraded or aborted.' },
+    state: { type: 'string', description: 'creating, active or degraded.' },
     exportable: flag,
     entropy: amount,
     owner: { ...bytes, description: 'A public key; empty for the network’s own key.' },

@@ -3,7 +3,14 @@ import { fromBase64, fromHex, OstrakaError, toHex } from '../base/index.ts'
 import { networkIdOf } from '../control/index.ts'
 import { type SigningKey, signValue } from '../crypto/index.ts'
 import { SystemRng } from '../io/index.ts'
-import type { Act, Consent, Genesis, SignedTransaction } from '../wire/index.ts'
+import {
+  type Act,
+  type Consent,
+  DEFAULT_QUOTA,
+  type Genesis,
+  type Quota,
+  type SignedTransaction,
+} from '../wire/index.ts'
 import { policyOf } from './attestation.ts'
 import { withClient } from './connection.ts'
 import { signIn } from './invites.ts'
@@ -87,9 +94,11 @@ export async function signGrant(
   operator: SigningKey,
   principal: Uint8Array,
   isAllowed: boolean,
+  change: Partial<Quota> | undefined,
 ): Promise<SignedTransaction> {
   const { genesis } = await client.genesis()
   const known = (await client.creators()).find(each => toHex(fromBase64(each.principal)) === toHex(principal))
   const revision = known?.revision ?? 0
-  return signIn(genesis, operator, { type: 'grant-create', principal, revision, isAllowed })
+  const quota = change && { quota: { ...DEFAULT_QUOTA, ...genesis.quota, ...change } }
+  return signIn(genesis, operator, { type: 'grant-create', principal, revision, isAllowed, ...quota })
 }

@@ -1,12 +1,7 @@
-import {
-  type ErrorCode,
-  type ErrorDetails,
-  isOstrakaError,
-  type OstrakaError,
-  toOstrakaError,
-} from '../base/index.ts'
+import type { ErrorCode, ErrorDetails, OstrakaError } from '../base/index.ts'
 import type { Block, Header, SignedTransaction, Transaction } from '../wire/index.ts'
 import { setAttestation } from './attestation.ts'
+import { type DeadlineHandlers, runDeadlines } from './deadlines.ts'
 import { grantCreate } from './grants.ts'
 import { blockIdOf, transactionIdOf } from './ids.ts'
 import {
@@ -19,13 +14,12 @@ import {
   openState,
   seedOf,
 } from './ledger.ts'
-import { arrive, forgetInvites, join, leave, removeMember } from './membership.ts'
+import { arrive, forgetInvite, join, leave, removeMember } from './membership.ts'
 import type { MerkleMap } from './merkle-map.ts'
+import { chargeTransaction } from './quotas.ts'
 import {
   CHAIN_PATH,
   type ChainRecord,
-  DEADLINE_PREFIX,
-  type DeadlineRecord,
   VALIDATORS_PATH,
   type ValidatorsRecord,
   type VotingMember,
@@ -59,17 +53,17 @@ const OWN_TRANSACTIONS: TransactionHandlers = {
   'set-attestation': setAttestation,
 }
 
-export interface HookContext extends BlockContext {
-  /** The deadlines that this block's time has reached, earliest first; they are registered no more. */
-  readonly due: readonly DeadlineRecord[]
-}
+/** Runs once a block, so its work is bounded by a constant. One that throws leaves no trace. */
+export type BlockHook = (ledger: Ledger, context: BlockContext) => void
 
-/** Runs once a block. One that throws leaves no trace. */
-export type BlockHook = (ledger: Ledger, context: HookContext) => void
+/** The deadlines of control/ itself. */
+const OWN_DEADLINES: DeadlineHandlers = { invite: forgetInvite }
 
 /** What the layers above do with blocks. */
 export interface Reducer {
   readonly transactions: TransactionHandlers
+  /** What is due is handled before all else in a block. */
+  readonly deadlines?: DeadlineHandlers
   /** Run before the block's transactions. */
   readonly atBlock: readonly BlockHook[]
   /** Run after the block's transactions, before its validators are settled. */
@@ -90,7 +84,7 @@ export interface Applied {
   readonly state: LedgerState
   /** One for each transaction, in the block's order. */
   readonly results: readonly TransactionResult[]
-  /** What hooks threw: faults in this program, since no one asked for anything. */
+  /** What hooks and deadlines threw: faults in this program, since no one asked for anything. */
   readonly faults: readonly OstrakaError[]
 }
 
@@ -100,19 +94,22 @@ export function applyBlock(state: LedgerState, block: Block, reducer: Reducer): 
   const context = contextOf(state, header.height, header.timeMs, blockIdOf(header))
   const ledger = new LedgerDraft(state.records, context)
   ledger.put(CHAIN_PATH, nextChain(state, header, context))
-  const due = takeDue(ledger)
-  const faults: OstrakaError[] = []
+  const faults = runDeadlines(ledger, { ...OWN_DEADLINES, ...reducer.deadlines }, context)
   const runHooks = (hooks: readonly BlockHook[]): void => {
     for (const hook of hooks) {
-      const error = attempt(ledger, () => hook(ledger, { ...context, due }))
+      const error = ledger.attempt(() => hook(ledger, context))
       if (error !== undefined) faults.push(error)
     }
   }
-  runHooks([forgetInvites, ...reducer.atBlock])
+  runHooks(reducer.atBlock)
   const results = block.transactions.map(signed => runTransaction(ledger, signed, context, reducer))
   runHooks(reducer.atEnd ?? [])
   const records = settleValidators(state, ledger.records)
-  return { state: openState(state.genesis, state.networkId, records, state), results, faults }
+  return {
+    state: openState(state.genesis, state.networkId, records, state),
+    results,
+    faults: [...faults, ...ledger.faults],
+  }
 }
 
 /** What `signed` would do in a block at `timeMs`, on a ledger that is thrown away. */
@@ -132,18 +129,6 @@ function contextOf(state: LedgerState, height: number, timeMs: number, blockId: 
   return { genesis, networkId, height, timeMs, epoch: epochOf(genesis, timeMs), blockId }
 }
 
-/** Runs `change`, taking everything back when it throws. */
-function attempt(ledger: LedgerDraft, change: () => void): OstrakaError | undefined {
-  const before = ledger.records
-  try {
-    change()
-    return undefined
-  } catch (error) {
-    ledger.records = before
-    return isOstrakaError(error) ? error : toOstrakaError(error)
-  }
-}
-
 function runTransaction(
   ledger: LedgerDraft,
   signed: SignedTransaction,
@@ -159,9 +144,11 @@ function runTransaction(
     const message = `no handler for ${type}`
     return { transactionId, ok: false, code: 'unsupported', message, details: {} }
   }
-  const error = attempt(ledger, () =>
-    handler(ledger, signed.value, { ...context, transactionId, signer: signed.signer }),
-  )
+  // one that fails has used the log all the same
+  const refusal = ledger.attempt(() => chargeTransaction(ledger, signed))
+  const error =
+    refusal ??
+    ledger.attempt(() => handler(ledger, signed.value, { ...context, transactionId, signer: signed.signer }))
   if (error === undefined) return { transactionId, ok: true }
   return { transactionId, ok: false, code: error.code, message: error.message, details: error.details }
 }
@@ -173,16 +160,6 @@ function nextChain(state: LedgerState, header: Header, context: BlockContext): C
   if (epoch !== chain.epoch) return { height, blockId, timeMs, epoch, seed: seedOf(header), leader: 0 }
   const leader = (chain.leader + header.round) % ranking.length
   return { height, blockId, timeMs, epoch, seed: chain.seed, leader }
-}
-
-function takeDue(ledger: LedgerDraft): readonly DeadlineRecord[] {
-  const due: DeadlineRecord[] = []
-  for (const entry of ledger.records.entries<DeadlineRecord>(DEADLINE_PREFIX)) {
-    if (entry.value.timeMs > ledger.timeMs) break
-    due.push(entry.value)
-    ledger.delete(entry.path)
-  }
-  return due
 }
 
 function sameMembers(a: readonly VotingMember[], b: readonly VotingMember[]): boolean {

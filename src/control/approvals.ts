@@ -11,7 +11,8 @@ import {
   type UseApproval,
   type Withdraw,
 } from '../wire/index.ts'
-import type { BlockHook, TransactionContext, TransactionHandler, TransactionHandlers } from './apply.ts'
+import type { TransactionContext, TransactionHandler, TransactionHandlers } from './apply.ts'
+import type { DeadlineHandler } from './deadlines.ts'
 import type { Ledger, LedgerReader } from './ledger.ts'
 import { isOperator, requireOperator } from './operators.ts'
 import { PROPOSAL_PREFIX, type ProposalRecord, proposalPath } from './records.ts'
@@ -250,12 +251,9 @@ function close(
 }
 
 /** open or approved -> expired, and, a month after its end, -> nothing. */
-export const expireProposals: BlockHook = (ledger, at) => {
-  for (const { subject } of at.due) {
-    if (!subject.startsWith(PROPOSAL_PREFIX)) continue
-    const proposal = ledger.get<ProposalRecord>(subject)
-    if (proposal === undefined) continue
-    if (isLive(proposal) && at.timeMs >= proposal.expiresMs) close(ledger, proposal, 'expired', at)
-    else if (!isLive(proposal) && at.timeMs >= proposal.closedMs + KEPT_MS) ledger.delete(subject)
-  }
+export const expireProposal: DeadlineHandler = (ledger, path, at) => {
+  const proposal = ledger.get<ProposalRecord>(path)
+  if (proposal === undefined) return
+  if (isLive(proposal)) close(ledger, proposal, 'expired', at)
+  else ledger.delete(path)
 }

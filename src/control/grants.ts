@@ -17,7 +17,9 @@ export const grantCreate: TransactionHandler<GrantCreate> = (ledger, transaction
   if (transaction.revision !== revision) {
     throw new OstrakaError('conflict', 'the grant has changed meanwhile', { revision })
   }
-  ledger.put(path, { isAllowed: transaction.isAllowed, revision: revision + 1 } satisfies CreatorRecord)
+  const { isAllowed, quota } = transaction
+  const own = quota === undefined ? {} : { quota }
+  ledger.put(path, { isAllowed, revision: revision + 1, ...own } satisfies CreatorRecord)
 }
 
 /** Whether `principal` may create keys. */

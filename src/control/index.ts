@@ -3,7 +3,6 @@ export {
   type Applied,
   applyBlock,
   type BlockHook,
-  type HookContext,
   type Reducer,
   type TransactionContext,
   type TransactionHandler,
@@ -15,7 +14,7 @@ export {
   type ActRule,
   approvalHandlers,
   consentTo,
-  expireProposals,
+  expireProposal,
   isApproved,
   liveProposals,
   operatorsRule,
@@ -36,6 +35,7 @@ export {
 } from './attestation.ts'
 
 export { quorumOf, verifyCertificate } from './certificates.ts'
+export { type DeadlineHandler, MAX_DUE_PER_BLOCK } from './deadlines.ts'
 export { mayCreate } from './grants.ts'
 export { blockIdOf, networkIdOf, transactionIdOf } from './ids.ts'
 export {
@@ -70,6 +70,14 @@ export { type MapEntry, MerkleMap } from './merkle-map.ts'
 export { type MerkleProof, verifyAbsence, verifyInclusion } from './merkle-trie.ts'
 export { isOperator, requireOperators } from './operators.ts'
 export {
+  chargeBytes,
+  countQueued,
+  giveVersionBack,
+  quotaOf,
+  takeVersion,
+  usageOf,
+} from './quotas.ts'
+export {
   type ChainRecord,
   type CreatorRecord,
   type DeadlineRecord,
@@ -78,6 +86,7 @@ export {
   type ProposalRecord,
   proposalPath,
   sealingKeyPath,
+  type UsageRecord,
 } from './records.ts'
 export { LOG_PREFIXES, recoverLog } from './recovery.ts'
 export { type Ranking, rank, type Validator } from './rotation.ts'

@@ -1,4 +1,12 @@
-import { compareBytes, equalBytes, OstrakaError, publicKeyOf, utf8 } from '../base/index.ts'
+import {
+  compareBytes,
+  equalBytes,
+  isOstrakaError,
+  OstrakaError,
+  publicKeyOf,
+  toOstrakaError,
+  utf8,
+} from '../base/index.ts'
 import { sha256 } from '../crypto/index.ts'
 import type { Genesis, Header } from '../wire/index.ts'
 import { ATTESTATION_POLICY_PATH } from './attestation.ts'
@@ -14,11 +22,14 @@ import {
   MEMBER_PREFIX,
   type MemberRecord,
   memberPath,
+  type RetryRecord,
   type SealingKeyRecord,
   sealingKeyPath,
   VALIDATORS_PATH,
   type ValidatorsRecord,
   type VotingMember,
+  type WakeRecord,
+  wakePath,
 } from './records.ts'
 import { type Ranking, rank, type Validator } from './rotation.ts'
 
@@ -64,11 +75,19 @@ export interface Ledger extends LedgerReader, BlockContext {
   /** `value` is plain data that CBOR can carry; it is copied. Errors: `too_large`. */
   put(path: string, value: object): void
   delete(path: string): void
+  /** At most `limit` entries under `prefix`, ascending, those after the path `after`: what a bounded sweep reads. */
+  page<T>(prefix: string, after: string, limit: number): readonly MapEntry<T>[]
   /**
-   * Has a block made once block time reaches `timeMs`, though nothing else happens; that block's `atBlock` hooks find
-   * `subject` among `due`. Registering twice is registering once.
+   * Has a block made once block time reaches `timeMs`, though nothing else happens; that block, or a soon later one, hands
+   * `subject` to its handler (`deadlines.ts`). A subject has one deadline: registering another takes its place.
    */
-  wakeAt(timeMs: number, subject?: string): void
+  wakeAt(timeMs: number, subject: string): void
+  /** Takes the subject's deadline back, if it has one. */
+  cancelWake(subject: string): void
+  /** Runs `change`, taking everything back when it throws; returns what it threw. */
+  attempt(change: () => void): OstrakaError | undefined
+  /** Makes a change to one subject of several: one that throws leaves no trace, is reported, and stops no other. */
+  isolate(subject: string, change: () => void): boolean
 }
 
 /** Deadlines are in block time, not in heights: heights move with the load. */
@@ -79,6 +98,8 @@ export class LedgerDraft implements Ledger {
   readonly timeMs: number
   readonly epoch: number
   readonly blockId: Uint8Array
+  /** What `isolate` has caught. */
+  readonly faults: OstrakaError[] = []
   records: MerkleMap
 
   constructor(records: MerkleMap, context: BlockContext) {
@@ -107,8 +128,50 @@ export class LedgerDraft implements Ledger {
     this.records = this.records.delete(path)
   }
 
-  wakeAt(timeMs: number, subject = ''): void {
-    this.put(deadlinePath(timeMs, subject), { timeMs, subject } satisfies DeadlineRecord)
+  page<T>(prefix: string, after: string, limit: number): readonly MapEntry<T>[] {
+    const page: MapEntry<T>[] = []
+    // no path lies between one and itself with a zero character behind it
+    for (const entry of this.records.entries<T>(prefix, after === '' ? prefix : `${after}\0`)) {
+      page.push(entry)
+      if (page.length === limit) break
+    }
+    return page
+  }
+
+  wakeAt(timeMs: number, subject: string): void {
+    this.waitAt(deadlinePath(timeMs, subject), { timeMs, subject } satisfies DeadlineRecord)
+  }
+
+  /** Has `subject` wait under `path`, and nowhere else. */
+  waitAt(path: string, record: DeadlineRecord | RetryRecord): void {
+    this.cancelWake(record.subject)
+    this.put(path, record)
+    this.put(wakePath(record.subject), { path } satisfies WakeRecord)
+  }
+
+  cancelWake(subject: string): void {
+    const waiting = this.get<WakeRecord>(wakePath(subject))
+    if (waiting === undefined) return
+    this.delete(waiting.path)
+    this.delete(wakePath(subject))
+  }
+
+  isolate(subject: string, change: () => void): boolean {
+    const error = this.attempt(change)
+    if (error !== undefined)
+      this.faults.push(new OstrakaError(error.code, error.message, { ...error.details, subject }))
+    return error === undefined
+  }
+
+  attempt(change: () => void): OstrakaError | undefined {
+    const before = this.records
+    try {
+      change()
+      return undefined
+    } catch (error) {
+      this.records = before
+      return isOstrakaError(error) ? error : toOstrakaError(error)
+    }
   }
 }
 

@@ -11,18 +11,12 @@ import type {
   RemoveMember,
   Signed,
 } from '../wire/index.ts'
-import type { BlockHook, TransactionHandler } from './apply.ts'
+import type { TransactionHandler } from './apply.ts'
 import { type ActRule, operatorsRule } from './approvals.ts'
+import type { DeadlineHandler } from './deadlines.ts'
 import type { Ledger, LedgerReader } from './ledger.ts'
 import { isOperator, requireOperators } from './operators.ts'
-import {
-  INVITE_PREFIX,
-  type InviteRecord,
-  invitePath,
-  MEMBER_PREFIX,
-  type MemberRecord,
-  memberPath,
-} from './records.ts'
+import { type InviteRecord, invitePath, MEMBER_PREFIX, type MemberRecord, memberPath } from './records.ts'
 import { registerSealingKey } from './sealing-keys.ts'
 
 /** What a newcomer weighs until the others have found it trustworthy, out of 1. */
@@ -91,9 +85,7 @@ function checkAcceptance(ledger: Ledger, { invite, acceptance }: Join, peerId: P
 }
 
 /** A used invite is remembered until it expires: from then on its time refuses it. */
-export const forgetInvites: BlockHook = (ledger, { due }) => {
-  for (const { subject } of due) if (subject.startsWith(INVITE_PREFIX)) ledger.delete(subject)
-}
+export const forgetInvite: DeadlineHandler = (ledger, path) => ledger.delete(path)
 
 /**
  * joining -> active. Until it says so, a newcomer does not count towards quorums: one that never starts must not stop

@@ -58,9 +58,9 @@ export class MerkleMap {
     return new MerkleMap(removeLeaf(this.#trie, leaf.keyHash), remove(this.#index, path), this.size - 1)
   }
 
-  /** All entries whose path starts with `prefix`, ascending by path. */
-  *entries<T>(prefix = ''): Generator<MapEntry<T>> {
-    for (const leaf of ascend(this.#index, prefix)) {
+  /** All entries whose path starts with `prefix` and is not before `from`, ascending by path. */
+  *entries<T>(prefix = '', from: string = prefix): Generator<MapEntry<T>> {
+    for (const leaf of ascend(this.#index, from)) {
       if (!leaf.path.startsWith(prefix)) return
       yield { path: leaf.path, value: leaf.value as T }
     }

@@ -1,5 +1,5 @@
 import { type PeerId, toHex } from '../base/index.ts'
-import type { Act, Approval, Member } from '../wire/index.ts'
+import type { Act, Approval, Member, Quota } from '../wire/index.ts'
 
 /**
  * What control/ itself keeps in the ledger. Paths:
@@ -7,16 +7,20 @@ import type { Act, Approval, Member } from '../wire/index.ts'
  *   validators                    ValidatorsRecord
  *   member/<peerId>               MemberRecord
  *   creator/<public key hex>      CreatorRecord
+ *   usage/<public key hex>        UsageRecord
  *   invite/<nonce hex>            InviteRecord, until the invite expires
  *   sealing-key/<public key hex>  SealingKeyRecord, for good: one for each sealing key that was ever registered
  *   proposal/<id hex>             ProposalRecord
  *   deadline/<time>/<subject>     DeadlineRecord
+ *   retry/<height>/<subject>      RetryRecord, a deadline whose handler failed
+ *   wake/<subject>                WakeRecord, where a subject's one deadline stands
  */
 export const CHAIN_PATH = 'chain'
 export const VALIDATORS_PATH = 'validators'
 export const MEMBER_PREFIX = 'member/'
 export const INVITE_PREFIX = 'invite/'
 export const DEADLINE_PREFIX = 'deadline/'
+export const RETRY_PREFIX = 'retry/'
 export const PROPOSAL_PREFIX = 'proposal/'
 
 export function memberPath(peerId: PeerId): string {
@@ -25,6 +29,10 @@ export function memberPath(peerId: PeerId): string {
 
 export function creatorPath(principal: Uint8Array): string {
   return `creator/${toHex(principal)}`
+}
+
+export function usagePath(principal: Uint8Array): string {
+  return `usage/${toHex(principal)}`
 }
 
 export function invitePath(nonce: Uint8Array): string {
@@ -42,6 +50,15 @@ export function proposalPath(id: Uint8Array): string {
 /** Padded, so that paths sort by time. */
 export function deadlinePath(timeMs: number, subject: string): string {
   return `${DEADLINE_PREFIX}${String(timeMs).padStart(16, '0')}/${subject}`
+}
+
+/** Padded, so that paths sort by height. */
+export function retryPath(height: number, subject: string): string {
+  return `${RETRY_PREFIX}${String(height).padStart(16, '0')}/${subject}`
+}
+
+export function wakePath(subject: string): string {
+  return `wake/${subject}`
 }
 
 /** Where the log stands. */
@@ -114,9 +131,34 @@ export interface ProposalRecord {
 export interface CreatorRecord {
   readonly isAllowed: boolean
   readonly revision: number
+  /** Its own; absent, the network's. */
+  readonly quota?: Quota
+}
+
+/** What counts against a principal's quota; its running ceremonies are counted themselves. */
+export interface UsageRecord {
+  readonly versions: number
+  readonly queued: number
+  /** Of the control log, as of block time `atMs`; they drain within an hour. */
+  readonly bytes: number
+  readonly atMs: number
 }
 
 export interface DeadlineRecord {
   readonly timeMs: number
   readonly subject: string
+}
+
+/** A deadline that is tried again in the first block at or above `height`. */
+export interface RetryRecord {
+  readonly subject: string
+  readonly height: number
+  /** How often its handler has thrown. */
+  readonly failures: number
+}
+
+/** A subject waits in one place: a later deadline takes the place of an earlier one, and leaves nothing of it. */
+export interface WakeRecord {
+  /** Of its DeadlineRecord or RetryRecord. */
+  readonly path: string
 }

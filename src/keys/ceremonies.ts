@@ -55,7 +55,7 @@ export function step(
     case 'applied':
       if (event.isJump) scanVersions(work)
       lookAtCeremonies(work)
-      eraseRetired(work, event.height)
+      eraseRetired(work)
       break
     case 'heard':
       witnessDeals(work, event.transactions)
@@ -113,11 +113,10 @@ function onTimer(work: Work, id: Token): void {
 /** Does what every open ceremony wants of this node, and finishes those that have ended since. */
 function lookAtCeremonies(work: Work): void {
   const { state, ledger } = work
-  const ids = openCeremonies(ledger)
-  const open = new Set(ids.map(toHex))
-  for (const id of ids) {
-    const ceremony = ledger.get<CeremonyRecord>(paths.ceremony(id))!
-    state.tracked.set(toHex(id), ceremony)
+  const ceremonies = openCeremonies(ledger)
+  const open = new Set(ceremonies.map(({ id }) => toHex(id)))
+  for (const ceremony of ceremonies) {
+    state.tracked.set(toHex(ceremony.id), ceremony)
     for (const dealer of ceremony.dealers) dealIfDue(work, ceremony, dealer)
     receiveDealings(work, ceremony)
     acknowledgeIfDue(work, ceremony)

@@ -1,21 +1,23 @@
-import { compareBytes, equalBytes, OstrakaError, type PeerId, peerIdOf } from '../base/index.ts'
-import { type Ledger, type LedgerReader, memberPath, quorumOf } from '../control/index.ts'
+import { equalBytes, OstrakaError, type PeerId, peerIdOf } from '../base/index.ts'
+import { giveVersionBack, type Ledger, type LedgerReader, memberPath, quorumOf } from '../control/index.ts'
 import { leaveDigest } from './closed-ceremonies.ts'
+import { deferHandoff } from './handoff-queue.ts'
 import { isNetworkKey } from './network-key.ts'
 import { paths } from './paths.ts'
 import type {
   CeremonyRecord,
   ConvictionRecord,
   DealRecord,
+  FailuresRecord,
   KeyRecord,
-  OpenCeremonies,
   Purpose,
 } from './records.ts'
 import { slotsNeeded, slotsOf } from './slots.ts'
 import { activeVersionOf, certifySoon, type Moment, putVersion } from './version-rules.ts'
 
-export function openCeremonies(ledger: LedgerReader): readonly Uint8Array[] {
-  return ledger.get<OpenCeremonies>(paths.openCeremonies)?.ids ?? []
+/** All of them, by id: few run at a time. */
+export function openCeremonies(ledger: LedgerReader): readonly CeremonyRecord[] {
+  return ledger.list<CeremonyRecord>(paths.openCeremonies).map(({ value }) => value)
 }
 
 export function requireCeremony(ledger: LedgerReader, id: Uint8Array): CeremonyRecord {
@@ -29,13 +31,17 @@ export function isHandoff({ purpose }: { readonly purpose: Purpose }): boolean {
   return purpose === 'refresh' || purpose === 'reshare' || purpose === 'repair'
 }
 
+/** Whether the network opened this handoff by itself. Its own key is no such matter. */
+export function isOwnHandoff(ceremony: CeremonyRecord): boolean {
+  return isHandoff(ceremony) && ceremony.creator.length === 0 && !isNetworkKey(ceremony)
+}
+
 /** nothing -> dealing. Errors: `conflict` while another ceremony of the key is open. */
 export function openCeremony(ledger: Ledger, ceremony: CeremonyRecord): void {
   const key = ledger.get<KeyRecord>(paths.key(ceremony.name))!
   if (key.ceremony.length > 0) throw new OstrakaError('conflict', 'another ceremony of this key is open')
   ledger.put(paths.key(ceremony.name), { ...key, ceremony: ceremony.id })
   ledger.put(paths.ceremony(ceremony.id), ceremony)
-  ledger.put(paths.openCeremonies, { ids: [...openCeremonies(ledger), ceremony.id].sort(compareBytes) })
   ledger.wakeAt(ceremony.deadlineMs, paths.ceremony(ceremony.id))
   // a client that is to deal wants the plan proven first
   if (ceremony.purpose === 'import') certifySoon(ledger)
@@ -156,21 +162,40 @@ function close(ledger: Ledger, ceremony: CeremonyRecord, lastFailure: string): v
   ledger.put(paths.key(ceremony.name), { ...key, ceremony: new Uint8Array(0), lastFailure })
   for (const place of ceremony.dealt) ledger.delete(paths.deal(ceremony.id, place))
   ledger.delete(paths.ceremony(ceremony.id))
-  ledger.put(paths.openCeremonies, {
-    ids: openCeremonies(ledger).filter(id => !equalBytes(id, ceremony.id)),
-  })
+  ledger.cancelWake(paths.ceremony(ceremony.id))
 }
 
-/** any stage -> aborted: the key stays as it was, and the ceremony can be tried again at once. */
+/**
+ * any stage -> aborted: the key stays as it was, and the ceremony can be tried again at once. Of a key that was to be
+ * created nothing stays.
+ */
 export function abort(ledger: Ledger, ceremony: CeremonyRecord, reason: string): void {
   close(ledger, ceremony, reason)
+  if (!isHandoff(ceremony)) giveVersionBack(ledger, ceremony.creator)
+  const { name, keyId, version } = ceremony
+  if (ledger.get<KeyRecord>(paths.key(name))!.activeVersion === 0) forgetCreation(ledger, name, keyId, reason)
+  else deferHandoff(ledger, keyId, version)
+}
+
+/** As many failed creations are remembered, so that whoever waits for one learns why. */
+const REMEMBERED_FAILURES = 64
+
+/** Nothing stays of a key that was not made, but why. */
+export function forgetCreation(ledger: Ledger, name: string, keyId: Uint8Array, reason: string): void {
+  ledger.delete(paths.key(name))
+  ledger.delete(paths.keyName(keyId))
+  const { creations } = ledger.get<FailuresRecord>(paths.failures) ?? { creations: [] }
+  const failure = { name, reason, height: ledger.height }
+  const latest = [...creations.filter(known => known.name !== name), failure].slice(-REMEMBERED_FAILURES)
+  ledger.put(paths.failures, { creations: latest } satisfies FailuresRecord)
 }
 
 function activate(ledger: Ledger, ceremony: CeremonyRecord, places: readonly number[], at: Moment): void {
   const dealings = places.map(place => ledger.get<DealRecord>(paths.deal(ceremony.id, place))!)
   const base = isHandoff(ceremony) ? activeVersionOf(ledger, ceremony) : undefined
   const failure = putVersion(ledger, ceremony, dealings, base, at)
-  close(ledger, ceremony, failure ?? '')
+  if (failure === undefined) close(ledger, ceremony, '')
+  else abort(ledger, ceremony, failure)
 }
 
 /**
@@ -188,7 +213,9 @@ export function convict(
     const { height, transactionId } = at
     ledger.put(paths.conviction(peerId), { peerId, reason, height, transactionId })
   }
-  for (const id of openCeremonies(ledger)) disqualify(ledger, requireCeremony(ledger, id), culprit, at)
+  for (const ceremony of openCeremonies(ledger)) {
+    ledger.isolate(paths.ceremony(ceremony.id), () => disqualify(ledger, ceremony, culprit, at))
+  }
 }
 
 function disqualify(ledger: Ledger, ceremony: CeremonyRecord, culprit: Uint8Array, at: Moment): void {

@@ -1,28 +1,23 @@
 import { OstrakaError, type PeerId, publicKeyOf } from '../base/index.ts'
 import {
-  type HookContext,
+  chargeBytes,
+  type DeadlineHandler,
   type Ledger,
   type MemberRecord,
   memberPath,
   type TransactionContext,
+  takeVersion,
 } from '../control/index.ts'
 import type { ChangeKey, RetireVersion } from '../wire/index.ts'
 import { abort, openCeremony } from './ceremony-rules.ts'
 import { ceremonyIdOf } from './context.ts'
-import { acceptedMembers, eligibleMembers, newSecretDealers } from './handlers.ts'
+import { ceremonyLogBytes, requireRoom } from './creations.ts'
+import { acceptedMembers, eligibleMembers } from './eligible.ts'
 import { isOwnedBy } from './network-key.ts'
 import { paths } from './paths.ts'
-import type { CeremonyRecord, Dealer, KeyRecord, Purpose, RecipientSlot, VersionRecord } from './records.ts'
-import { assignSlots, dealingsNeeded } from './slots.ts'
-import { type Moment, retire, versionOf } from './version-rules.ts'
-
-/** What a handoff is to make of a version. */
-export interface Handoff {
-  readonly purpose: Purpose
-  readonly threshold: number
-  readonly shares: number
-  readonly slots: readonly RecipientSlot[]
-}
+import type { CeremonyRecord, Dealer, Handoff, KeyRecord, RecipientSlot, VersionRecord } from './records.ts'
+import { assignSlots, dealingsNeeded, newSecretDealers } from './slots.ts'
+import { type Moment, RETENTION, retire, versionOf } from './version-rules.ts'
 
 function ownedKey(ledger: Ledger, name: string, at: TransactionContext): KeyRecord {
   const key = ledger.get<KeyRecord>(paths.key(name))
@@ -33,7 +28,7 @@ function ownedKey(ledger: Ledger, name: string, at: TransactionContext): KeyReco
 
 /**
  * Opens a rotation, refresh or reshare. Errors: `unknown_key`, `forbidden`, `conflict` (another version or generation, or
- * an open ceremony), `malformed`, `not_enough_nodes`, `insufficient_shares`.
+ * an open ceremony), `malformed`, `not_enough_nodes`, `insufficient_shares`, `overloaded` { quota, limit, retryAfterMs? }.
  */
 export function changeKey(ledger: Ledger, change: ChangeKey, at: TransactionContext): void {
   const key = ownedKey(ledger, change.name, at)
@@ -51,8 +46,10 @@ export function changeKey(ledger: Ledger, change: ChangeKey, at: TransactionCont
   const threshold = change.threshold ?? key.threshold
   const shares = change.shares ?? key.shares
   if (threshold > shares) throw new OstrakaError('malformed', 'the threshold is above the number of shares')
+  requireRoom(ledger, at.signer)
   if (change.change === 'rotate') {
-    openCeremony(ledger, rotation(ledger, key, threshold, shares, at))
+    takeVersion(ledger, at.signer)
+    openCharged(ledger, rotation(ledger, key, threshold, shares, at), at)
     return
   }
   const slots =
@@ -61,9 +58,15 @@ export function changeKey(ledger: Ledger, change: ChangeKey, at: TransactionCont
       : assignedSlots(ledger, key.keyId, change.holders, threshold, shares)
   const handoff: Handoff =
     change.change === 'refresh'
-      ? { purpose: 'refresh', threshold: version.threshold, shares: key.shares, slots }
-      : { purpose: 'reshare', threshold, shares, slots }
-  openCeremony(ledger, handoffCeremony(ledger, key, version, handoff, at.transactionId, at))
+      ? { purpose: 'refresh', creator: at.signer, threshold: version.threshold, shares: key.shares, slots }
+      : { purpose: 'reshare', creator: at.signer, threshold, shares, slots }
+  openCharged(ledger, handoffCeremony(ledger, key, version, handoff, at.transactionId, at), at)
+}
+
+function openCharged(ledger: Ledger, ceremony: CeremonyRecord, { signer }: TransactionContext): void {
+  const { slots, dealers, threshold } = ceremony
+  chargeBytes(ledger, signer, ceremonyLogBytes(slots, dealers.length, threshold))
+  openCeremony(ledger, ceremony)
 }
 
 function assignedSlots(
@@ -112,6 +115,7 @@ function rotation(
     generation: 0,
     kind: key.kind,
     purpose: 'rotate',
+    creator: at.signer,
     height: at.height,
     threshold,
     shares,
@@ -145,7 +149,7 @@ export function handoffCeremony(
       answered: dealers.length,
     })
   }
-  const { purpose, threshold, shares, slots } = handoff
+  const { purpose, creator, threshold, shares, slots } = handoff
   return {
     id: ceremonyIdOf(cause),
     name: key.name,
@@ -154,6 +158,7 @@ export function handoffCeremony(
     generation: version.generation + 1,
     kind: key.kind,
     purpose,
+    creator,
     height: at.height,
     threshold,
     shares,
@@ -181,20 +186,15 @@ function openCeremonyOf(ledger: Ledger, { ceremony }: KeyRecord): CeremonyRecord
   return ceremony.length === 0 ? undefined : ledger.get<CeremonyRecord>(paths.ceremony(ceremony))
 }
 
-const RETENTION = 'retention/'
-
 /** Destroys what has been archived for its time. */
-export function endRetention(ledger: Ledger, at: HookContext): void {
-  for (const { subject } of at.due) {
-    if (!subject.startsWith(RETENTION)) continue
-    const version = ledger.get<VersionRecord>(subject.slice(RETENTION.length))
-    if (version?.state !== 'archived' || version.retainUntilMs === 0 || version.retainUntilMs > at.timeMs)
-      continue
-    const { name } = ledger.get<{ readonly name: string }>(paths.keyName(version.keyId))!
-    const key = ledger.get<KeyRecord>(paths.key(name))!
-    const open = openCeremonyOf(ledger, key)
-    // else it would make new shares of what is destroyed
-    if (open?.version === version.version) abort(ledger, open, 'the version has reached its retention date')
-    retire(ledger, key, version.version, 'destroyed', 0)
-  }
+export const endRetention: DeadlineHandler = (ledger, subject, at) => {
+  const version = ledger.get<VersionRecord>(subject.slice(RETENTION.length))
+  if (version?.state !== 'archived' || version.retainUntilMs === 0 || version.retainUntilMs > at.timeMs)
+    return
+  const { name } = ledger.get<{ readonly name: string }>(paths.keyName(version.keyId))!
+  const key = ledger.get<KeyRecord>(paths.key(name))!
+  const open = openCeremonyOf(ledger, key)
+  // else it would make new shares of what is destroyed
+  if (open?.version === version.version) abort(ledger, open, 'the version has reached its retention date')
+  retire(ledger, key, version.version, 'destroyed', 0)
 }

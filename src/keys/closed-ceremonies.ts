@@ -1,5 +1,5 @@
 import { equalBytes } from '../base/index.ts'
-import type { HookContext, Ledger, LedgerReader } from '../control/index.ts'
+import type { DeadlineHandler, Ledger, LedgerReader } from '../control/index.ts'
 import { sha256 } from '../crypto/index.ts'
 import {
   type ClosedCeremony,
@@ -14,8 +14,6 @@ import { recordHashOf } from './sealed-records.ts'
 
 /** By then every sealing key of the ceremony has been renewed and, unless a version still needs it, erased. */
 const KEPT_REFRESHES = 2
-
-const CLOSED = 'closed/'
 
 /** All that a ceremony leaves to judge its dealers and holders by. `deals` are by their place. */
 export function closedCeremonyOf(
@@ -50,14 +48,8 @@ export function leaveDigest(ledger: Ledger, ceremony: CeremonyRecord, at: { read
   ledger.wakeAt(untilMs, paths.closed(ceremony.id))
 }
 
-/** Before a block's transactions: forgets digests whose time is over. */
-export function forgetClosed(ledger: Ledger, { due, timeMs }: HookContext): void {
-  for (const { subject } of due) {
-    if (!subject.startsWith(CLOSED)) continue
-    const record = ledger.get<ClosedRecord>(subject)
-    if (record !== undefined && record.untilMs <= timeMs) ledger.delete(subject)
-  }
-}
+/** Forgets a digest whose time is over. */
+export const forgetClosed: DeadlineHandler = (ledger, path) => ledger.delete(path)
 
 /** Whether this is what a ceremony of this network left, and its digest is still kept. */
 export function isOnRecord(ledger: LedgerReader, closed: ClosedCeremony): boolean {

@@ -84,10 +84,8 @@ export function kindOf({ ledger }: Work, { keyId }: VersionRecord): KeyRecord['k
 }
 
 /** Erases what the last block destroyed. */
-export function eraseRetired(work: Work, height: number): void {
-  const retired = work.ledger.get<RetiredRecord>(paths.retired)
-  if (retired?.height !== height) return
-  for (const version of retired.versions) eraseVersion(work, version)
+export function eraseRetired(work: Work): void {
+  for (const { value } of work.ledger.list<RetiredRecord>(paths.allRetired)) eraseVersion(work, value)
 }
 
 function eraseVersion(work: Work, { keyId, version }: Pick<VersionRecord, 'keyId' | 'version'>): void {

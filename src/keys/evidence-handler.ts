@@ -17,7 +17,7 @@ import {
   signingBytes,
 } from '../wire/index.ts'
 import { judgeFork } from './audit-handler.ts'
-import { convict, openCeremonies, requireCeremony } from './ceremony-rules.ts'
+import { convict, openCeremonies } from './ceremony-rules.ts'
 import { contradicts, dealOf, isOnRecord } from './closed-ceremonies.ts'
 import { judgeComplainer } from './complaints.ts'
 import { judgeBadPartial } from './operations/index.ts'
@@ -124,10 +124,9 @@ function judge(ledger: Ledger, evidence: Evidence): Verdict | undefined {
 /** Whether proof against it changes anything: a principal that is no node may still have dealt (an importing client). */
 function isWithinReach(ledger: Ledger, culprit: Uint8Array): boolean {
   if (ledger.get(memberPath(peerIdOf(culprit))) !== undefined) return true
-  return openCeremonies(ledger).some(id => {
-    const { dealers, disqualified } = requireCeremony(ledger, id)
-    return dealers.some(({ dealer }, place) => equalBytes(dealer, culprit) && !disqualified.includes(place))
-  })
+  return openCeremonies(ledger).some(({ dealers, disqualified }) =>
+    dealers.some(({ dealer }, place) => equalBytes(dealer, culprit) && !disqualified.includes(place)),
+  )
 }
 
 /**

@@ -1,12 +1,11 @@
-import { equalBytes, OstrakaError, peerIdOf, publicKeyOf, toHex } from '../base/index.ts'
+import { equalBytes, OstrakaError, peerIdOf, toHex } from '../base/index.ts'
 import {
-  type HookContext,
-  isAttested,
+  chargeBytes,
+  type DeadlineHandler,
   type Ledger,
-  type LedgerReader,
-  type MemberRecord,
   mayCreate,
   type TransactionContext,
+  takeVersion,
 } from '../control/index.ts'
 import {
   type Acknowledge,
@@ -22,53 +21,55 @@ import {
   convict,
   endDealing,
   endDealingIfDue,
-  openCeremony,
   requireCeremony,
   settle,
 } from './ceremony-rules.ts'
 import { judgeComplainer } from './complaints.ts'
 import { ceremonyIdOf, keyIdOf } from './context.ts'
-import { isEligible } from './eligible.ts'
+import { beginOrQueue, ceremonyLogBytes, creationSlots } from './creations.ts'
+import { eligibleMembers } from './eligible.ts'
 import { isNetworkKey, isOwnedBy } from './network-key.ts'
 import { paths } from './paths.ts'
-import type { CeremonyRecord, Dealer, DealRecord, KeyRecord, RecipientSlot } from './records.ts'
+import type { CeremonyRecord, DealRecord, KeyRecord } from './records.ts'
 import { recordHashOf } from './sealed-records.ts'
-import { assignSlots, dealingsNeeded, nodesOf, slotsOf } from './slots.ts'
+import { slotsOf } from './slots.ts'
 import { isSoundDealing } from './soundness.ts'
-
-/** The members that count as holders: the active ones that nothing convicts. */
-export function eligibleMembers(ledger: LedgerReader): MemberRecord[] {
-  const members = ledger.list<MemberRecord>('member/').map(entry => entry.value)
-  return members.filter(member => isEligible(ledger, member))
-}
-
-/** The members that slots may be given to: of the eligible ones, those whose attestation the network's policy accepts. */
-export function acceptedMembers(ledger: LedgerReader): MemberRecord[] {
-  return eligibleMembers(ledger).filter(({ peerId }) => isAttested(ledger, peerId))
-}
-
-/** Every node among the slots deals a part of the new secret. */
-export function newSecretDealers(slots: readonly RecipientSlot[]): Dealer[] {
-  return nodesOf(slots).map(peerId => ({ dealer: publicKeyOf(peerId), fromSlot: 0 }))
-}
 
 function checkRules(rules: readonly PolicyRule[]): void {
   const seen = new Set(rules.map(rule => toHex(rule.principal)))
   if (seen.size !== rules.length) throw new OstrakaError('malformed', 'a principal has two policy rules')
 }
 
-/** nothing -> dealing. Errors: `forbidden`, `name_taken`, `malformed`, `unsupported`, `not_enough_nodes`. */
+/**
+ * nothing -> dealing, or queued. Errors: `forbidden`, `name_taken`, `malformed`, `unsupported`, `not_enough_nodes`,
+ * `overloaded` { quota, limit, retryAfterMs? }.
+ */
 export function createKey(ledger: Ledger, create: CreateKey, at: TransactionContext): void {
+  checkCreation(ledger, create, at)
+  const { name, kind, threshold, shares, rules, isPublic = false, isExportable, entropy, origin } = create
+  const creator = at.signer
+  const keyId = keyIdOf(at.transactionId)
+  const slots = creationSlots(ledger, keyId, threshold, shares)
+  const isImport = origin === 'import'
+  takeVersion(ledger, creator)
+  chargeBytes(ledger, creator, ceremonyLogBytes(slots, isImport ? 1 : slots.length, threshold))
+  ledger.put(paths.keyName(keyId), { name })
+  ledger.put(paths.key(name), {
+    ...{ name, keyId, kind, owner: creator, rules, isPublic, policyRevision: 0, isExportable, entropy },
+    ...{ threshold, shares, activeVersion: 0, ceremony: new Uint8Array(0), lastFailure: '' },
+  } satisfies KeyRecord)
+  beginOrQueue(ledger, { name, ceremony: ceremonyIdOf(at.transactionId), creator, isImport }, at)
+}
+
+/** Errors: `forbidden`, `name_taken`, `malformed`, `unsupported`. */
+function checkCreation(ledger: Ledger, create: CreateKey, at: TransactionContext): void {
+  const { name, kind, threshold, shares, rules } = create
   if (!mayCreate(ledger, at.signer)) {
     throw new OstrakaError('forbidden', 'this principal may not create keys')
   }
   if (isNetworkKey(create)) throw new OstrakaError('name_taken', 'the network’s own key has this name')
-  const standing = ledger.get<KeyRecord>(paths.key(create.name))
-  const isRetry =
-    standing?.activeVersion === 0 && standing.ceremony.length === 0 && isOwnedBy(standing, at.signer)
-  if (standing !== undefined && !isRetry) throw new OstrakaError('name_taken', 'a key of this name exists')
-  const members = acceptedMembers(ledger)
-  const { name, kind, threshold, shares, origin } = create
+  if (ledger.get(paths.key(name)) !== undefined)
+    throw new OstrakaError('name_taken', 'a key of this name exists')
   if (threshold > shares) throw new OstrakaError('malformed', 'the threshold is above the number of shares')
   if (threshold === 1 && eligibleMembers(ledger).length > 1) {
     throw new OstrakaError('malformed', 'a threshold of 1 would leave the whole key on one node')
@@ -76,57 +77,8 @@ export function createKey(ledger: Ledger, create: CreateKey, at: TransactionCont
   if (kind === 'toy' && !ledger.genesis.name.startsWith('sim')) {
     throw new OstrakaError('unsupported', 'toy keys exist in simulations only')
   }
-  checkRules(create.rules)
-  const keyId = keyIdOf(at.transactionId)
-  const slots = assignSlots(keyId, members, threshold, shares)
-  if (slots.length < threshold) {
-    throw new OstrakaError('not_enough_nodes', 'the members cannot hold that many slots', {
-      needed: threshold,
-      available: slots.length,
-    })
-  }
-  ledger.put(paths.keyName(keyId), { name })
-  ledger.put(paths.key(name), {
-    name,
-    keyId,
-    kind,
-    owner: at.signer,
-    rules: create.rules,
-    isPublic: create.isPublic ?? false,
-    policyRevision: 0,
-    isExportable: create.isExportable,
-    entropy: create.entropy,
-    threshold,
-    shares,
-    activeVersion: 0,
-    ceremony: new Uint8Array(0),
-    lastFailure: '',
-  } satisfies KeyRecord)
-  const isImport = origin === 'import'
-  openCeremony(ledger, {
-    id: ceremonyIdOf(at.transactionId),
-    name,
-    keyId,
-    version: 1,
-    generation: 0,
-    kind,
-    purpose: isImport ? 'import' : 'create',
-    height: at.height,
-    threshold,
-    shares,
-    slots,
-    dealers: isImport ? [{ dealer: at.signer, fromSlot: 0 }] : newSecretDealers(slots),
-    dealingsNeeded: isImport ? 1 : dealingsNeeded(threshold, slots),
-    stage: 'dealing',
-    deadlineMs: at.timeMs + (isImport ? IMPORT_DEAL_MS : ledger.genesis.timing.dealMs),
-    dealt: [],
-    disqualified: [],
-    acknowledged: [],
-  })
+  checkRules(rules)
 }
-
-/** An importing client first learns its recipients, then deals: it gets longer than a daemon. */
-const IMPORT_DEAL_MS = 60_000
 
 /**
  * Takes one dealer's commitments. A second, different dealing convicts its signer, and so does one whose commitments
@@ -234,13 +186,10 @@ export function setPolicy(ledger: Ledger, transaction: SetPolicy, at: Transactio
   })
 }
 
-/** Before a block's transactions: ceremonies that have passed their deadline in block time are settled. */
-export function settleDeadlines(ledger: Ledger, at: HookContext): void {
-  for (const { subject } of at.due) {
-    const ceremony = ledger.get<CeremonyRecord>(subject)
-    if (!subject.startsWith('ceremony/') || ceremony === undefined || ceremony.deadlineMs > at.timeMs)
-      continue
-    if (ceremony.stage === 'dealing') endDealing(ledger, ceremony, at)
-    else settle(ledger, ceremony, at)
-  }
+/** A ceremony that has passed its deadline in block time is settled. */
+export const settleCeremony: DeadlineHandler = (ledger, path, at) => {
+  const ceremony = ledger.get<CeremonyRecord>(path)
+  if (ceremony === undefined || ceremony.deadlineMs > at.timeMs) return
+  if (ceremony.stage === 'dealing') endDealing(ledger, ceremony, at)
+  else settle(ledger, ceremony, at)
 }

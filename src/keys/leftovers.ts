@@ -1,7 +1,7 @@
 import { equalBytes, type Write } from '../base/index.ts'
 import type { ChainRecord, LedgerReader } from '../control/index.ts'
 import { sealedDealingCodec } from '../wire/index.ts'
-import { openCeremonies, requireCeremony } from './ceremony-rules.ts'
+import { openCeremonies } from './ceremony-rules.ts'
 import type { Work } from './ceremony-state.ts'
 import { paths } from './paths.ts'
 import { forgetDealingsBut } from './receiving.ts'
@@ -72,9 +72,10 @@ function decodeRecord(record: Uint8Array) {
 
 /** The dealings that versions are made of, and those that stand in open ceremonies. */
 function usefulDealings(ledger: LedgerReader): VersionDealing[] {
-  const open = openCeremonies(ledger).map(id => requireCeremony(ledger, id))
   return [
-    ...open.flatMap(({ id, dealt }) => dealt.map(place => ledger.get<DealRecord>(paths.deal(id, place))!)),
+    ...openCeremonies(ledger).flatMap(({ id, dealt }) =>
+      dealt.map(place => ledger.get<DealRecord>(paths.deal(id, place))!),
+    ),
     ...ledger.list<VersionRecord>('version/').flatMap(({ value }) => value.dealings),
   ]
 }

@@ -1,14 +1,14 @@
 import { concat, utf8 } from '../base/index.ts'
-import { type HookContext, type Ledger, MAX_VOTING, type MemberRecord, quorumOf } from '../control/index.ts'
+import { type BlockContext, type Ledger, MAX_VOTING, type MemberRecord, quorumOf } from '../control/index.ts'
 import { sha256 } from '../crypto/index.ts'
 import { openCeremony } from './ceremony-rules.ts'
-import { type Handoff, handoffCeremony } from './change-handlers.ts'
+import { handoffCeremony } from './change-handlers.ts'
 import { ceremonyIdOf, keyIdOf } from './context.ts'
-import { acceptedMembers, eligibleMembers, newSecretDealers } from './handlers.ts'
+import { acceptedMembers, eligibleMembers } from './eligible.ts'
 import { NETWORK_KEY, NETWORK_KIND, NOBODY, networkSlots, networkThreshold } from './network-key.ts'
 import { paths } from './paths.ts'
-import type { KeyRecord, RecipientSlot, VersionRecord } from './records.ts'
-import { dealingsNeeded } from './slots.ts'
+import type { Handoff, KeyRecord, RecipientSlot, VersionRecord } from './records.ts'
+import { dealingsNeeded, newSecretDealers } from './slots.ts'
 import { versionOf } from './version-rules.ts'
 
 /** What the network's key should be with the members there are. */
@@ -22,7 +22,7 @@ interface Aim {
  * failed; reshares it when members come and go, so that each has one slot and a majority is needed; and makes a new
  * secret when so many holders are gone that the old one can neither serve nor be handed on.
  */
-export function keepNetworkKey(ledger: Ledger, at: HookContext): void {
+export function keepNetworkKey(ledger: Ledger, at: BlockContext): void {
   const key = ledger.get<KeyRecord>(paths.key(NETWORK_KEY))
   if (key !== undefined && key.ceremony.length > 0) return
   const members = eligibleMembers(ledger)
@@ -67,14 +67,14 @@ function moveVersion(
   key: KeyRecord,
   version: VersionRecord,
   aim: Aim,
-  at: HookContext,
+  at: BlockContext,
 ): void {
-  const handoff: Handoff = { ...aim, purpose: 'reshare', shares: aim.slots.length }
+  const handoff: Handoff = { ...aim, purpose: 'reshare', creator: NOBODY, shares: aim.slots.length }
   openCeremony(ledger, handoffCeremony(ledger, key, version, handoff, causeOf(at), at))
 }
 
 /** Every attempt of a block's hook has an id of its own. */
-function causeOf({ blockId }: HookContext): Uint8Array {
+function causeOf({ blockId }: BlockContext): Uint8Array {
   return sha256(concat(utf8(`${paths.key(NETWORK_KEY)}\0`), blockId))
 }
 
@@ -83,7 +83,7 @@ function makeVersion(
   ledger: Ledger,
   key: KeyRecord | undefined,
   { threshold, slots }: Aim,
-  at: HookContext,
+  at: BlockContext,
 ): void {
   const cause = causeOf(at)
   const numbers = { threshold, shares: slots.length }
@@ -101,6 +101,7 @@ function makeVersion(
     generation: 0,
     kind: NETWORK_KIND,
     purpose: key === undefined ? 'create' : 'rotate',
+    creator: NOBODY,
     slots,
     dealers: newSecretDealers(slots),
     dealingsNeeded: dealingsNeeded(threshold, slots),

@@ -9,14 +9,17 @@ import type { Encapsulation, KeyKind, PolicyRule } from '../wire/index.ts'
  *   replaced/<keyId hex>/<version>  ReplacedRecord, for a while
  *   ceremony/<id hex>               CeremonyRecord, while it is open
  *   deal/<ceremony hex>/<place>     DealRecord, while it is open
- *   ceremonies                      OpenCeremonies
  *   closed/<ceremony hex>           ClosedRecord, for two refresh periods
- *   repairs                         RepairRecord
+ *   handoff/<urgency>/<keyId hex>/<version>  { keyId, version }, in the queue
+ *   queued/<keyId hex>/<version>    QueuedHandoff, until the version has new shares
+ *   creation/<number, 16 digits>    QueuedCreation
+ *   creations                       CreationsRecord
+ *   sweep                           SweepRecord
+ *   failures                        FailuresRecord
  *   sealing/<peerId>                SealingRecord
  *   conviction/<peerId>             ConvictionRecord
- *   retired                         RetiredRecord
+ *   retired/<keyId hex>/<version>   RetiredRecord, until the next block
  *   audit/<peerId>                  AuditRecord
- *   exported/<keyId hex>/<version>  ExportRecord
  *   audit-losses/<peerId>           AuditLosses
  *   randomness/<epoch, 16 digits>   RandomnessRecord, see randomness/records.ts
  */
@@ -39,7 +42,7 @@ export interface KeyRecord {
   readonly activeVersion: number
   /** The open ceremony's id; empty when there is none. */
   readonly ceremony: Uint8Array
-  /** Why the last ceremony failed; empty after a success. */
+  /** Why the last ceremony failed; empty after a success. Of a failed creation nothing stays but a FailuresRecord. */
   readonly lastFailure: string
 }
 
@@ -108,6 +111,8 @@ export interface CeremonyRecord {
   readonly generation: number
   readonly kind: KeyKind
   readonly purpose: Purpose
+  /** The principal whose quota it counts on; empty for one that the network opened by itself. */
+  readonly creator: Uint8Array
   /** The block that opened it. */
   readonly height: number
   readonly threshold: number
@@ -135,16 +140,53 @@ export interface ClosedRecord {
   readonly untilMs: number
 }
 
-export interface OpenCeremonies {
-  readonly ids: readonly Uint8Array[]
+/** What a handoff is to make of a version. */
+export interface Handoff {
+  readonly purpose: Purpose
+  readonly creator: Uint8Array
+  readonly threshold: number
+  readonly shares: number
+  readonly slots: readonly RecipientSlot[]
 }
 
-/** Versions that lack a holder, most endangered first, and the members that could hold when this was found out. */
-export interface RepairRecord {
-  readonly eligible: readonly PeerId[]
-  /** Those of them that slots may be given to. */
-  readonly accepted: readonly PeerId[]
-  readonly queue: readonly { readonly keyId: Uint8Array; readonly version: number }[]
+/** A version that the network itself is to hand on. */
+export interface QueuedHandoff {
+  readonly keyId: Uint8Array
+  readonly version: number
+  /** Its path in the queue; empty while its ceremony runs, or while it waits to be tried again. */
+  readonly place: string
+  readonly urgency: string
+  /** Shares made before this block time are made anew though no slot lacks; 0 for a repair alone. */
+  readonly staleBeforeMs: number
+  /** How often it could not be opened, or was aborted. */
+  readonly failures: number
+}
+
+/** A creation that waits for room. Its key has its name already, and the id of the ceremony to come. */
+export interface QueuedCreation {
+  readonly name: string
+  readonly ceremony: Uint8Array
+  readonly creator: Uint8Array
+  readonly isImport: boolean
+}
+
+export interface CreationsRecord {
+  /** The number of the next creation that has to wait. */
+  readonly next: number
+  readonly waiting: number
+}
+
+/** How far the search for versions that lack a slot has come. */
+export interface SweepRecord {
+  /** SHA-256 of the members that may hold slots and that may be given some, when it began. */
+  readonly members: Uint8Array
+  /** The path of the last version that was looked at; empty when the search is over. */
+  readonly after: string
+}
+
+/** The latest creations that failed: their names are free again, and those who wait for them are told why. */
+export interface FailuresRecord {
+  readonly creations: readonly { readonly name: string; readonly reason: string; readonly height: number }[]
 }
 
 /** When a node last changed its sealing key, which stands in its member record. */
@@ -153,10 +195,11 @@ export interface SealingRecord {
   readonly sinceMs: number
 }
 
-/** The versions that the block at `height` destroyed: the last such block. */
+/** A version that the block at `height` destroyed, the last one. */
 export interface RetiredRecord {
+  readonly keyId: Uint8Array
+  readonly version: number
   readonly height: number
-  readonly versions: readonly { readonly keyId: Uint8Array; readonly version: number }[]
 }
 
 /** A node that proof has convicted. Names it for good. */
@@ -166,14 +209,6 @@ export interface ConvictionRecord {
   readonly height: number
   /** Hash of the transaction that carried the proof. */
   readonly transactionId: Uint8Array
-}
-
-/** A version that has been exported and whose shares have not been made anew since. */
-export interface ExportRecord {
-  readonly keyId: Uint8Array
-  readonly version: number
-  /** Block time until which holders answer; then the refresh begins. */
-  readonly untilMs: number
 }
 
 /** The last checkpoint of a node's audit log that the control log holds. */

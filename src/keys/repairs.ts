@@ -1,30 +1,32 @@
-import { compareText, concat, type PeerId, utf8 } from '../base/index.ts'
-import { type HookContext, type Ledger, quorumOf } from '../control/index.ts'
+import { compareText, equalBytes, type PeerId } from '../base/index.ts'
+import type { BlockContext, Ledger, LedgerReader } from '../control/index.ts'
+import { quorumOf } from '../control/index.ts'
 import { sha256 } from '../crypto/index.ts'
-import { DEFAULT_REFRESH_MS, type Member } from '../wire/index.ts'
-import { isHandoff, openCeremonies, openCeremony, requireCeremony } from './ceremony-rules.ts'
-import { type Handoff, handoffCeremony, refreshedSlots } from './change-handlers.ts'
-import { acceptedMembers, eligibleMembers } from './handlers.ts'
-import { isNetworkKey } from './network-key.ts'
+import { canonicalBytes, type Member } from '../wire/index.ts'
+import { type Standing, standingOf } from './eligible.ts'
+import { queueHandoff, URGENCY } from './handoff-queue.ts'
+import { isNetworkKey, NOBODY } from './network-key.ts'
 import { paths } from './paths.ts'
-import type { KeyRecord, RecipientSlot, RepairRecord, VersionRecord } from './records.ts'
+import type { Handoff, KeyRecord, RecipientSlot, SweepRecord, VersionRecord } from './records.ts'
 import { assignSlots, mostSlotsPerNode } from './slots.ts'
 
-/** Handoffs that the network opens by itself run at most this many at a time: clients' own ceremonies come first. */
-const MAX_OPEN = 4
+/** Versions that one block looks at while a sweep goes on. Each costs some tens of microseconds. */
+export const SWEPT_PER_BLOCK = 128
 
-/** A handoff that could not be opened or failed is tried again after this long. */
-export const RETRY_MS = 5_000
+/** Between two blocks of a sweep, so that it leaves the log most of its time: 100,000 versions take two minutes. */
+const SWEEP_PAUSE_MS = 100
 
-const REFRESH = 'refresh/'
-const RETRY = 'repairs'
-
-interface Found {
+export interface FoundVersion {
   readonly key: KeyRecord
   readonly version: VersionRecord
 }
 
-function find(ledger: Ledger, keyId: Uint8Array, version: number): Found | undefined {
+/** A version that is not destroyed, with its key. */
+export function findVersion(
+  ledger: LedgerReader,
+  keyId: Uint8Array,
+  version: number,
+): FoundVersion | undefined {
   const record = ledger.get<VersionRecord>(paths.version(keyId, version))
   const name = ledger.get<{ readonly name: string }>(paths.keyName(keyId))?.name
   const key = name === undefined ? undefined : ledger.get<KeyRecord>(paths.key(name))
@@ -33,123 +35,61 @@ function find(ledger: Ledger, keyId: Uint8Array, version: number): Found | undef
     : { key, version: record }
 }
 
-function hasRoom(ledger: Ledger): boolean {
-  const own = openCeremonies(ledger)
-    .map(id => requireCeremony(ledger, id))
-    .filter(ceremony => isHandoff(ceremony) && !isNetworkKey(ceremony))
-  return own.length < MAX_OPEN
-}
-
-/** Opens a handoff unless it cannot be now; a ceremony's id comes from what it is about and when. */
-function tryOpen(ledger: Ledger, { key, version }: Found, handoff: Handoff, at: HookContext): boolean {
-  if (key.ceremony.length > 0 || !hasRoom(ledger)) return false
-  const cause = sha256(
-    concat(utf8(`${paths.version(key.keyId, version.version)}/${version.generation}/`), at.blockId),
-  )
-  try {
-    openCeremony(ledger, handoffCeremony(ledger, key, version, handoff, cause, at))
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** Refreshes the versions whose shares have reached their age. */
-export function openRefreshes(ledger: Ledger, at: HookContext): void {
-  for (const { subject } of at.due) {
-    if (!subject.startsWith(REFRESH)) continue
-    const due = ledger.get<VersionRecord>(subject.slice(REFRESH.length))
-    const found = due && find(ledger, due.keyId, due.version)
-    if (found === undefined) continue
-    const { dealMs, acknowledgeMs, refreshMs = DEFAULT_REFRESH_MS } = ledger.genesis.timing
-    if (at.timeMs - found.version.timeMs < refreshMs) continue
-    const isOpen = tryRefresh(ledger, found, at)
-    // a refresh that ends well has made the version young again by then
-    ledger.wakeAt(at.timeMs + RETRY_MS + (isOpen ? dealMs + acknowledgeMs : 0), subject)
-  }
-}
-
-function tryRefresh(ledger: Ledger, found: Found, at: HookContext): boolean {
-  const { version, key } = found
-  const { threshold } = version
-  const slots = refreshedSlots(ledger, version)
-  return tryOpen(ledger, found, { purpose: 'refresh', threshold, shares: key.shares, slots }, at)
-}
-
-/** Opens a refresh of this version; false when that cannot be now. */
-export function openRefresh(ledger: Ledger, { keyId, version }: VersionRecord, at: HookContext): boolean {
-  const found = find(ledger, keyId, version)
-  return found !== undefined && tryRefresh(ledger, found, at)
-}
-
 /**
- * Keeps every version at full strength: when the members that may hold slots change, the versions that lack one are
- * queued, those nearest to losing their threshold first, and reshared to members that stand, a few at a time.
+ * Block end. Keeps every version at full strength: when the members that may hold slots change, a sweep goes through all
+ * versions, a few in each block, and queues those that lack a slot. A change meanwhile begins it anew.
  */
-export function scheduleRepairs(ledger: Ledger, at: HookContext): void {
-  const eligible = sortedIds(eligibleMembers(ledger))
-  const accepted = sortedIds(acceptedMembers(ledger))
-  const record = ledger.get<RepairRecord>(paths.repairs)
-  const isChanged =
-    record !== undefined && !(sameList(record.eligible, eligible) && sameList(record.accepted, accepted))
-  const isRetry = at.due.some(({ subject }) => subject === RETRY)
-  if (record === undefined)
-    ledger.put(paths.repairs, { eligible, accepted, queue: [] } satisfies RepairRecord)
-  if (record === undefined || !(isChanged || isRetry || record.queue.length > 0)) return
-  const queue = isChanged || isRetry ? endangered(ledger, eligible) : record.queue
-  const rest: RepairRecord['queue'][number][] = []
-  for (const entry of queue) {
-    const found = find(ledger, entry.keyId, entry.version)
-    const handoff = found && repairOf(ledger, found)
-    if (found === undefined || handoff === undefined) continue
-    tryOpen(ledger, found, handoff, at)
-    rest.push(entry)
+export function sweepVersions(ledger: Ledger, at: BlockContext): void {
+  const standing = standingOf(ledger)
+  const members = sha256(canonicalBytes([idsOf(standing.eligible), idsOf(standing.accepted)]))
+  const before = ledger.get<SweepRecord>(paths.sweep)
+  const isChanged = before !== undefined && !equalBytes(before.members, members)
+  const from = isChanged ? paths.allVersions : (before?.after ?? '')
+  if (from === '') {
+    if (before === undefined) ledger.put(paths.sweep, { members, after: '' } satisfies SweepRecord)
+    return
   }
-  if (rest.length > 0) ledger.wakeAt(at.timeMs + RETRY_MS, RETRY)
-  if (isChanged || isRetry || rest.length !== record.queue.length) {
-    ledger.put(paths.repairs, { eligible, accepted, queue: rest } satisfies RepairRecord)
-  }
+  const page = ledger.page<VersionRecord>(paths.allVersions, from, SWEPT_PER_BLOCK)
+  for (const { path, value } of page) ledger.isolate(path, () => queueIfLacking(ledger, value, standing))
+  const after = page.length < SWEPT_PER_BLOCK ? '' : page.at(-1)!.path
+  ledger.put(paths.sweep, { members, after } satisfies SweepRecord)
+  if (after !== '') ledger.wakeAt(at.timeMs + SWEEP_PAUSE_MS, paths.sweep)
 }
 
-function sortedIds(members: readonly Member[]): PeerId[] {
+function idsOf(members: readonly Member[]): PeerId[] {
   return members.map(member => member.peerId).sort(compareText)
 }
 
-function sameList(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((item, index) => item === b[index])
-}
-
-/** The versions that lack a slot, by how many holders they can still lose. */
-function endangered(ledger: Ledger, eligible: readonly PeerId[]): RepairRecord['queue'] {
-  const standing = new Set(eligible)
-  const lacking: { readonly version: VersionRecord; readonly margin: number }[] = []
-  for (const { value: version } of ledger.list<VersionRecord>('version/')) {
-    const found = find(ledger, version.keyId, version.version)
-    if (found === undefined || repairOf(ledger, found) === undefined) continue
-    const alive = version.slots.filter(slot => standing.has(slot.peerId)).length
-    lacking.push({ version, margin: alive - version.threshold })
-  }
-  return lacking
-    .sort((a, b) => a.margin - b.margin || compareText(pathOf(a.version), pathOf(b.version)))
-    .map(({ version: { keyId, version } }) => ({ keyId, version }))
-}
-
-function pathOf({ keyId, version }: VersionRecord): string {
-  return paths.version(keyId, version)
+/**
+ * Queues the repair of a version that lacks a slot, the more urgent the fewer holders it can still lose. One that has too
+ * few left to be handed on waits for a member to come back, which begins a sweep.
+ */
+export function queueIfLacking(
+  ledger: Ledger,
+  { keyId, version: number }: Pick<VersionRecord, 'keyId' | 'version'>,
+  standing: Standing,
+): void {
+  const found = findVersion(ledger, keyId, number)
+  if (found === undefined || repairOf(found, standing) === undefined) return
+  const { slots, threshold } = found.version
+  const alive = new Set(standing.eligible.map(({ peerId }) => peerId))
+  const margin = slots.filter(({ peerId }) => alive.has(peerId)).length - threshold
+  if (margin < 0) return
+  queueHandoff(ledger, found.version, { urgency: URGENCY.repair(margin), staleBeforeMs: 0 })
 }
 
 /** What would bring a version to the strength that its key wants; undefined when nothing would change. */
-function repairOf(ledger: Ledger, { key, version }: Found): Handoff | undefined {
+export function repairOf({ key, version }: FoundVersion, standing: Standing): Handoff | undefined {
   // that one is kept by `keepNetworkKey`
   if (isNetworkKey(key)) return undefined
   const { threshold } = version
   const wanted = version.version === key.activeVersion ? key.shares : version.slots.length
-  const slots = filledSlots(ledger, version, wanted)
+  const slots = filledSlots(version, wanted, standing)
   const isSame =
     slots.length === version.slots.length &&
     slots.every(slot => version.slots.some(old => old.slot === slot.slot && old.peerId === slot.peerId))
   if (isSame || slots.length < threshold) return undefined
-  return { purpose: 'repair', threshold, shares: wanted, slots }
+  return { purpose: 'repair', creator: NOBODY, threshold, shares: wanted, slots }
 }
 
 /**
@@ -157,9 +97,8 @@ function repairOf(ledger: Ledger, { key, version }: Found): Handoff | undefined 
  * at a member whose attestation is not accepted moves too, but only to an accepted one that has room for it, and
  * only as long as a quorum of the members is accepted: a mistaken policy costs no key a slot.
  */
-function filledSlots(ledger: Ledger, version: VersionRecord, wanted: number): RecipientSlot[] {
-  const members = eligibleMembers(ledger)
-  const accepted = acceptedMembers(ledger)
+function filledSlots(version: VersionRecord, wanted: number, standing: Standing): RecipientSlot[] {
+  const { eligible: members, accepted } = standing
   const kept = version.slots.flatMap(({ slot, peerId }) => {
     const member = members.find(candidate => candidate.peerId === peerId)
     return member === undefined ? [] : [{ slot, peerId, sealingKey: member.sealingKey }]

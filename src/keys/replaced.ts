@@ -1,4 +1,4 @@
-import type { HookContext, Ledger, LedgerReader } from '../control/index.ts'
+import type { DeadlineHandler, Ledger, LedgerReader } from '../control/index.ts'
 import { paths } from './paths.ts'
 import type { ReplacedRecord, VersionRecord } from './records.ts'
 import type { Moment } from './version-rules.ts'
@@ -8,8 +8,6 @@ import type { Moment } from './version-rules.ts'
  * is judged by is kept for so long after another has replaced it. Requests live five minutes at most.
  */
 const KEPT_MS = 10 * 60_000
-
-const REPLACED = 'replaced/'
 
 /** Keeps the public half of the shares that a handoff replaces. */
 export function keepReplaced(ledger: Ledger, base: VersionRecord, at: Moment): void {
@@ -35,12 +33,5 @@ export function versionAt(
   return { ...version, generation, threshold, slots, commitments }
 }
 
-/** Before a block's transactions: forgets what has been kept for its time. */
-export function forgetReplaced(ledger: Ledger, { due, timeMs }: HookContext): void {
-  for (const { subject } of due) {
-    if (!subject.startsWith(REPLACED)) continue
-    const replaced = ledger.get<ReplacedRecord>(subject)
-    // a later handoff keeps its own for longer
-    if (replaced !== undefined && replaced.untilMs <= timeMs) ledger.delete(subject)
-  }
-}
+/** Forgets what has been kept for its time. */
+export const forgetReplaced: DeadlineHandler = (ledger, path) => ledger.delete(path)

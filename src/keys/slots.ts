@@ -1,7 +1,7 @@
-import { compareBytes, concat, type PeerId, utf8 } from '../base/index.ts'
+import { compareBytes, concat, type PeerId, publicKeyOf, utf8 } from '../base/index.ts'
 import { sha256 } from '../crypto/index.ts'
 import type { Member } from '../wire/index.ts'
-import type { RecipientSlot } from './records.ts'
+import type { Dealer, RecipientSlot } from './records.ts'
 
 /** Nobody carries more than max(1, t-2) slots: one host's secrets stay well below the threshold. */
 export function mostSlotsPerNode(threshold: number): number {
@@ -32,6 +32,11 @@ export function assignSlots(
 /** The distinct nodes of a list of slots, ascending. */
 export function nodesOf(slots: readonly { readonly peerId: PeerId }[]): PeerId[] {
   return [...new Set(slots.map(slot => slot.peerId))].sort()
+}
+
+/** Every node among the slots deals a part of the new secret. */
+export function newSecretDealers(slots: readonly RecipientSlot[]): Dealer[] {
+  return nodesOf(slots).map(peerId => ({ dealer: publicKeyOf(peerId), fromSlot: 0 }))
 }
 
 export function slotsOf<S extends { readonly peerId: PeerId }>(slots: readonly S[], peerId: PeerId): S[] {

@@ -1,11 +1,5 @@
 import { equalBytes, OstrakaError } from '../base/index.ts'
-import {
-  isAttested,
-  type Ledger,
-  type LedgerReader,
-  type MemberRecord,
-  memberPath,
-} from '../control/index.ts'
+import { giveVersionBack, type Ledger, type LedgerReader } from '../control/index.ts'
 import {
   type Element,
   type Group,
@@ -17,19 +11,18 @@ import {
   weightedSumCommitments,
 } from '../crypto/index.ts'
 import { DEFAULT_REFRESH_MS, type KeyKind } from '../wire/index.ts'
-import { isEligible } from './eligible.ts'
+import { standingOf } from './eligible.ts'
+import { forgetHandoff } from './handoff-queue.ts'
 import { suiteOf } from './kinds.ts'
 import { isNetworkKey } from './network-key.ts'
 import { paths } from './paths.ts'
-import type {
-  CeremonyRecord,
-  DealRecord,
-  KeyRecord,
-  RepairRecord,
-  RetiredRecord,
-  VersionRecord,
-} from './records.ts'
+import type { CeremonyRecord, DealRecord, KeyRecord, RetiredRecord, VersionRecord } from './records.ts'
+import { queueIfLacking } from './repairs.ts'
 import { keepReplaced } from './replaced.ts'
+
+/** What deadlines of a version are registered under, before its path. */
+export const REFRESH = 'refresh/'
+export const RETENTION = 'retention/'
 
 /** What a transition needs to know of the block it happens in. */
 export interface Moment {
@@ -117,7 +110,9 @@ export function putVersion(
   wakeForRefresh(ledger, version, at)
   serve(ledger, ceremony, at)
   certifySoon(ledger)
-  queueIfLacking(ledger, version)
+  forgetHandoff(ledger, version.keyId, version.version)
+  // a member that fell from favour while the ceremony ran may have a slot in its result
+  queueIfLacking(ledger, version, standingOf(ledger))
   return undefined
 }
 
@@ -127,18 +122,6 @@ export function putVersion(
  */
 export function certifySoon(ledger: Ledger): void {
   ledger.wakeAt(ledger.timeMs + 1, 'certify')
-}
-
-/** A member that fell from favour while the ceremony ran has a slot in its result: nobody looks for that version again. */
-function queueIfLacking(ledger: Ledger, { keyId, version, slots }: VersionRecord): void {
-  const repairs = ledger.get<RepairRecord>(paths.repairs)
-  const isWhole = slots.every(({ peerId }) => {
-    const member = ledger.get<MemberRecord>(memberPath(peerId))
-    return member !== undefined && isEligible(ledger, member) && isAttested(ledger, peerId)
-  })
-  if (isWhole || repairs === undefined) return
-  const others = repairs.queue.filter(entry => entry.version !== version || !equalBytes(entry.keyId, keyId))
-  ledger.put(paths.repairs, { ...repairs, queue: [...others, { keyId, version }] } satisfies RepairRecord)
 }
 
 /** The key's numbers and active version after a ceremony; the version that a rotation replaces is archived. */
@@ -161,7 +144,7 @@ function serve(ledger: Ledger, ceremony: CeremonyRecord, at: Moment): void {
 /** Block time at which a version's shares are due for renewal; that block's hook opens the refresh. */
 function wakeForRefresh(ledger: Ledger, { keyId, version }: VersionRecord, at: Moment): void {
   const refreshMs = ledger.genesis.timing.refreshMs ?? DEFAULT_REFRESH_MS
-  ledger.wakeAt(at.timeMs + refreshMs, `refresh/${paths.version(keyId, version)}`)
+  ledger.wakeAt(at.timeMs + refreshMs, `${REFRESH}${paths.version(keyId, version)}`)
 }
 
 /**
@@ -180,10 +163,19 @@ export function retire(
   if (version.state === 'destroyed') throw new OstrakaError('conflict', 'this version is destroyed')
   const path = paths.version(key.keyId, number)
   ledger.put(path, { ...version, state, retainUntilMs: state === 'archived' ? retainUntilMs : 0 })
-  if (state === 'archived' && retainUntilMs > 0) ledger.wakeAt(retainUntilMs, `retention/${path}`)
+  if (state === 'archived' && retainUntilMs > 0) ledger.wakeAt(retainUntilMs, `${RETENTION}${path}`)
+  else ledger.cancelWake(`${RETENTION}${path}`)
   if (state !== 'destroyed') return
-  const last = ledger.get<RetiredRecord>(paths.retired)
-  const others = last?.height === ledger.height ? last.versions : []
-  const versions = [...others, { keyId: key.keyId, version: number }]
-  ledger.put(paths.retired, { height: ledger.height, versions } satisfies RetiredRecord)
+  ledger.cancelWake(`${REFRESH}${path}`)
+  forgetHandoff(ledger, key.keyId, number)
+  giveVersionBack(ledger, key.owner)
+  const retired: RetiredRecord = { keyId: key.keyId, version: number, height: ledger.height }
+  ledger.put(paths.retired(key.keyId, number), retired)
+}
+
+/** Before a block's transactions: who follows the log has seen what the block before destroyed. */
+export function forgetRetired(ledger: Ledger, { height }: { readonly height: number }): void {
+  for (const { path, value } of ledger.list<RetiredRecord>(paths.allRetired)) {
+    if (value.height < height) ledger.delete(path)
+  }
 }

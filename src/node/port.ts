@@ -12,6 +12,7 @@ import type {
   Observation,
   OperationRequest,
   PolicyRule,
+  Quota,
   Signed,
   SignedTransaction,
   StateProof,
@@ -118,6 +119,10 @@ export interface CreatorView {
   readonly isAllowed: boolean
   /** Of the record that a grant replaces. */
   readonly revision: number
+  /** What it may have: its own quota or the network's. */
+  readonly quota: Quota
+  /** What it has: versions that are not destroyed, and creations that wait. */
+  readonly usage: { readonly versions: number; readonly queued: number }
 }
 
 /** An act as JSON takes it: ids in hexadecimal, keys in base64. */
@@ -297,7 +302,7 @@ export interface KeyView {
   readonly generation: number
   /** Who holds which slot of the current version. */
   readonly holders: readonly { readonly slot: number; readonly peerId: PeerId }[]
-  /** `creating`, `active`, `degraded` (fewer slots than wanted), `aborted`. */
+  /** `creating`, `active`, `degraded` (fewer slots than wanted). */
   readonly state: string
   readonly isExportable: boolean
   readonly entropy: number

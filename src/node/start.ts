@@ -52,10 +52,12 @@ import {
   auditLossViews,
   complaintsOf,
   creatorViews,
+  failingDeadlines,
   failureOf,
   importPlanOf,
   isInCeremony,
   isPublicKey,
+  isQueuedCreation,
   keyViewOf,
   keyViews,
   mayRead,
@@ -218,6 +220,7 @@ function portOf(driver: Driver, ports: Ports): NodePort {
       ),
       ...gatewayCounters(driver.state.gateway),
       missing_shares: missingShares(driver.shown),
+      failing_deadlines: failingDeadlines(driver.shown),
       randomness_fallback: fallsBack(driver.shown),
     }),
   }
@@ -301,6 +304,9 @@ function nextBlock(driver: Driver, clock: Clock): Promise<void> {
 /** Above what the log itself gives a ceremony, an import's dealing included: it only passes while no blocks are made. */
 const CEREMONY_GRACE_MS = 60_000
 
+/** A creation that waits in the log for others to end is waited for as many times as long. */
+const MAX_QUEUE_WAITS = 10
+
 /**
  * Waits, block by block, until the key's open ceremony has ended. Errors: `ceremony_aborted`, `unknown_key`,
  * `deadline_exceeded` when no block ends it: it may yet do so.
@@ -313,8 +319,8 @@ function ceremonyEnd(driver: Driver, clock: Clock, name: string): Promise<KeyVie
       const view = keyViewOf(driver.shown, name)
       if (view !== undefined && isInCeremony(driver.shown, name)) return false
       const failure = failureOf(driver.shown, name)
-      if (view === undefined) reject(new OstrakaError('unknown_key', 'no key of this name', { name }))
-      else if (failure !== undefined) reject(new OstrakaError('ceremony_aborted', failure, { name }))
+      if (failure !== undefined) reject(new OstrakaError('ceremony_aborted', failure, { name }))
+      else if (view === undefined) reject(new OstrakaError('unknown_key', 'no key of this name', { name }))
       else resolve(view)
       return true
     }
@@ -324,10 +330,16 @@ function ceremonyEnd(driver: Driver, clock: Clock, name: string): Promise<KeyVie
       cancel()
       end()
     })
-    const cancel = clock.schedule(waitMs, () => {
+    let waits = 0
+    const expire = (): void => {
+      if (isQueuedCreation(driver.shown, name) && ++waits < MAX_QUEUE_WAITS) {
+        cancel = clock.schedule(waitMs, expire)
+        return
+      }
       end()
       const text = 'the key’s ceremony has not ended: too few validators make blocks'
       reject(new OstrakaError('deadline_exceeded', text, { name, waitMs }))
-    })
+    }
+    let cancel = clock.schedule(waitMs, expire)
   })
 }

@@ -7,6 +7,8 @@ import {
   isOperator,
   type MemberRecord,
   mayCreate,
+  quotaOf,
+  usageOf,
   viewLog,
 } from '../control/index.ts'
 import {
@@ -14,6 +16,7 @@ import {
   type AuditRecord,
   type CeremonyRecord,
   type ConvictionRecord,
+  type FailuresRecord,
   type KeyRecord,
   keyPaths,
   type VersionRecord,
@@ -134,12 +137,23 @@ const CREATOR = 'creator/'
 export function creatorViews(state: NodeState): CreatorView[] {
   return reading(state.ledger)
     .list<CreatorRecord>(CREATOR)
-    .map(({ path, value }) => ({ principal: fromHex(path.slice(CREATOR.length)), ...value }))
+    .map(({ path, value: { isAllowed, revision } }) => {
+      const principal = fromHex(path.slice(CREATOR.length))
+      const ledger = { ...reading(state.ledger), genesis: state.options.genesis }
+      const { versions, queued } = usageOf(ledger, principal)
+      return {
+        principal,
+        isAllowed,
+        revision,
+        quota: quotaOf(ledger, principal),
+        usage: { versions, queued },
+      }
+    })
 }
 
 function stateOf(key: KeyRecord, active: VersionRecord | undefined): string {
-  if (active !== undefined) return active.slots.length < key.shares ? 'degraded' : 'active'
-  return key.ceremony.length > 0 ? 'creating' : 'aborted'
+  if (active === undefined) return 'creating'
+  return active.slots.length < key.shares ? 'degraded' : 'active'
 }
 
 function keyView(state: NodeState, key: KeyRecord): KeyView {
@@ -208,18 +222,30 @@ export function mayRead(state: NodeState, principal: Uint8Array, keyName: string
   return equalBytes(key.owner, principal) || key.rules.some(rule => equalBytes(rule.principal, principal))
 }
 
-/** The last failure of a key whose creation ended badly. */
+/** Why a key's last ceremony failed; also of a creation, of which nothing else is left. */
 export function failureOf(state: NodeState, name: string): string | undefined {
-  const key = reading(state.ledger).get<KeyRecord>(keyPaths.key(name))
-  return key !== undefined && key.ceremony.length === 0 && key.lastFailure !== ''
-    ? key.lastFailure
-    : undefined
+  const ledger = reading(state.ledger)
+  const key = ledger.get<KeyRecord>(keyPaths.key(name))
+  if (key === undefined) {
+    const failures = ledger.get<FailuresRecord>(keyPaths.failures)
+    return failures?.creations.find(creation => creation.name === name)?.reason
+  }
+  return key.ceremony.length === 0 && key.lastFailure !== '' ? key.lastFailure : undefined
 }
 
 /** True while a ceremony of this key is open. */
 export function isInCeremony(state: NodeState, name: string): boolean {
   const key = reading(state.ledger).get<KeyRecord>(keyPaths.key(name))
   return key !== undefined && key.ceremony.length > 0
+}
+
+/** True while a creation waits in the log for others to end: its ceremony has an id, and is not open yet. */
+export function isQueuedCreation(state: NodeState, name: string): boolean {
+  const ledger = reading(state.ledger)
+  const key = ledger.get<KeyRecord>(keyPaths.key(name))
+  return (
+    key !== undefined && key.ceremony.length > 0 && ledger.get(keyPaths.ceremony(key.ceremony)) === undefined
+  )
 }
 
 export function importPlanOf(state: NodeState, name: string): ImportPlan | undefined {
@@ -230,6 +256,11 @@ export function importPlanOf(state: NodeState, name: string): ImportPlan | undef
     return undefined
   const { keyId, id, version, threshold, slots } = ceremony
   return { keyId, ceremony: id, version, threshold, recipients: slots }
+}
+
+/** Subjects whose deadline this program failed to handle, and that are tried again. */
+export function failingDeadlines(state: NodeState): number {
+  return reading(state.ledger).list('retry/').length
 }
 
 /** Versions of which this node should hold a share and does not (yet). */

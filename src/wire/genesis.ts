@@ -1,6 +1,7 @@
 import type { PeerId } from '../base/index.ts'
 import { type AttestationPolicy, attestationPolicySchema } from './attestation.ts'
 import { peerId, publicKey32, regionName, timeMs } from './common.ts'
+import { type Quota, quotaSchema } from './quota.ts'
 import { type Codec, codec, integer, list, optional, real, type Schema, struct, textUpTo } from './schema.ts'
 
 /** Where a node says it stands. Latitude and longitude in degrees. */
@@ -44,6 +45,8 @@ export interface Genesis {
   /** Principals that may create keys from the start. */
   readonly creators: readonly Uint8Array[]
   readonly timing: Timing
+  /** What each principal may have that operators gave no quota of its own; DEFAULT_QUOTA without it. */
+  readonly quota?: Quota
   /** Whom slots may go to from the start; without it, to any member. */
   readonly attestation?: AttestationPolicy
 }
@@ -85,6 +88,7 @@ export const genesisCodec: Codec<Genesis> = codec(
       acknowledgeMs: waitMs,
       refreshMs: optional(integer(1_000, 3_660 * 24 * HOUR_MS)),
     }),
+    quota: optional(quotaSchema),
     attestation: optional(attestationPolicySchema),
   }),
 )

@@ -1,6 +1,7 @@
 import type { PeerId } from '../base/index.ts'
 import { keyName, keyVersion, MAX_SLOTS, nonce16, peerId, publicKey32, timeMs } from './common.ts'
 import { type KeyKind, keyKind, type PolicyRule, policyRules } from './keys.ts'
+import { type Quota, quotaSchema } from './quota.ts'
 import { flag, integer, list, literal, oneOf, optional, real, type Schema, struct } from './schema.ts'
 
 /** Opens the ceremony that makes a key's first version. Signed by a principal with the right to create keys. */
@@ -58,12 +59,14 @@ export interface SetPolicy {
   readonly isPublic?: boolean
 }
 
-/** Grants or withdraws the right to create keys. Signed by an operator. */
+/** Grants or withdraws the right to create keys, and says how much. Signed by an operator. */
 export interface GrantCreate {
   readonly type: 'grant-create'
   readonly principal: Uint8Array
   readonly revision: number
   readonly isAllowed: boolean
+  /** Its own quota; absent, the network's. */
+  readonly quota?: Quota
 }
 
 /** What principals ask of keys, and an operator of principals. */
@@ -116,6 +119,7 @@ const grantCreate: Schema<GrantCreate> = struct<GrantCreate>({
   principal: publicKey32,
   revision: integer(0),
   isAllowed: flag,
+  quota: optional(quotaSchema),
 })
 
 export const keySchemas: {

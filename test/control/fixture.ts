@@ -108,11 +108,8 @@ export const testReducer: Reducer = {
       ledger.put(path, { height: evidence.height })
     },
   },
-  atBlock: [
-    (ledger, { due, height }) => {
-      for (const { subject } of due) ledger.put(`woken/${subject}`, { height })
-    },
-  ],
+  atBlock: [],
+  deadlines: { later: (ledger, subject, { height }) => ledger.put(`woken/${subject}`, { height }) },
 }
 
 export function rngFor(name: string): SeededRng {

@@ -60,7 +60,7 @@ describe('the reducer', () => {
     )
   })
 
-  it('a failed transaction leaves no trace but its result', () => {
+  it('a failed transaction leaves no trace but its result, and what it used of its sender’s quota', () => {
     const state = initialState(genesis)
     const bad = signed(genesis, createKey('bad'))
     const { state: after, results } = apply(state, [bad])
@@ -68,7 +68,10 @@ describe('the reducer', () => {
     const [result] = results
     assert.ok(result && !result.ok)
     assert.equal(result.code, 'forbidden')
-    assert.equal(after.records.size, state.records.size)
+    assert.deepEqual(
+      [...after.records.entries()].map(({ path }) => path).filter(path => !path.startsWith('usage/')),
+      [...state.records.entries()].map(({ path }) => path),
+    )
   })
 
   it('an error that is not ours, and a type without handler, fail their transaction alone', () => {
@@ -122,9 +125,11 @@ describe('the reducer', () => {
     const seen: string[] = []
     const reducer: Reducer = {
       transactions: {
-        'create-key': (ledger, { name }, { timeMs }) => ledger.wakeAt(timeMs + Number(name.slice(1)), name),
+        'create-key': (ledger, { name }, { timeMs }) =>
+          ledger.wakeAt(timeMs + Number(name.slice(1)), `k/${name}`),
       },
-      atBlock: [(_ledger, { due }) => seen.push(...due.map(({ subject }) => subject))],
+      atBlock: [],
+      deadlines: { k: (_ledger, subject) => void seen.push(subject.slice(2)) },
     }
     const made = ['k500', 'k100', 'k900'].map(name => signed(genesis, createKey(name)))
     let { state } = apply(initialState(genesis), made, { reducer, atMs: START_MS + 1000 })

@@ -7,7 +7,7 @@ import {
   approvalHandlers,
   attestationRule,
   consentTo,
-  expireProposals,
+  expireProposal,
   initialState,
   type LedgerState,
   networkIdOf,
@@ -53,7 +53,8 @@ const reducer: Reducer = {
     'set-attestation': attestationRule,
     'reset-audit': auditResetRule,
   }),
-  atBlock: [expireProposals],
+  atBlock: [],
+  deadlines: { proposal: expireProposal },
 }
 
 let nonces = 0

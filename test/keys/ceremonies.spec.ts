@@ -16,6 +16,8 @@ import {
   type CeremonyState,
   type DealRecord,
   dealingContext,
+  type FailuresRecord,
+  keyPaths,
   makeDealing,
   recordKeyOf,
   sharePath,
@@ -128,8 +130,9 @@ describe('ceremonies', () => {
     for (const node of network.nodes.slice(0, 3)) node.isDown = true
     network.create('k')
     network.run()
-    assert.equal(network.key('k').activeVersion, 0)
-    assert.notEqual(network.key('k').lastFailure, '')
+    assert.equal(network.key('k'), undefined)
+    const { creations } = network.ledger.records.get<FailuresRecord>(keyPaths.failures)!
+    assert.equal(creations.find(({ name }) => name === 'k')?.reason, 'too few dealers dealt in time')
     for (const node of network.nodes.slice(0, 3)) network.restart(node)
     network.create('k')
     network.run()
@@ -170,7 +173,7 @@ describe('ceremonies', () => {
     network.replayedHeight = Number.POSITIVE_INFINITY
     network.create('k')
     network.run()
-    assert.equal(network.key('k').activeVersion, 0)
+    assert.equal(network.key('k'), undefined)
     assert.deepEqual(network.convictions(), [])
     network.replayedHeight = network.ledger.chain.height
     network.create('k')

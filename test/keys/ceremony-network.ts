@@ -64,6 +64,8 @@ export class CeremonyNetwork {
   /** Up to this height nodes may have forgotten what they dealt. */
   replayedHeight: number = 0
   tamper: Tamper = effect => [effect]
+  /** Told after every block how long it took to apply it and to hash its state. */
+  onBlock: (tookMs: number) => void = () => {}
   /** Kills a node at its n-th step that persists something (counted over all), before or after the disk has it. */
   crash: { atPersist: number; isAfter: boolean } | undefined
   #pending: SignedTransaction[] = []
@@ -221,7 +223,10 @@ export class CeremonyNetwork {
       previousCertificate: null,
       transactions,
     }
+    const startMs = performance.now()
     const applied = applyBlock(this.ledger, block, REDUCER)
+    applied.state.records.root()
+    this.onBlock(performance.now() - startMs)
     if (applied.faults.length > 0) throw applied.faults[0]
     this.ledger = applied.state
     this.results.push(...applied.results)

@@ -308,7 +308,7 @@ describe('after an export', () => {
     network.run(closedMs + 120_000)
     assert.equal(generation(network), 1)
     const { keyId, version } = network.version('k')!
-    assert.equal(network.ledger.records.get(keyPaths.exported(keyId, version)), undefined)
+    assert.equal(network.ledger.records.get(`wake/exported/${keyPaths.version(keyId, version)}`), undefined)
   })
 
   it('a refresh that ends within the window does not count', () => {

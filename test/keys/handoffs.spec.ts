@@ -346,7 +346,7 @@ describe('handoffs', () => {
       }
       // it ended at the first network with nothing left to persist: none was missed
       assert.ok(crashes >= 15, `${crashes} crashes`)
-    }).timeout(60_000)
+    }).timeout(180_000)
   }
 
   it(`${CYCLES} aborted reshares wedge nothing`, () => {

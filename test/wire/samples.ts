@@ -161,6 +161,10 @@ const transactions: Readonly<Record<string, Transaction>> = {
     ],
   },
   'grant-create': { type: 'grant-create', principal: hash(13), revision: 0, isAllowed: true },
+  'grant-create with a quota': {
+    ...{ type: 'grant-create', principal: hash(13), revision: 1, isAllowed: true },
+    quota: { versions: 1000, ceremonies: 4, queued: 20, logBytesPerHour: 1_000_000 },
+  },
   join: {
     type: 'join',
     invite: boundInvite,
@@ -446,6 +450,10 @@ export const SAMPLED: Readonly<Record<string, Sampled>> = {
   genesis: sampled(genesisCodec, [
     ['genesis', genesis],
     ['attesting', { ...genesis, attestation: attestationPolicy }],
+    [
+      'with quotas',
+      { ...genesis, quota: { versions: 1000, ceremonies: 4, queued: 20, logBytesPerHour: 1_000_000 } },
+    ],
   ]),
   'api-request': sampled(apiRequestCodec, [
     ['read', signed<ApiRequest>({ method: 'GET', target: '/api/v1/keys/orders', expiresMs: 9 })],

@@ -1,11 +1,13 @@
 import type { Command } from 'commander'
 import { OstrakaError, toBase64 } from '../../base/index.ts'
+import type { Quota } from '../../wire/index.ts'
 import { type ClientOptions, clientCommand, exampleText, withClient } from '../connection.ts'
 import { lifeOption, OPERATOR, operatorFiles } from '../operators.ts'
 import { print, printJson, printLine, tableLines } from '../output.ts'
 
 interface GrantOptions extends ClientOptions {
   readonly operatorFile?: string
+  readonly quota?: string
 }
 
 interface TokenOptions {
@@ -52,8 +54,13 @@ function registerGrants(principal: Command): void {
       const creators = await withClient(options, client => client.creators())
       print({ creators }, options.json, () =>
         tableLines(
-          ['PRINCIPAL', 'MAY CREATE KEYS'],
-          creators.map(each => [each.principal, each.isAllowed ? 'yes' : 'no']),
+          ['PRINCIPAL', 'MAY CREATE KEYS', 'VERSIONS', 'WAITING'],
+          creators.map(each => [
+            each.principal,
+            each.isAllowed ? 'yes' : 'no',
+            `${each.usage.versions} of ${each.quota.versions}`,
+            String(each.usage.queued),
+          ]),
         ),
       )
     })
@@ -62,6 +69,7 @@ function registerGrants(principal: Command): void {
   ])
     .description('let a principal create keys: a principal file, or a public key in base64 or hexadecimal')
     .option('--operator-file <file>', OPERATOR)
+    .option('--quota <list>', 'its own: versions=N,ceremonies=N,queued=N,logBytesPerHour=N, or some of them')
     .action((text: string, options: GrantOptions) => changeGrant(text, options, true))
   clientCommand(principal, 'revoke <principal>', [
     'ostraka principal revoke ci.json --operator-file alice.json',
@@ -71,12 +79,28 @@ function registerGrants(principal: Command): void {
     .action((text: string, options: GrantOptions) => changeGrant(text, options, false))
 }
 
+const QUOTA_PARTS = ['versions', 'ceremonies', 'queued', 'logBytesPerHour'] as const
+
+/** Errors: `malformed`. */
+function quotaFrom(text: string): Partial<Quota> {
+  const parts = text.split(',').map(part => {
+    const [name, amount] = part.split('=')
+    const known = QUOTA_PARTS.find(each => each === name)
+    if (known === undefined || amount === undefined || !/^\d+$/.test(amount)) {
+      throw new OstrakaError('malformed', `a quota is ${QUOTA_PARTS.join('=N, ')}=N`)
+    }
+    return [known, Number(amount)] as const
+  })
+  return Object.fromEntries(parts)
+}
+
 async function changeGrant(text: string, options: GrantOptions, isAllowed: boolean): Promise<void> {
   const { principalNamed, readPrincipal } = await import('../../api/index.ts')
   const { signGrant } = await import('../approving.ts')
+  const quota = options.quota === undefined ? undefined : quotaFrom(options.quota)
   const [file] = operatorFiles(options.operatorFile === undefined ? [] : [options.operatorFile])
   const creator = await withClient(options, async client =>
-    client.grantCreate(await signGrant(client, readPrincipal(file), principalNamed(text), isAllowed)),
+    client.grantCreate(await signGrant(client, readPrincipal(file), principalNamed(text), isAllowed, quota)),
   )
   print(creator, options.json, each => [
     `${each.principal} ${each.isAllowed ? 'may create keys' : 'may not create keys'}`,

@@ -1,18 +1,13 @@
 import { equalBytes, OstrakaError } from '../../base/index.ts'
-import {
-  type ActRule,
-  type HookContext,
-  type Ledger,
-  type LedgerReader,
-  sealingKeyPath,
-} from '../../control/index.ts'
+import { type ActRule, type DeadlineHandler, type LedgerReader, sealingKeyPath } from '../../control/index.ts'
 import { ristretto255 } from '../../crypto/index.ts'
 import type { ExportAct, Genesis } from '../../wire/index.ts'
+import { queueHandoff, URGENCY } from '../handoff-queue.ts'
 import { isOwnedBy } from '../network-key.ts'
 import { paths } from '../paths.ts'
-import type { ExportRecord, KeyRecord, VersionRecord } from '../records.ts'
-import { openRefresh, RETRY_MS } from '../repairs.ts'
+import type { KeyRecord, VersionRecord } from '../records.ts'
 
+/** What the end of an export's window is registered under, before the version's path. */
 const EXPORTED = 'exported/'
 
 /**
@@ -29,8 +24,7 @@ export const exportRule: ActRule<ExportAct> = {
   check: (ledger, act, proposer) => requireExportable(ledger, act, proposer, ledger.timeMs),
   enact(ledger, { keyId, version }, at) {
     const untilMs = at.timeMs + exportWindowMs(ledger.genesis)
-    ledger.put(paths.exported(keyId, version), { keyId, version, untilMs } satisfies ExportRecord)
-    ledger.wakeAt(untilMs, paths.exported(keyId, version))
+    ledger.wakeAt(untilMs, `${EXPORTED}${paths.version(keyId, version)}`)
   },
 }
 
@@ -83,18 +77,8 @@ function mayExport(key: KeyRecord, principal: Uint8Array, timeMs: number): boole
  * The refresh that follows an export. It begins when no holder answers any more, so that whatever was sealed belongs to a
  * generation that is over when it ends: sealed answers that somebody kept are then of no use with any share of the next.
  */
-export function refreshExported(ledger: Ledger, at: HookContext): void {
-  for (const { subject } of at.due) {
-    const record = subject.startsWith(EXPORTED) ? ledger.get<ExportRecord>(subject) : undefined
-    if (record === undefined || record.untilMs > at.timeMs) continue
-    const version = ledger.get<VersionRecord>(paths.version(record.keyId, record.version))
-    if (version === undefined || version.state === 'destroyed' || version.timeMs >= record.untilMs) {
-      ledger.delete(subject)
-      continue
-    }
-    const { dealMs, acknowledgeMs } = ledger.genesis.timing
-    const isOpen = openRefresh(ledger, version, at)
-    // until one has ended well
-    ledger.wakeAt(at.timeMs + RETRY_MS + (isOpen ? dealMs + acknowledgeMs : 0), subject)
-  }
+export const refreshExported: DeadlineHandler = (ledger, subject, { timeMs }) => {
+  const version = ledger.get<VersionRecord>(subject.slice(EXPORTED.length))
+  if (version === undefined || version.state === 'destroyed') return
+  queueHandoff(ledger, version, { urgency: URGENCY.exported, staleBeforeMs: timeMs })
 }
