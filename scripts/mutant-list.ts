@@ -1,4 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these strings are samples of code
+
+import { CONTROL_MUTANTS } from './mutant-list-control.ts'
 import { HOST_MUTANTS } from './mutant-list-host.ts'
 
 /** One deliberate bug: where `find` stands exactly once, `replace` takes its place, and one of `specs` must then fail. */
@@ -14,7 +16,6 @@ export interface Mutant {
 const CONTROL = ['test/control/*.spec.ts']
 const SIMULATION = ['test/sim/durability.spec.ts', 'test/sim/simulation.spec.ts']
 const COALITION = ['test/sim/coalition.spec.ts']
-const RANDOMNESS = ['test/keys/randomness.spec.ts']
 const OPERATIONS = ['test/keys/operations/*.spec.ts']
 const BUDGETS = ['test/node/budgets.spec.ts']
 const ATTESTATION = [
@@ -42,7 +43,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'state proof: nobody whom the client knows need vouch for the header',
     file: 'src/control/state-proofs.ts',
-    find: '    checkVouchedFor(networkId, known.validators, { header, certificate })\n',
+    find: '    vouchedFor(networkId, known.validators, { header, certificate })\n',
     replace: '',
     specs: CONTROL,
   },
@@ -560,62 +561,6 @@ export const MUTANTS: readonly Mutant[] = [
     specs: ['test/trust/observations.spec.ts'],
   },
   {
-    name: 'randomness: parts are taken without a proof',
-    file: 'src/keys/randomness/reducer.ts',
-    find: 'if (!partials.every(partial => isRight(epoch, commitments, partial))) {',
-    replace: 'if (false) {',
-    specs: RANDOMNESS,
-  },
-  {
-    name: 'randomness: parts of another share set are judged by this one',
-    file: 'src/keys/randomness/reducer.ts',
-    find: 'if (version?.version !== transaction.version || version.generation !== transaction.generation) {',
-    replace: 'if (version === undefined) {',
-    specs: RANDOMNESS,
-  },
-  {
-    name: 'randomness: a slot speaks twice',
-    file: 'src/keys/randomness/reducer.ts',
-    find: 'if (draws.partials.some(known => known.slot === slot)) conflict(',
-    replace: 'if (false) conflict(',
-    specs: RANDOMNESS,
-  },
-  {
-    name: 'randomness: a node speaks for another’s slot',
-    file: 'src/keys/randomness/reducer.ts',
-    find: "if (!isHeld) throw new OstrakaError('forbidden', 'another’s slot', { slot })",
-    replace: '',
-    specs: RANDOMNESS,
-  },
-  {
-    name: 'randomness: too few parts make a value',
-    file: 'src/keys/randomness/reducer.ts',
-    find: 'return partials.length >= commitments.length',
-    replace: 'return partials.length > 0',
-    specs: RANDOMNESS,
-  },
-  {
-    name: 'randomness: it ranks nobody',
-    file: 'src/keys/randomness/reducer.ts',
-    find: '  setSeed(ledger, settled.value)\n',
-    replace: '',
-    specs: RANDOMNESS,
-  },
-  {
-    name: 'randomness: an honest holder draws with a share that is over',
-    file: 'src/crypto/randomness.ts',
-    find: '  if (!checkShare(ristretto255, commitments, slot, share)) return undefined\n',
-    replace: '',
-    specs: ['test/crypto/randomness.spec.ts', ...RANDOMNESS],
-  },
-  {
-    name: 'randomness: a minority suffices',
-    file: 'src/keys/network-key.ts',
-    find: 'return Math.floor(validators / 2) + 1',
-    replace: 'return Math.floor((validators - 1) / 3) + 1',
-    specs: RANDOMNESS,
-  },
-  {
     name: 'one height: views show a block that is not on disk yet',
     file: 'src/node/driver.ts',
     find: 'return { ...this.#state, ledger: this.#durable.ledger }',
@@ -714,4 +659,5 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'return false',
     specs: ['test/cli/liveness.spec.ts'],
   },
+  ...CONTROL_MUTANTS,
 ]

@@ -25,6 +25,7 @@ import {
   type VotingMember,
 } from './records.ts'
 import { rank } from './rotation.ts'
+import { settleTurn } from './turns.ts'
 
 export interface TransactionContext extends BlockContext {
   readonly transactionId: Uint8Array
@@ -104,6 +105,7 @@ export function applyBlock(state: LedgerState, block: Block, reducer: Reducer): 
   runHooks(reducer.atBlock)
   const results = block.transactions.map(signed => runTransaction(ledger, signed, context, reducer))
   runHooks(reducer.atEnd ?? [])
+  settleTurn(ledger, header, state.ranking.length)
   const records = settleValidators(state, ledger.records)
   return {
     state: openState(state.genesis, state.networkId, records, state),
@@ -157,9 +159,11 @@ function runTransaction(
 function nextChain(state: LedgerState, header: Header, context: BlockContext): ChainRecord {
   const { chain, ranking } = state
   const { height, timeMs, epoch, blockId } = context
-  if (epoch !== chain.epoch) return { height, blockId, timeMs, epoch, seed: seedOf(header), leader: 0 }
+  if (epoch !== chain.epoch)
+    return { height, blockId, timeMs, epoch, seed: seedOf(header), leader: 0, leadsSinceMs: timeMs }
   const leader = (chain.leader + header.round) % ranking.length
-  return { height, blockId, timeMs, epoch, seed: chain.seed, leader }
+  const leadsSinceMs = leader === chain.leader ? chain.leadsSinceMs : timeMs
+  return { height, blockId, timeMs, epoch, seed: chain.seed, leader, leadsSinceMs }
 }
 
 function sameMembers(a: readonly VotingMember[], b: readonly VotingMember[]): boolean {

@@ -1,4 +1,4 @@
-import { equalBytes, OstrakaError, toHex } from '../base/index.ts'
+import { compareBytes, equalBytes, OstrakaError, toHex } from '../base/index.ts'
 import { sha256, verifySigned } from '../crypto/index.ts'
 import {
   type Block,
@@ -14,7 +14,7 @@ import {
 } from '../wire/index.ts'
 import { honestMinority, verifyCertificate } from './certificates.ts'
 import { blockIdOf, certificateHashOf, transactionIdOf } from './ids.ts'
-import { type LedgerState, proposerOf } from './ledger.ts'
+import { type LedgerState, MAX_VOTING, proposerOf } from './ledger.ts'
 import type { Validator } from './rotation.ts'
 
 /** Leaves room for the header and for both certificates, 64 signatures each. */
@@ -114,32 +114,46 @@ export function checkCertifiedHeader(
 }
 
 /**
- * Whether enough of the validators that this node knows have precommitted a header's block that one of them is honest.
- * It says that no outsider made the header up, not that it was decided: that takes a quorum of the set that voted.
- * Errors: `bad_certificate`.
+ * Checks that enough of the validators that this node knows have precommitted a header's block that one of them is
+ * honest. It says that no outsider made the header up, not that it was decided: that takes a quorum of the set that voted.
+ * Returns the header with only the signatures that verify. A signature by a key that this node does not know is kept if
+ * it verifies: it may be of a validator that joined later, whom others know. Errors: `bad_certificate`.
  */
-export function checkVouchedFor(
+export function vouchedFor(
   networkId: Uint8Array,
   known: readonly Validator[],
   { header, certificate }: CertifiedHeader,
-): void {
+): CertifiedHeader {
   const { height, round, blockId, signatures } = certificate
   if (height !== header.height || !equalBytes(blockId, blockIdOf(header))) {
     throw new OstrakaError('bad_certificate', 'certifies another block', { height: header.height })
   }
-  const needed = honestMinority(known.length)
-  const vouchers = new Set<Validator>()
-  for (const { signer, signature } of signatures) {
-    if (vouchers.size === needed) break
-    const validator = known.find(({ publicKey }) => equalBytes(publicKey, signer))
-    if (validator === undefined) continue
-    if (verifySigned('precommit', networkId, { value: { height, round, blockId }, signer, signature })) {
-      vouchers.add(validator)
-    }
+  if (signatures.length > MAX_VOTING) {
+    throw new OstrakaError('bad_certificate', 'more signatures than validators', { height })
   }
-  if (vouchers.size < needed) {
+  const value: Vote = { height, round, blockId }
+  const verified = signatures.filter(
+    ({ signer, signature }, index) =>
+      (index === 0 || compareBytes(signatures[index - 1]!.signer, signer) < 0) &&
+      verifySigned('precommit', networkId, { value, signer, signature }),
+  )
+  const needed = honestMinority(known.length)
+  const vouchers = verified.filter(({ signer }) => known.some(each => equalBytes(each.publicKey, signer)))
+  if (vouchers.length < needed) {
     throw new OstrakaError('bad_certificate', 'too few known validators vouch for it', { height, needed })
   }
+  return { header, certificate: { ...certificate, signatures: verified } }
+}
+
+/**
+ * Whether the block's certificate and transactions are those that its header, and so its id, commits to. A relay can
+ * pair a signed proposal or a certificate with another body.
+ */
+export function hasOwnBody({ header, previousCertificate, transactions }: Block): boolean {
+  return (
+    equalBytes(header.certificateHash, certificateHashOf(previousCertificate)) &&
+    equalBytes(header.transactionsHash, sha256(transactionListCodec.encode(transactions)))
+  )
 }
 
 /**

@@ -50,6 +50,7 @@ export function hooksOf(log: LogState): HeightHooks {
     timing: ledger.genesis.timing,
     height: ledger.chain.height + 1,
     validators: ledger.validators,
+    leastTimeMs: ledger.chain.timeMs + 1,
     proposerOf: round => proposerOf(ledger, round),
     makeBlock: (round, nowMs) =>
       makeBlock(ledger, log.tip?.certificate ?? null, log.mempool.take(), round, nowMs),
@@ -202,7 +203,7 @@ export function drive(run: Run, event: ConsensusEvent): void {
         accuseBy(run, effect)
         break
       case 'suspect':
-        warn(run, 'a proposal is not valid', {
+        warn(run, 'a proposal is refused', {
           proposer: effect.proposer,
           height: log.ledger.chain.height + 1,
           round: effect.round,
@@ -243,9 +244,13 @@ export function want(run: Run): void {
 
 /** At once while transactions wait that cannot; else when the next epoch begins, or a deadline passes, by block time. */
 function wantedAtMs(log: LogState): number {
-  const { chain, genesis, wakeAtMs } = log.ledger
+  const { chain, genesis, wakeAtMs, turnEndsMs } = log.ledger
   if (log.mempool.isPressed) return 0
-  const dueMs = Math.min(epochStartMs(genesis, chain.epoch + 1), wakeAtMs ?? Number.POSITIVE_INFINITY)
+  const dueMs = Math.min(
+    epochStartMs(genesis, chain.epoch + 1),
+    wakeAtMs ?? Number.POSITIVE_INFINITY,
+    turnEndsMs ?? Number.POSITIVE_INFINITY,
+  )
   const leads = coordinatorOf(log.ledger).peerId === log.self
   return leads ? dueMs : dueMs + Math.min(GRACE_MS, genesis.timing.epochMs / 10)
 }

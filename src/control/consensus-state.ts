@@ -23,6 +23,8 @@ export interface HeightHooks {
   readonly timing: Timing
   readonly height: number
   readonly validators: readonly Validator[]
+  /** The earliest time that the block may have. */
+  readonly leastTimeMs: number
   proposerOf(round: number): Validator
   /** The paper's getValue(). */
   makeBlock(round: number, nowMs: number): Block

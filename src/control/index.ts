@@ -100,3 +100,4 @@ export {
   verifyState,
 } from './state-proofs.ts'
 export { BLOCK_PREFIX, blockKey, HANDOVER_PREFIX, handoverKey } from './store-keys.ts'
+export { beginStage, endStage, hasHonestProposer, passLead } from './turns.ts'

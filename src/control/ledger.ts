@@ -32,6 +32,7 @@ import {
   wakePath,
 } from './records.ts'
 import { type Ranking, rank, type Validator } from './rotation.ts'
+import { turnEndsMs } from './turns.ts'
 
 /** All members vote up to 16, else the 16 most trusted. More would make votes the log's main cost. */
 export const MAX_VOTING = 16
@@ -50,6 +51,8 @@ export interface LedgerState {
   readonly ranking: Ranking
   /** The earliest registered deadline, in block time; null when nothing waits. */
   readonly wakeAtMs: number | null
+  /** When the leader's turn ends, in block time; null while it keeps the lead. */
+  readonly turnEndsMs: number | null
 }
 
 /** What every handler knows of the block that it runs in. */
@@ -226,6 +229,7 @@ export function initialState(genesis: Genesis): LedgerState {
     epoch: 0,
     seed: networkId,
     leader: 0,
+    leadsSinceMs: genesis.createdMs,
   }
   const current = chooseValidators(records)
   const validators: ValidatorsRecord = { current, previous: current }
@@ -260,6 +264,7 @@ export function openState(
     previousValidators: isSameSet ? before.previousValidators : sets.previous.map(toValidator),
     ranking: isSameRanking ? before.ranking : rank(validators, chain.seed),
     wakeAtMs: earliest?.value.timeMs ?? null,
+    turnEndsMs: turnEndsMs(records),
   }
 }
 

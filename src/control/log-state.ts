@@ -34,6 +34,8 @@ export interface PeerRecord {
   helpedMs: number
   /** Not asked for blocks before this: it lied or had nothing. */
   avoidUntilMs: number
+  /** How often it has sent what no honest peer sends. */
+  lies: number
 }
 
 /** A transaction of this node's own that waits for its block. */
@@ -73,6 +75,8 @@ export interface LogState {
   readonly submissions: Map<string, Submission>
   readonly peers: Map<PeerId, PeerRecord>
   sync: SyncState | null
+  /** Verified parts of a snapshot that is not whole yet, by root: kept when another peer is asked. */
+  readonly fetchedParts: Map<string, Uint8Array>
   behindSinceMs: number | null
   /** When a certified block was last fetched. */
   syncedMs: number
@@ -135,7 +139,7 @@ export function warn(run: Run, text: string, details: Readonly<Record<string, un
 export function peerOf(log: LogState, peerId: PeerId): PeerRecord {
   let peer = log.peers.get(peerId)
   if (peer === undefined) {
-    peer = { height: 0, heardMs: 0, helpedMs: 0, avoidUntilMs: 0 }
+    peer = { height: 0, heardMs: 0, helpedMs: 0, avoidUntilMs: 0, lies: 0 }
     log.peers.set(peerId, peer)
   }
   return peer

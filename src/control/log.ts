@@ -9,7 +9,7 @@ import {
 } from '../base/index.ts'
 import { type CertifiedBlock, certifiedBlockCodec, type PeerMessage, type Step } from '../wire/index.ts'
 import { checkAnchor } from './abstention.ts'
-import { checkCertified, checkCertifiedHeader } from './blocks.ts'
+import { checkCertified, checkCertifiedHeader, hasOwnBody } from './blocks.ts'
 import { advanceSnapshot, commit, drive, want } from './commit.ts'
 import type { ConsensusMessage } from './consensus-state.ts'
 import { noteDamage } from './damage.ts'
@@ -224,6 +224,7 @@ export function judgeBlock(log: LogState, bytes: Uint8Array): GossipVerdict {
     return 'reject'
   }
   const { block, certificate } = certified
+  if (!hasOwnBody(block)) return 'reject'
   const { chain, networkId, validators } = log.ledger
   if (block.header.height <= chain.height) return 'ignore'
   try {

@@ -41,6 +41,11 @@ export class Leaf {
     return this.#value
   }
 
+  /** What it takes in a snapshot, its head counted. */
+  get sizeBytes(): number {
+    return this.path.length + this.bytes.length + 16
+  }
+
   get hash(): Uint8Array {
     this.#hash ??= leafHash(this.keyHash, sha256(this.bytes))
     return this.#hash

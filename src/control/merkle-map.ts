@@ -1,7 +1,7 @@
 import { OstrakaError } from '../base/index.ts'
 import { canonicalBytes } from '../wire/index.ts'
 import { Leaf, MAX_LEDGER_RECORD_BYTES } from './merkle-leaf.ts'
-import { hashOf, insertLeaf, type MerkleProof, proveIn, removeLeaf, type Trie } from './merkle-trie.ts'
+import { cut, hashOf, insertLeaf, type MerkleProof, proveIn, removeLeaf, type Trie } from './merkle-trie.ts'
 import { ascend, find, insert, type OrderedIndex, remove } from './ordered-index.ts'
 
 export interface MapEntry<T = unknown> {
@@ -69,6 +69,11 @@ export class MerkleMap {
   /** Paths and canonical bytes, ascending, from the path `from` on. */
   *encoded(from = ''): Generator<{ readonly path: string; readonly bytes: Uint8Array }> {
     for (const { path, bytes } of ascend(this.#index, from)) yield { path, bytes }
+  }
+
+  /** The map in pieces of at most `maxBytes`, each a subtree that can be verified by its root. */
+  pieces(maxBytes: number): ReturnType<typeof cut> {
+    return cut(this.#trie, maxBytes)
   }
 
   /** 32 bytes that commit to every path and record; 32 zeros for the empty map. */

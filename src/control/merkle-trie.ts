@@ -1,4 +1,4 @@
-import { equalBytes } from '../base/index.ts'
+import { compareBytes, equalBytes } from '../base/index.ts'
 import { sha256 } from '../crypto/index.ts'
 import { Leaf, leafHash, pathHash } from './merkle-leaf.ts'
 
@@ -12,6 +12,7 @@ export class Branch {
   readonly left: Trie
   readonly right: Trie
   #hash: Uint8Array | undefined
+  #sizeBytes: number | undefined
 
   constructor(left: Trie, right: Trie) {
     this.left = left
@@ -21,6 +22,11 @@ export class Branch {
   get hash(): Uint8Array {
     this.#hash ??= branchHash(hashOf(this.left), hashOf(this.right))
     return this.#hash
+  }
+
+  get sizeBytes(): number {
+    this.#sizeBytes ??= (this.left?.sizeBytes ?? 0) + (this.right?.sizeBytes ?? 0)
+    return this.#sizeBytes
   }
 }
 
@@ -116,4 +122,64 @@ export function verifyAbsence(root: Uint8Array, path: string, proof: MerkleProof
     if (bitAt(other.keyHash, depth) !== bitAt(keyHash, depth)) return false
   }
   return equalBytes(rootFrom(leafHash(other.keyHash, other.valueHash), keyHash, proof.siblings), root)
+}
+
+/** A subtree by its depth and root hash. Those of a cut, from left to right, determine the root of the whole. */
+export interface Subtree {
+  readonly depth: number
+  readonly root: Uint8Array
+}
+
+/** Cuts a trie into the largest subtrees of at most `maxBytes` each, from left to right; one leaf may be larger. */
+export function* cut(
+  node: Trie,
+  maxBytes: number,
+  depth = 0,
+): Generator<Subtree & { readonly leaves: Iterable<Leaf> }> {
+  if (node instanceof Branch && node.sizeBytes > maxBytes) {
+    yield* cut(node.left, maxBytes, depth + 1)
+    yield* cut(node.right, maxBytes, depth + 1)
+  } else {
+    yield { depth, root: hashOf(node), leaves: leavesOf(node) }
+  }
+}
+
+/** Ascending by path hash. */
+function* leavesOf(node: Trie): Generator<Leaf> {
+  if (node instanceof Leaf) yield node
+  if (!(node instanceof Branch)) return
+  yield* leavesOf(node.left)
+  yield* leavesOf(node.right)
+}
+
+/** The root of the trie that these subtrees are a cut of; undefined when they are none. */
+export function rootOfCut(subtrees: readonly Subtree[]): Uint8Array | undefined {
+  // complete subtrees so far, deepest last: two neighbours of one depth make their parent
+  const open: Subtree[] = []
+  for (const subtree of subtrees) {
+    let at = subtree
+    for (let left = open.at(-1); left !== undefined && left.depth === at.depth; left = open.at(-1)) {
+      open.pop()
+      at = { depth: at.depth - 1, root: branchHash(left.root, at.root) }
+    }
+    // a left neighbour that is deeper can never be completed any more
+    if (at.depth < (open.at(-1)?.depth ?? 0)) return undefined
+    open.push(at)
+  }
+  const [whole] = open
+  return open.length === 1 && whole!.depth === 0 ? whole!.root : undefined
+}
+
+/** The root of the subtree at `depth` that holds exactly these leaves; undefined when they do not belong under one. */
+export function rootOfSubtree(leaves: readonly Leaf[], depth: number): Uint8Array | undefined {
+  let node: Trie = null
+  for (const [index, leaf] of leaves.entries()) {
+    const before = leaves[index - 1]
+    if (before !== undefined && compareBytes(before.keyHash, leaf.keyHash) >= 0) return undefined
+    for (let bit = 0; bit < depth; bit++) {
+      if (bitAt(leaf.keyHash, bit) !== bitAt(leaves[0]!.keyHash, bit)) return undefined
+    }
+    node = insertLeaf(node, leaf, depth)
+  }
+  return hashOf(node)
 }

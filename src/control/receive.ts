@@ -9,17 +9,20 @@ import type {
   ProposalHalf,
   ProposalMessage,
   Signed,
-  Timing,
   Vote,
   VoteHalf,
   VoteMessage,
 } from '../wire/index.ts'
+import { DEFAULT_PRECISION_MS } from '../wire/index.ts'
+import { hasOwnBody } from './blocks.ts'
 import {
   type ConsensusEffect,
   type ConsensusMessage,
   type ConsensusState,
+  type HeightHooks,
   heardIn,
   isOwn,
+  type ReceivedProposal,
   roundOf,
   type VoteStep,
   validatorBy,
@@ -35,8 +38,11 @@ const ROUND_WINDOW = 8
 /** Rounds this far back can no longer decide anything that later ones have not. */
 const PAST_WINDOW = 16
 
-/** How far a block's time may be ahead of a validator's clock, and behind it beside the wait for the proposal. */
-export const MAX_DRIFT_MS = 5000
+/**
+ * The wait for a proposal doubles with each round up to this one, so that links slower than the genesis expects delay
+ * blocks and do not stop them.
+ */
+const MAX_DOUBLINGS = 10
 
 /** Verifies and files one message of this height. What is not in order is dropped. */
 export function receive(state: ConsensusState, message: ConsensusMessage, nowMs: number): ConsensusEffect[] {
@@ -106,29 +112,54 @@ function receiveProposal(state: ConsensusState, message: ProposalMessage, nowMs:
   const { value, signer } = message.proposal
   const { hooks } = state
   if (value.height !== hooks.height || isOwn(state, signer) || !isKept(state, value.round)) return []
-  if (roundOf(state, value.round).proposal !== null) return compareProposal(state, message.proposal)
+  const known = state.rounds.get(value.round)?.proposal ?? null
+  if (known !== null) return receiveAgain(state, known, message)
   const proposer = hooks.proposerOf(value.round)
   if (!equalBytes(signer, proposer.publicKey)) return []
-  if (!equalBytes(blockIdOf(message.block.header), value.blockId)) return []
+  if (!equalBytes(blockIdOf(message.block.header), value.blockId) || !hasOwnBody(message.block)) return []
   if (!verifySigned('proposal', hooks.networkId, message.proposal)) return []
   heardIn(state, signer, value.round)
-  const effects: ConsensusEffect[] = []
-  for (const vote of message.justification) {
-    if (vote.value.height !== hooks.height || vote.value.round !== value.validRound) continue
-    effects.push(...fileVote(state, 'prevote', vote))
-  }
+  const effects = fileJustification(state, message)
   const problem = findProblem(state, message)
-  if (problem !== null) {
-    effects.push({ type: 'suspect', why: problem, proposer: proposer.peerId, round: value.round })
-  }
+  const timely = isTimely(message.block.header, value.round, hooks, nowMs)
+  const why = problem ?? (timely || value.validRound >= 0 ? null : clockProblem(message.block.header, nowMs))
+  if (why !== null) effects.push({ type: 'suspect', why, proposer: proposer.peerId, round: value.round })
   roundOf(state, value.round).proposal = {
-    message,
+    message: { ...message, justification: verifiedJustification(state, message) },
     block: message.block,
     blockId: value.blockId,
     isValid: problem === null,
-    isTimely: isTimely(message.block.header, value.round, hooks.timing, nowMs),
+    isTimely: timely,
   }
   return effects
+}
+
+/** The same proposal once more may bring prevotes that its first copy, which a relay may have stripped, came without. */
+function receiveAgain(
+  state: ConsensusState,
+  known: ReceivedProposal,
+  message: ProposalMessage,
+): ConsensusEffect[] {
+  const one = known.message.proposal.value
+  const { value } = message.proposal
+  const isSame = equalBytes(one.blockId, value.blockId) && one.validRound === value.validRound
+  return isSame ? fileJustification(state, message) : compareProposal(state, message.proposal)
+}
+
+/** The proposer does not sign the justification: a relay may have put anything there. Each vote is verified. */
+function fileJustification(state: ConsensusState, message: ProposalMessage): ConsensusEffect[] {
+  return justifying(state, message).flatMap(vote => fileVote(state, 'prevote', vote))
+}
+
+function justifying({ hooks }: ConsensusState, { proposal, justification }: ProposalMessage): Signed<Vote>[] {
+  const { validRound } = proposal.value
+  return justification.filter(({ value }) => value.height === hooks.height && value.round === validRound)
+}
+
+/** Of a justification whose votes have been filed, those that were in order: only they are kept and sent on. */
+function verifiedJustification(state: ConsensusState, message: ProposalMessage): Signed<Vote>[] {
+  const prevotes = state.rounds.get(message.proposal.value.validRound)?.prevotes
+  return justifying(state, message).filter(vote => prevotes?.has(vote) ?? false)
 }
 
 /** Holds a proposal against the one that was received of its round: no honest validator makes two. */
@@ -160,6 +191,10 @@ function findProblem(state: ConsensusState, message: ProposalMessage): unknown {
   return problemOf(state, message.block)
 }
 
+function clockProblem({ timeMs }: Header, nowMs: number): string {
+  return `its time is ${timeMs - nowMs} ms ahead of this node’s clock: one of the two clocks is wrong`
+}
+
 function problemOf(state: ConsensusState, block: Block): unknown {
   try {
     state.hooks.checkBlock(block)
@@ -170,10 +205,14 @@ function problemOf(state: ConsensusState, block: Block): unknown {
 }
 
 /**
- * A block from the future would drag block time, and all deadlines, ahead; one from the past would let a leader hold
- * the epoch still in which it leads.
+ * Proposer-based timestamps (as CometBFT's): a fresh block is prevoted only by validators whose clock its time fits, to
+ * the agreed precision and the time that it may have been under way. A block from the future would drag block time, and
+ * all deadlines, ahead; one from the past would let a leader hold the epoch in which it leads. The least time that may
+ * follow is never too far ahead: the leader before may have had the faster clock, and so the log waits for no clock.
  */
-function isTimely(header: Header, round: number, timing: Timing, nowMs: number): boolean {
-  const waitMs = timing.proposeMs + round * timing.roundDeltaMs
-  return header.timeMs <= nowMs + MAX_DRIFT_MS && header.timeMs >= nowMs - MAX_DRIFT_MS - waitMs
+function isTimely(header: Header, round: number, hooks: HeightHooks, nowMs: number): boolean {
+  const { proposeMs, precisionMs = DEFAULT_PRECISION_MS } = hooks.timing
+  const delayMs = proposeMs * 2 ** Math.min(round, MAX_DOUBLINGS)
+  const isEarly = header.timeMs > nowMs + precisionMs && header.timeMs > hooks.leastTimeMs
+  return !isEarly && header.timeMs >= nowMs - precisionMs - delayMs
 }

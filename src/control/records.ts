@@ -14,9 +14,13 @@ import type { Act, Approval, Member, Quota } from '../wire/index.ts'
  *   deadline/<time>/<subject>     DeadlineRecord
  *   retry/<height>/<subject>      RetryRecord, a deadline whose handler failed
  *   wake/<subject>                WakeRecord, where a subject's one deadline stands
+ *   stages                        StagesRecord, while a stage is open
+ *   proposers                     ProposersRecord
  */
 export const CHAIN_PATH = 'chain'
 export const VALIDATORS_PATH = 'validators'
+export const STAGES_PATH = 'stages'
+export const PROPOSERS_PATH = 'proposers'
 export const MEMBER_PREFIX = 'member/'
 export const INVITE_PREFIX = 'invite/'
 export const DEADLINE_PREFIX = 'deadline/'
@@ -70,8 +74,26 @@ export interface ChainRecord {
   readonly epoch: number
   /** r_epoch, which ranks the validators. */
   readonly seed: Uint8Array
-  /** The rank that leads for the rest of the epoch: 0 until someone had to succeed. */
+  /** The rank that leads: 0 at the start of an epoch, then who succeeded it or whose turn it is. */
   readonly leader: number
+  /** Block time since which it leads. */
+  readonly leadsSinceMs: number
+}
+
+/** The stages of ceremonies that are open. While there are any, leaders take turns. */
+export interface StagesRecord {
+  readonly open: number
+  /** The longest turn that the shortest of them allows. */
+  readonly turnMs: number
+  /** Block time since which some stage was open. */
+  readonly sinceMs: number
+  /** The next rank leads from the next block on, though the turn is not over. */
+  readonly isLeadPassed: boolean
+}
+
+/** Who proposed, latest first, and the height of each one's latest block. */
+export interface ProposersRecord {
+  readonly latest: readonly { readonly proposer: Uint8Array; readonly height: number }[]
 }
 
 /** Whose a sealing key is, or was. */

@@ -76,6 +76,7 @@ function freshLog(options: LogOptions): LogState {
     submissions: new Map(),
     peers: new Map(),
     sync: null,
+    fetchedParts: new Map(),
     behindSinceMs: null,
     syncedMs: Number.NEGATIVE_INFINITY,
     loads: new Map(),

@@ -1,5 +1,5 @@
 import type { Write } from '../base/index.ts'
-import { type CertifiedHeader, certifiedHeaderCodec } from '../wire/index.ts'
+import { type CertifiedHeader, certifiedHeaderCodec, type SnapshotPart } from '../wire/index.ts'
 import { beginHeight } from './commit.ts'
 import type { LedgerState } from './ledger.ts'
 import type { Run } from './log-state.ts'
@@ -13,11 +13,12 @@ export function restore(
   run: Run,
   state: LedgerState,
   tip: CertifiedHeader,
+  contents: readonly SnapshotPart[],
   parts: readonly Uint8Array[],
 ): void {
   const { log } = run
   const { height } = state.chain
-  const meta: SnapshotMeta = { height, parts: parts.length, root: state.records.root(), tip }
+  const meta: SnapshotMeta = { height, parts: contents, root: state.records.root(), tip }
   const writes: Write[] = [
     ...pruningWrites(log.lowest, log.ledger.chain.height, log.snapshot, meta),
     ...parts.map((value, part) => ({ key: snapshotPartKey(height, part), value })),
@@ -33,6 +34,7 @@ export function restore(
   log.lowest = height + 1
   log.job = null
   log.isDamaged = false
+  log.fetchedParts.clear()
   log.cache.clear()
   log.cacheBytes = 0
   run.effects.push({ type: 'restored', tip, state })

@@ -22,7 +22,7 @@ import {
 const MAX_ANSWER_BYTES = 1000 * 1024
 /** Read from the store at once; a laggard asks again. */
 const MAX_LOADED_BLOCKS = 32
-const MAX_LOADED_HEADERS = 512
+const MAX_LOADED_HEADERS = 128
 /** Store reads under way for peers. */
 const MAX_LOADS = 32
 
@@ -36,9 +36,15 @@ function refuse(run: Run, token: string, error: OstrakaError): void {
   run.effects.push({ type: 'reply', token, answer: { ok: false, error } })
 }
 
+type ServedRequest = Extract<PeerRequest, { type: 'blocks' | 'headers' | 'manifest' | 'snapshot' }>
+
+function isServed(request: PeerRequest): request is ServedRequest {
+  return ['blocks', 'headers', 'manifest', 'snapshot'].includes(request.type)
+}
+
 /** Answers a peer's request for blocks, headers or a snapshot; true if it was one of these. */
 export function serve(run: Run, from: PeerId, token: string, request: PeerRequest): boolean {
-  if (request.type !== 'blocks' && request.type !== 'headers' && request.type !== 'snapshot') return false
+  if (!isServed(request)) return false
   const { log } = run
   if (!isMember(log, from)) {
     refuse(run, token, new OstrakaError('stranger', 'not a member'))
@@ -50,6 +56,8 @@ export function serve(run: Run, from: PeerId, token: string, request: PeerReques
     const limit = Math.min(request.limit, MAX_LOADED_HEADERS)
     const served: ServedLoad = { replyToken: token, kind: 'headers', limit, part: 0 }
     load(run, served, HEADER_PREFIX, headerKey(request.from))
+  } else if (request.type === 'manifest') {
+    serveManifest(run, token)
   } else {
     servePart(run, token, request.height, request.part)
   }
@@ -86,9 +94,15 @@ function serveBlocks(run: Run, token: string, from: number, wanted: number): voi
   answer(run, token, { type: 'blocks', blocks, lowest: log.lowest, height })
 }
 
+function serveManifest(run: Run, token: string): void {
+  const { snapshot } = run.log
+  if (snapshot === null) refuse(run, token, new OstrakaError('not_found', 'no snapshot'))
+  else answer(run, token, { type: 'manifest', height: snapshot.height, parts: snapshot.parts })
+}
+
 function servePart(run: Run, token: string, height: number, part: number): void {
   const { snapshot } = run.log
-  if (snapshot === null || (height !== 0 && height !== snapshot.height) || part >= snapshot.parts) {
+  if (snapshot === null || height !== snapshot.height || part >= snapshot.parts.length) {
     refuse(run, token, new OstrakaError('not_found', 'no such snapshot'))
     return
   }
@@ -133,17 +147,16 @@ function answerFrom({ log }: Run, served: ServedLoad, entries: Entries): PeerAns
     return { type: 'blocks', blocks, lowest: log.lowest, height }
   }
   if (kind === 'headers') {
-    return {
-      type: 'headers',
-      headers: unpack<CertifiedHeader>(entries, bytes => certifiedHeaderCodec.decode(bytes)),
-    }
+    const headers = unpack<CertifiedHeader>(entries, bytes => certifiedHeaderCodec.decode(bytes))
+    // above it lie the headers of a snapshot that was never adopted: vouched for, but not known to be decided
+    return { type: 'headers', headers: headers.filter(({ header }) => header.height <= height) }
   }
   const { snapshot } = log
   const entry = entries[0]
   if (snapshot === null || entry === undefined || entry.key !== snapshotPartKey(snapshot.height, part)) {
     throw new OstrakaError('not_found', 'the snapshot was replaced meanwhile')
   }
-  return { type: 'snapshot', height: snapshot.height, part, parts: snapshot.parts, bytes: entry.value }
+  return { type: 'snapshot', height: snapshot.height, part, bytes: entry.value }
 }
 
 /** The store could not answer: what is damaged is not served, and mended. */

@@ -1,4 +1,4 @@
-import { OstrakaError, type Write } from '../base/index.ts'
+import { equalBytes, OstrakaError, type Write } from '../base/index.ts'
 import {
   bytesUpTo,
   type CertifiedHeader,
@@ -10,46 +10,46 @@ import {
   integer,
   list,
   MAX_FRAME_BYTES,
+  type SnapshotPart,
+  snapshotPartsSchema,
   struct,
   textUpTo,
 } from '../wire/index.ts'
 import type { LedgerState } from './ledger.ts'
 import type { LogLimits } from './log-types.ts'
-import { MAX_LEDGER_RECORD_BYTES } from './merkle-leaf.ts'
+import { Leaf, MAX_LEDGER_RECORD_BYTES } from './merkle-leaf.ts'
 import { MerkleMap } from './merkle-map.ts'
+import { rootOfSubtree } from './merkle-trie.ts'
 import { blockKey, SNAPSHOT_PREFIX, snapshotKey, snapshotPartKey } from './store-keys.ts'
 
-/** A part is closed once it has this many bytes; with the largest record on top it still fits one frame. */
+/** A part is a subtree of the state with at most so many bytes, or one record; it fits one frame. */
 const PART_BYTES = 256 * 1024
 const BLOCKS_PER_PART = 16
-/** Half a gigabyte of state: what a newcomer can be made to hold before it can check the root. */
-export const MAX_SNAPSHOT_PARTS = 2048
-
 interface SnapshotRecord {
   readonly path: string
   readonly bytes: Uint8Array
 }
 
-/** What a stored snapshot is: the state after `tip`, in `parts` parts. Written last, so its presence says it is whole. */
+/** What a stored snapshot is: the state after `tip`, in parts, each a subtree of it. Written last, so its presence says it is whole. */
 export interface SnapshotMeta {
   readonly height: number
-  readonly parts: number
+  readonly parts: readonly SnapshotPart[]
   readonly root: Uint8Array
   readonly tip: CertifiedHeader
 }
 
 export const snapshotMetaCodec: Codec<SnapshotMeta> = codec(
   'snapshot',
-  64 * 1024,
+  512 * 1024,
   struct<SnapshotMeta>({
     height: integer(1),
-    parts: integer(1, MAX_SNAPSHOT_PARTS),
+    parts: snapshotPartsSchema,
     root: hash32,
     tip: struct<CertifiedHeader>({ header: headerSchema, certificate: certificateSchema }),
   }),
 )
 
-/** One part: records ascending by path, canonical bytes each. */
+/** One part: records ascending by path hash, canonical bytes each. */
 const partCodec: Codec<readonly SnapshotRecord[]> = codec(
   'snapshot-part',
   MAX_FRAME_BYTES,
@@ -63,46 +63,31 @@ const partCodec: Codec<readonly SnapshotRecord[]> = codec(
 export interface SnapshotJob {
   readonly state: LedgerState
   readonly tip: CertifiedHeader
-  readonly records: Generator<SnapshotRecord>
-  readonly part: number
-  /** Read but not written yet; undefined before the first and after the last. */
-  readonly carried: SnapshotRecord | undefined
+  readonly pieces: ReturnType<MerkleMap['pieces']>
+  readonly parts: readonly SnapshotPart[]
 }
 
 export function startSnapshot(state: LedgerState, tip: CertifiedHeader): SnapshotJob {
-  return { state, tip, records: state.records.encoded(), part: 0, carried: undefined }
+  return { state, tip, pieces: state.records.pieces(PART_BYTES), parts: [] }
 }
 
 export type SnapshotProgress =
   | { readonly job: SnapshotJob; readonly writes: Write[] }
   | { readonly job: null; readonly writes: Write[]; readonly meta: SnapshotMeta }
 
-/** Writes the next part. */
+/** Writes the next part, or, after the last, what makes the snapshot whole. */
 export function continueSnapshot(job: SnapshotJob): SnapshotProgress {
-  const { state, tip } = job
+  const { state, tip, parts } = job
   const { height } = state.chain
-  const records: SnapshotRecord[] = job.carried === undefined ? [] : [job.carried]
-  let sizeBytes = job.carried?.bytes.length ?? 0
-  let carried: SnapshotRecord | undefined
-  let isDone = false
-  for (;;) {
-    const next = job.records.next()
-    if (next.done) {
-      isDone = true
-      break
-    }
-    sizeBytes += next.value.bytes.length + next.value.path.length + 16
-    if (sizeBytes > PART_BYTES && records.length > 0) {
-      carried = next.value
-      break
-    }
-    records.push(next.value)
+  const next = job.pieces.next()
+  if (next.done) {
+    const meta: SnapshotMeta = { height, parts, root: state.records.root(), tip }
+    return { job: null, writes: [metaWrite(meta)], meta }
   }
-  const writes = [{ key: snapshotPartKey(height, job.part), value: partCodec.encode(records) }]
-  const part = job.part + 1
-  if (!isDone) return { job: { ...job, part, carried }, writes }
-  const meta: SnapshotMeta = { height, parts: part, root: state.records.root(), tip }
-  return { job: null, writes: [...writes, metaWrite(meta)], meta }
+  const { depth, root, leaves } = next.value
+  const records = [...leaves].map(({ path, bytes }): SnapshotRecord => ({ path, bytes }))
+  const writes = [{ key: snapshotPartKey(height, parts.length), value: partCodec.encode(records) }]
+  return { job: { ...job, parts: [...parts, { depth, root }] }, writes }
 }
 
 export function metaWrite(meta: SnapshotMeta): Write {
@@ -115,7 +100,7 @@ export function metaWrite(meta: SnapshotMeta): Write {
  */
 export function blocksBetween(newest: SnapshotMeta | null, limits: LogLimits): number {
   const { snapshotInterval, keptBlocks } = limits
-  const byState = BLOCKS_PER_PART * (newest?.parts ?? 1)
+  const byState = BLOCKS_PER_PART * (newest?.parts.length ?? 1)
   return Math.max(snapshotInterval, Math.min(byState, keptBlocks))
 }
 
@@ -130,23 +115,25 @@ export function pruningWrites(
   for (let number = lowest; number <= highest; number++) writes.push({ key: blockKey(number), value: null })
   if (old !== null && old.height !== snapshot.height) {
     writes.push({ key: snapshotKey(old.height), value: null })
-    for (let part = 0; part < old.parts; part++) {
+    for (const part of old.parts.keys()) {
       writes.push({ key: snapshotPartKey(old.height, part), value: null })
     }
   }
   return writes
 }
 
+/** Whether these bytes are exactly the records of this part. Errors: `malformed`, `too_large`. */
+export function isPart(bytes: Uint8Array, { depth, root }: SnapshotPart): boolean {
+  const leaves = partCodec.decode(bytes).map(record => new Leaf(record.path, record.bytes))
+  const found = rootOfSubtree(leaves, depth)
+  return found !== undefined && equalBytes(found, root)
+}
+
 /** The records in a snapshot's parts. Errors: `malformed`, `too_large`. */
 export function joinParts(parts: readonly Uint8Array[]): MerkleMap {
   let records = MerkleMap.empty
-  let before = ''
   for (const bytes of parts) {
-    for (const record of partCodec.decode(bytes)) {
-      if (record.path <= before) throw new OstrakaError('malformed', 'snapshot records are not ascending')
-      before = record.path
-      records = records.setBytes(record.path, record.bytes)
-    }
+    for (const { path, bytes: value } of partCodec.decode(bytes)) records = records.setBytes(path, value)
   }
   return records
 }
@@ -172,7 +159,7 @@ export function readSnapshots(entries: Entries): { newest: StoredSnapshot | null
     }
     if (meta === null) return { newest: null, litter: [...stored.keys()] }
     const parts: Uint8Array[] = []
-    for (let part = 0; part < meta.parts; part++) parts.push(stored.get(snapshotPartKey(meta.height, part))!)
+    for (const part of meta.parts.keys()) parts.push(stored.get(snapshotPartKey(meta.height, part))!)
     const own = new Set([
       snapshotKey(meta.height),
       ...parts.map((_, part) => snapshotPartKey(meta!.height, part)),

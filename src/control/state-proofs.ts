@@ -1,6 +1,6 @@
 import { OstrakaError, publicKeyOf } from '../base/index.ts'
 import type { CertifiedHeader, Genesis, ProvenRecord, StateProof } from '../wire/index.ts'
-import { checkCertifiedHeader, checkVouchedFor } from './blocks.ts'
+import { checkCertifiedHeader, vouchedFor } from './blocks.ts'
 import { initialState, type LedgerState } from './ledger.ts'
 import { decodeRecord } from './merkle-leaf.ts'
 import type { MerkleMap } from './merkle-map.ts'
@@ -68,7 +68,7 @@ export function verifyState(known: Checkpoint, proof: StateProof): VerifiedState
   )
   const validators = votersOf(records.get(VALIDATORS_PATH))
   unprovenUnless(() => {
-    checkVouchedFor(networkId, known.validators, { header, certificate })
+    vouchedFor(networkId, known.validators, { header, certificate })
     checkCertifiedHeader(networkId, validators, { header, certificate })
   })
   return { checkpoint: { networkId, height: header.height, validators }, timeMs: header.timeMs, records }

@@ -1,36 +1,52 @@
 import {
+  type ErrorCode,
   equalBytes,
   isOstrakaError,
   OstrakaError,
   type Outcome,
   type PeerId,
   randomBelow,
+  toHex,
   toOstrakaError,
   type Write,
 } from '../base/index.ts'
 import {
   type CertifiedHeader,
   certifiedHeaderCodec,
+  type ManifestAnswer,
   type PeerAnswer,
   type PeerRequest,
   type SnapshotAnswer,
+  type SnapshotPart,
 } from '../wire/index.ts'
 import { checkAnchor, noticeForgotten } from './abstention.ts'
-import { checkCertified, checkCertifiedHeader, checkVouchedFor } from './blocks.ts'
+import { checkCertified, checkCertifiedHeader, vouchedFor } from './blocks.ts'
 import { commit, want } from './commit.ts'
 import { blockIdOf } from './ids.ts'
 import { openState } from './ledger.ts'
 import { nextToken, peerOf, type Run, warn } from './log-state.ts'
+import { rootOfCut } from './merkle-trie.ts'
 import { restore } from './restore.ts'
-import { joinParts, MAX_SNAPSHOT_PARTS } from './snapshots.ts'
+import { isPart, joinParts } from './snapshots.ts'
 import { headerKey } from './store-keys.ts'
 
 const BLOCKS_AT_ONCE = 64
-const HEADERS_AT_ONCE = 512
+/** Each carries up to 16 signatures, all of which are verified in one step: about 0.1 s. */
+const HEADERS_AT_ONCE = 128
 /** A slow link still moves a megabyte in this time. */
 const ANSWER_MS = 10_000
-/** A peer that lied, or had nothing, is left alone for this long. */
+/** A peer that had nothing, or was too slow, is left alone for this long. */
 const AVOID_MS = 10_000
+/** One that sent what no honest peer sends is left alone for longer each time. */
+const LIAR_MS = 60_000
+const MAX_LIAR_MS = 3_600_000
+const LIES: ReadonlySet<ErrorCode> = new Set(['bad_block', 'bad_certificate', 'malformed', 'too_large'])
+/**
+ * What a peer may take for a snapshot: so much for each answer on average, and so much once. A part is 256 KiB, so 128 KiB
+ * a second are fast enough. What has been verified is kept when another peer is asked.
+ */
+const MS_PER_ANSWER = 2000
+const SNAPSHOT_SLACK_MS = 20_000
 /** One block behind is most often one message behind: the last precommit is given this long to arrive. */
 const GRACE_MS = 60
 
@@ -38,15 +54,18 @@ const TIMER = 'control/sync'
 
 /** What is being fetched, and from whom. One request is under way at a time. */
 export type SyncState =
-  | { readonly stage: 'blocks'; readonly token: string; readonly peer: PeerId }
+  | { readonly stage: 'blocks' | 'manifest'; readonly token: string; readonly peer: PeerId }
   | (SnapshotSync & { readonly stage: 'snapshot' | 'headers'; readonly token: string })
 
-/** The fetch of a state whose blocks are pruned: its first part, the headers that vouch for it, the other parts. */
+/** The fetch of a state whose blocks are pruned: what its parts are, the headers that vouch for them, then the parts. */
 interface SnapshotSync {
   readonly peer: PeerId
   readonly height: number
-  readonly count: number
-  readonly parts: readonly Uint8Array[]
+  readonly contents: readonly SnapshotPart[]
+  readonly sinceMs: number
+  /** Useful answers so far, and the time at which all must have come. */
+  readonly answers: number
+  readonly deadlineMs: number
   /** The chain of certified headers from this node's own height up, so far. */
   readonly last: CertifiedHeader | null
   /** The header at the snapshot's height, once the chain has passed it. */
@@ -91,12 +110,15 @@ function ask(run: Run, to: PeerId, request: PeerRequest): string {
 function avoid(run: Run, peer: PeerId, error: OstrakaError): void {
   const { log, nowMs } = run
   const record = peerOf(log, peer)
-  record.avoidUntilMs = nowMs + AVOID_MS
+  const isLie = LIES.has(error.code)
+  if (isLie) record.lies++
+  record.avoidUntilMs = nowMs + (isLie ? Math.min(LIAR_MS * 2 ** (record.lies - 1), MAX_LIAR_MS) : AVOID_MS)
   // what it said of its height is forgotten: it may have been the lie
   record.height = 0
   log.sync = null
   log.behindSinceMs = null
-  warn(run, 'a peer did not help to catch up', { peer, code: error.code, why: error.message })
+  const text = isLie ? 'a peer lied to a node that catches up' : 'a peer did not help to catch up'
+  warn(run, text, { peer, code: error.code, why: error.message, lies: record.lies })
   keepUp(run)
 }
 
@@ -118,6 +140,8 @@ function takeAnswer(run: Run, sync: SyncState, answer: PeerAnswer): void {
     takeBlocks(run, sync.peer, answer)
   } else if (sync.stage === 'headers' && answer.type === 'headers') {
     takeHeaders(run, sync, answer.headers)
+  } else if (sync.stage === 'manifest' && answer.type === 'manifest') {
+    takeManifest(run, sync.peer, answer)
   } else if (sync.stage === 'snapshot' && answer.type === 'snapshot') {
     takePart(run, sync, answer)
   } else {
@@ -143,55 +167,84 @@ function takeBlocks(run: Run, peer: PeerId, answer: Extract<PeerAnswer, { type: 
   const own = log.ledger.chain.height
   if (applied === 0 && answer.height > own) {
     if (answer.lowest <= own + 1) throw new OstrakaError('not_found', 'has no blocks, though it says so')
-    const token = ask(run, peer, { type: 'snapshot', height: 0, part: 0 })
-    log.sync = { stage: 'snapshot', token, peer, height: 0, count: 0, parts: [], last: null, tip: null }
+    log.sync = { stage: 'manifest', token: ask(run, peer, { type: 'manifest' }), peer }
     return
   }
   keepUp(run)
   want(run)
 }
 
-type Snapshotting = Extract<SyncState, { stage: 'snapshot' | 'headers' }>
-
-function takePart(run: Run, sync: Snapshotting, answer: SnapshotAnswer): void {
-  const { log } = run
+function takeManifest(run: Run, peer: PeerId, { height, parts }: ManifestAnswer): void {
+  const { log, nowMs } = run
   const own = log.ledger.chain.height
-  const isFirst = sync.parts.length === 0
-  if (answer.part !== sync.parts.length) throw new OstrakaError('malformed', 'sent another part')
-  if (!isFirst && (answer.height !== sync.height || answer.parts !== sync.count)) {
-    throw new OstrakaError('malformed', 'sent another snapshot')
-  }
-  if (answer.parts < 1 || answer.parts > MAX_SNAPSHOT_PARTS) {
-    throw new OstrakaError('too_large', 'the snapshot has too many parts', { limit: MAX_SNAPSHOT_PARTS })
-  }
-  if (answer.height <= own) throw new OstrakaError('not_found', 'its snapshot is no newer than this node')
-  const parts = [...sync.parts, answer.bytes]
-  const next = { ...sync, height: answer.height, count: answer.parts, parts }
-  if (isFirst) askHeaders(run, next)
-  else proceed(run, next)
+  if (height <= own) throw new OstrakaError('not_found', 'its snapshot is no newer than this node')
+  const answers = Math.ceil((height + 1 - own) / HEADERS_AT_ONCE) + parts.length
+  const deadlineMs = nowMs + SNAPSHOT_SLACK_MS + answers * MS_PER_ANSWER
+  const begun = { peer, height, contents: parts, sinceMs: nowMs, answers: 0, deadlineMs }
+  askHeaders(run, { ...begun, last: null, tip: null })
 }
 
-function askHeaders(run: Run, sync: Snapshotting): void {
+/** Counts a useful answer. Errors: `deadline_exceeded` when its peer is too slow, on average or in all. */
+function progress(run: Run, sync: SnapshotSync): SnapshotSync {
+  const elapsedMs = run.nowMs - sync.sinceMs
+  const isSlow = elapsedMs > SNAPSHOT_SLACK_MS + sync.answers * MS_PER_ANSWER
+  if (isSlow || run.nowMs > sync.deadlineMs) {
+    throw new OstrakaError('deadline_exceeded', 'serves its snapshot too slowly', { elapsedMs })
+  }
+  return { ...sync, answers: sync.answers + 1 }
+}
+
+/** Verifies a part by its root before it is kept. */
+function takePart(run: Run, sync: SnapshotSync, answer: SnapshotAnswer): void {
+  const { fetchedParts } = run.log
+  const part = sync.contents[missingPart(run, sync)]!
+  if (answer.height !== sync.height || sync.contents[answer.part] !== part) {
+    throw new OstrakaError('malformed', 'sent another part')
+  }
+  if (!isPart(answer.bytes, part)) {
+    throw new OstrakaError('bad_block', 'its snapshot is not the certified state', { part: answer.part })
+  }
+  fetchedParts.set(toHex(part.root), answer.bytes)
+  run.log.syncedMs = run.nowMs
+  proceed(run, progress(run, sync))
+}
+
+/** The first part that is not here yet; -1 when all are. */
+function missingPart({ log }: Run, { contents }: SnapshotSync): number {
+  return contents.findIndex(({ root }) => !log.fetchedParts.has(toHex(root)))
+}
+
+/** The parts are those of the certified state, or the list of them is a lie; what an older list brought stays if it is in this one. */
+function checkContents({ log }: Run, { contents, height, last }: SnapshotSync): void {
+  const root = rootOfCut(contents)
+  if (root === undefined || !equalBytes(root, last!.header.stateRoot)) {
+    throw new OstrakaError('bad_block', 'its snapshot is not the certified state', { height })
+  }
+  const wanted = new Set(contents.map(part => toHex(part.root)))
+  for (const name of log.fetchedParts.keys()) if (!wanted.has(name)) log.fetchedParts.delete(name)
+}
+
+function askHeaders(run: Run, sync: SnapshotSync): void {
   const from = (sync.last?.header.height ?? run.log.ledger.chain.height) + 1
   const limit = Math.min(HEADERS_AT_ONCE, sync.height + 2 - from)
   run.log.sync = { ...sync, stage: 'headers', token: ask(run, sync.peer, { type: 'headers', from, limit }) }
 }
 
 /** Follows the chain of headers up to the one after the snapshot, whose state root is the snapshot's. */
-function takeHeaders(run: Run, sync: Snapshotting, headers: readonly CertifiedHeader[]): void {
+function takeHeaders(run: Run, sync: SnapshotSync, headers: readonly CertifiedHeader[]): void {
   const { ledger } = run.log
   if (headers.length === 0) throw new OstrakaError('not_found', 'has no headers, though it says so')
   let { last, tip } = sync
   const writes: Write[] = []
-  for (const certified of headers) {
-    const { header } = certified
+  for (const received of headers) {
+    const { header } = received
     const height = (last?.header.height ?? ledger.chain.height) + 1
     if (height > sync.height + 1) break
     const previous = last === null ? ledger.chain.blockId : blockIdOf(last.header)
     if (header.height !== height || !equalBytes(header.previous, previous)) {
       throw new OstrakaError('bad_block', 'its headers are not a chain', { height })
     }
-    checkVouchedFor(ledger.networkId, ledger.validators, certified)
+    const certified = vouchedFor(ledger.networkId, ledger.validators, received)
     checkAnchor(run.log, header)
     noticeForgotten(run, certified.certificate)
     writes.push({ key: headerKey(height), value: certifiedHeaderCodec.encode(certified) })
@@ -200,24 +253,26 @@ function takeHeaders(run: Run, sync: Snapshotting, headers: readonly CertifiedHe
   }
   run.effects.push({ type: 'persist', writes })
   run.log.syncedMs = run.nowMs
-  const next = { ...sync, last, tip }
-  if (last !== null && last.header.height === sync.height + 1) proceed(run, next)
-  else askHeaders(run, next)
+  const next = progress(run, { ...sync, last, tip })
+  if (last === null || last.header.height <= sync.height) {
+    askHeaders(run, next)
+    return
+  }
+  checkContents(run, next)
+  proceed(run, next)
 }
 
 /** Asks for the next part, or adopts the whole. */
-function proceed(run: Run, sync: Snapshotting): void {
+function proceed(run: Run, sync: SnapshotSync): void {
   const { log } = run
-  const { peer, height, count, parts, last, tip } = sync
-  if (parts.length < count) {
-    const token = ask(run, peer, { type: 'snapshot', height, part: parts.length })
-    log.sync = { ...sync, stage: 'snapshot', token }
+  const { peer, height, contents, last, tip } = sync
+  const part = missingPart(run, sync)
+  if (part >= 0) {
+    log.sync = { ...sync, stage: 'snapshot', token: ask(run, peer, { type: 'snapshot', height, part }) }
     return
   }
+  const parts = contents.map(({ root }) => log.fetchedParts.get(toHex(root))!)
   const records = joinParts(parts)
-  if (!equalBytes(records.root(), last!.header.stateRoot)) {
-    throw new OstrakaError('bad_block', 'its snapshot is not the certified state', { height })
-  }
   const { genesis, networkId } = log.ledger
   const state = openState(genesis, networkId, records)
   // the set that votes may have changed under the snapshot: the state, whose root the last header carries, names it, and
@@ -226,6 +281,6 @@ function proceed(run: Run, sync: Snapshotting): void {
   checkCertifiedHeader(networkId, state.previousValidators, tip!)
   log.sync = null
   log.behindSinceMs = null
-  restore(run, state, tip!, parts)
+  restore(run, state, tip!, contents, parts)
   keepUp(run)
 }

@@ -1,5 +1,15 @@
 import { equalBytes, OstrakaError, type PeerId, peerIdOf } from '../base/index.ts'
-import { giveVersionBack, type Ledger, type LedgerReader, memberPath, quorumOf } from '../control/index.ts'
+import {
+  beginStage,
+  endStage,
+  giveVersionBack,
+  hasHonestProposer,
+  type Ledger,
+  type LedgerReader,
+  memberPath,
+  passLead,
+  quorumOf,
+} from '../control/index.ts'
 import { leaveDigest } from './closed-ceremonies.ts'
 import { deferHandoff } from './handoff-queue.ts'
 import { isNetworkKey } from './network-key.ts'
@@ -10,6 +20,7 @@ import type {
   DealRecord,
   FailuresRecord,
   KeyRecord,
+  NewCeremony,
   Purpose,
 } from './records.ts'
 import { slotsNeeded, slotsOf } from './slots.ts'
@@ -36,13 +47,26 @@ export function isOwnHandoff(ceremony: CeremonyRecord): boolean {
   return isHandoff(ceremony) && ceremony.creator.length === 0 && !isNetworkKey(ceremony)
 }
 
+/**
+ * Whether the stage, whose time is over, may end: f+1 proposers had blocks in it, so an honest one could take what the
+ * others left out. Otherwise other ranks propose, one block each and without a pause, until it may.
+ */
+export function mayEndStage(ledger: Ledger, { id, stageHeight }: CeremonyRecord, at: Moment): boolean {
+  if (hasHonestProposer(ledger, stageHeight)) return true
+  passLead(ledger)
+  ledger.wakeAt(at.timeMs + 1, paths.ceremony(id))
+  return false
+}
+
 /** nothing -> dealing. Errors: `conflict` while another ceremony of the key is open. */
-export function openCeremony(ledger: Ledger, ceremony: CeremonyRecord): void {
+export function openCeremony(ledger: Ledger, opened: NewCeremony): void {
+  const ceremony: CeremonyRecord = { ...opened, stageHeight: opened.height }
   const key = ledger.get<KeyRecord>(paths.key(ceremony.name))!
   if (key.ceremony.length > 0) throw new OstrakaError('conflict', 'another ceremony of this key is open')
   ledger.put(paths.key(ceremony.name), { ...key, ceremony: ceremony.id })
   ledger.put(paths.ceremony(ceremony.id), ceremony)
   ledger.wakeAt(ceremony.deadlineMs, paths.ceremony(ceremony.id))
+  beginStage(ledger, ceremony.deadlineMs - ledger.timeMs)
   // a client that is to deal wants the plan proven first
   if (ceremony.purpose === 'import') certifySoon(ledger)
 }
@@ -59,8 +83,10 @@ export function endDealing(ledger: Ledger, ceremony: CeremonyRecord, at: Moment)
     return
   }
   const deadlineMs = at.timeMs + ledger.genesis.timing.acknowledgeMs
-  const next: CeremonyRecord = { ...ceremony, stage: 'acknowledging', deadlineMs }
+  const next: CeremonyRecord = { ...ceremony, stage: 'acknowledging', deadlineMs, stageHeight: at.height }
   ledger.put(paths.ceremony(ceremony.id), next)
+  endStage(ledger)
+  beginStage(ledger, ledger.genesis.timing.acknowledgeMs)
   ledger.wakeAt(deadlineMs, paths.ceremony(next.id))
 }
 
@@ -158,6 +184,7 @@ export function settle(ledger: Ledger, ceremony: CeremonyRecord, at: Moment): vo
 
 function close(ledger: Ledger, ceremony: CeremonyRecord, lastFailure: string): void {
   leaveDigest(ledger, ceremony, ledger)
+  endStage(ledger)
   const key = ledger.get<KeyRecord>(paths.key(ceremony.name))!
   ledger.put(paths.key(ceremony.name), { ...key, ceremony: new Uint8Array(0), lastFailure })
   for (const place of ceremony.dealt) ledger.delete(paths.deal(ceremony.id, place))

@@ -15,7 +15,15 @@ import { ceremonyLogBytes, requireRoom } from './creations.ts'
 import { acceptedMembers, eligibleMembers } from './eligible.ts'
 import { isOwnedBy } from './network-key.ts'
 import { paths } from './paths.ts'
-import type { CeremonyRecord, Dealer, Handoff, KeyRecord, RecipientSlot, VersionRecord } from './records.ts'
+import type {
+  CeremonyRecord,
+  Dealer,
+  Handoff,
+  KeyRecord,
+  NewCeremony,
+  RecipientSlot,
+  VersionRecord,
+} from './records.ts'
 import { assignSlots, dealingsNeeded, newSecretDealers } from './slots.ts'
 import { type Moment, RETENTION, retire, versionOf } from './version-rules.ts'
 
@@ -63,7 +71,7 @@ export function changeKey(ledger: Ledger, change: ChangeKey, at: TransactionCont
   openCharged(ledger, handoffCeremony(ledger, key, version, handoff, at.transactionId, at), at)
 }
 
-function openCharged(ledger: Ledger, ceremony: CeremonyRecord, { signer }: TransactionContext): void {
+function openCharged(ledger: Ledger, ceremony: NewCeremony, { signer }: TransactionContext): void {
   const { slots, dealers, threshold } = ceremony
   chargeBytes(ledger, signer, ceremonyLogBytes(slots, dealers.length, threshold))
   openCeremony(ledger, ceremony)
@@ -105,7 +113,7 @@ function rotation(
   threshold: number,
   shares: number,
   at: TransactionContext,
-): CeremonyRecord {
+): NewCeremony {
   const slots = assignedSlots(ledger, key.keyId, undefined, threshold, shares)
   return {
     id: ceremonyIdOf(at.transactionId),
@@ -138,7 +146,7 @@ export function handoffCeremony(
   handoff: Handoff,
   cause: Uint8Array,
   at: Moment,
-): CeremonyRecord {
+): NewCeremony {
   const trusted = new Set(eligibleMembers(ledger).map(member => member.peerId))
   const dealers: Dealer[] = version.slots
     .filter(slot => trusted.has(slot.peerId))

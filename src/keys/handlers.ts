@@ -21,6 +21,7 @@ import {
   convict,
   endDealing,
   endDealingIfDue,
+  mayEndStage,
   requireCeremony,
   settle,
 } from './ceremony-rules.ts'
@@ -190,6 +191,7 @@ export function setPolicy(ledger: Ledger, transaction: SetPolicy, at: Transactio
 export const settleCeremony: DeadlineHandler = (ledger, path, at) => {
   const ceremony = ledger.get<CeremonyRecord>(path)
   if (ceremony === undefined || ceremony.deadlineMs > at.timeMs) return
+  if (!mayEndStage(ledger, ceremony, at)) return
   if (ceremony.stage === 'dealing') endDealing(ledger, ceremony, at)
   else settle(ledger, ceremony, at)
 }

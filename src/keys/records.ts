@@ -124,12 +124,17 @@ export interface CeremonyRecord {
   /** How many dealings must stand. For a handed-on secret the version takes exactly that many. */
   readonly dealingsNeeded: number
   readonly stage: 'dealing' | 'acknowledging'
+  /** The block that began the stage. */
+  readonly stageHeight: number
   /** Block time at which the stage is settled with what there is. */
   readonly deadlineMs: number
   readonly dealt: readonly number[]
   readonly disqualified: readonly number[]
   readonly acknowledged: readonly { readonly peerId: PeerId; readonly dealings: readonly number[] }[]
 }
+
+/** A ceremony as it is opened: its first stage begins with the block that opens it. */
+export type NewCeremony = Omit<CeremonyRecord, 'stageHeight'>
 
 export type DealRecord = VersionDealing
 

@@ -14,13 +14,23 @@ import {
 } from '../wire/index.ts'
 import { contentOf } from './frames.ts'
 import type { SimHost } from './host.ts'
-import { type Liar, otherBeacon, otherVote, spoiltPartial } from './lies.ts'
+import {
+  censoredProposal,
+  type Liar,
+  otherBeacon,
+  otherVote,
+  spoiltPartial,
+  withForgedSignature,
+} from './lies.ts'
 import type { Misdeed } from './misdeeds.ts'
 import type { Frame } from './network.ts'
 import type { RecordMesh } from './records.ts'
 
 /** How often a liar lies when it could. */
 const LIE_RATE = 0.5
+
+/** How wrong a censor's clock is: within what the others accept, and beyond. */
+const SKEWS_MS = [450, 0, 5000, -450] as const
 
 /**
  * The hands of Byzantine hosts on their own frames. What they send is always well-formed and properly signed. What they
@@ -34,6 +44,8 @@ export class Byzantine {
   readonly #records: RecordMesh
   readonly #sides = new Map<PeerId, boolean>()
   #seen: Deal | undefined
+  /** What a censor has proposed, by height and round: one thing to all. */
+  readonly #censored = new Map<string, Uint8Array>()
 
   constructor(liars: readonly (readonly [SimHost, Misdeed])[], networkId: Uint8Array, records: RecordMesh) {
     this.#liars = new Map(liars.map(([host, misdeed]) => [host.peerId, { host, misdeed }]))
@@ -60,6 +72,8 @@ export class Byzantine {
     }
     if (misdeed === 'false-complaint')
       return frame.kind === 'message' ? this.#withhold(host, frame) : frame.bytes
+    // half the truth of a proposal would be two proposals
+    if (misdeed === 'censor') return frame.kind === 'message' ? this.#censor(host, frame) : frame.bytes
     // of a true part and a false one whichever came first would count
     if (misdeed === 'bad-randomness')
       return frame.kind === 'message' ? this.#spoilRandomness(host, frame) : frame.bytes
@@ -68,6 +82,7 @@ export class Byzantine {
       return frame.kind === 'answer' ? this.#spoilPartial(host, frame) : frame.bytes
     if (misdeed === 'conflicting-beacons')
       return frame.kind === 'gossip' ? this.#contradictBeacon(host, frame) : frame.bytes
+    if (misdeed === 'forged-signature') return this.#forgeSignature(frame)
     if (frame.kind !== 'message') return frame.bytes
     const message = contentOf<PeerMessage>(frame)
     if (misdeed === 'equivocation' && message.type === 'vote') return this.#equivocate(host, frame, message)
@@ -100,6 +115,30 @@ export class Byzantine {
     if (answer.type !== 'partial') return frame.bytes
     this.#count('bad-partial')
     return spoiltPartial(this.#liar(host), answer)
+  }
+
+  /** Leaves out what others say in ceremonies, and proposes by a clock that is wrong, as far as it is let or further. */
+  #censor(host: SimHost, frame: Frame): Uint8Array {
+    const message = contentOf<PeerMessage>(frame)
+    if (message.type !== 'proposal' || message.proposal.value.validRound !== -1) return frame.bytes
+    if (!equalBytes(message.proposal.signer, host.identity.publicKey)) return frame.bytes
+    const name = `${host.name}/${message.proposal.value.height}/${message.proposal.value.round}`
+    let censored = this.#censored.get(name)
+    if (censored === undefined) {
+      const skewMs = SKEWS_MS[this.#censored.size % SKEWS_MS.length]!
+      censored = censoredProposal(this.#liar(host), message, skewMs)
+      this.#censored.set(name, censored)
+      this.#count('censor')
+    }
+    return censored
+  }
+
+  /** Puts a signature that nobody made in the place of others' in votes, and of the receiver's in certificates. */
+  #forgeSignature(frame: Frame): Uint8Array {
+    const forged = withForgedSignature(frame.kind, contentOf(frame), frame.from, frame.to)
+    if (forged === undefined) return frame.bytes
+    this.#count('forged-signature')
+    return forged
   }
 
   #liar({ identity }: SimHost): Liar {

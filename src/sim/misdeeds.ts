@@ -12,6 +12,8 @@ export const MISDEEDS = [
   'forged-evidence',
   'stolen-invite',
   'lying-report',
+  'censor',
+  'forged-signature',
   'silence',
   'flood',
 ] as const
@@ -43,6 +45,10 @@ export const DESERTS: Readonly<Record<Misdeed, Desert>> = {
   'forged-evidence': { verdict: 'fined' },
   'stolen-invite': { verdict: 'nothing' },
   'lying-report': { verdict: 'nothing' },
+  // whatever it leaves out another leader takes, before the stage ends
+  censor: { verdict: 'nothing' },
+  // names whoever it likes; nobody reads what does not verify
+  'forged-signature': { verdict: 'nothing' },
   silence: { verdict: 'suspended' },
   flood: { verdict: 'suspended' },
 }

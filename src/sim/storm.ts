@@ -1,4 +1,5 @@
 import { type Rng, randomBelow, randomUnit } from '../base/index.ts'
+import { DEFAULT_PRECISION_MS } from '../wire/index.ts'
 import type { FaultCounts } from './fault-counts.ts'
 import type { SimHost } from './host.ts'
 import { CALM, type SimNetwork } from './network.ts'
@@ -22,8 +23,8 @@ const PARTITION_MS: Range = [500, 12_000]
 const DOWN_MS: Range = [200, 5000]
 const FULL_MS: Range = [200, 5000]
 const OUTAGE_MS: Range = [500, 2500]
-/** Beyond what time daemons leave; a request's skew allowance is 5 s. */
-const CLOCK_JUMP_MS = 4000
+/** Beyond what time daemons leave. Any two clocks stay within the precision that the genesis asks of them. */
+const CLOCK_JUMP_MS = DEFAULT_PRECISION_MS / 2
 
 type Cut = readonly [from: SimHost, to: SimHost]
 type Range = readonly [low: number, high: number]

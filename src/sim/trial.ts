@@ -53,6 +53,8 @@ export interface TrialReport {
 const VERDICT_EPOCHS = 12
 /** Time for a misdeed to find its occasion. */
 const FIRE_MS = 40_000
+/** Time for one of seven to come to lead. */
+const LEAD_MS = 180_000
 /** Time to make the culprit's slots anew. */
 const REPAIR_MS = 60_000
 /** A liar lies for at least so long. */
@@ -97,9 +99,10 @@ export class Trial {
   async run(): Promise<void> {
     const { time, calls, findings, misdeed, epochMs } = this.#context
     const beganMs = time.nowMs
+    const fireMs = misdeed === 'censor' ? LEAD_MS : FIRE_MS
     this.#beganMs = beganMs
     for (let look = 0; !this.#isOver(); look++) {
-      if (this.#firstMs === undefined && time.nowMs > beganMs + FIRE_MS) {
+      if (this.#firstMs === undefined && time.nowMs > beganMs + fireMs) {
         findings.add('the trial is one', `no ${misdeed} ever fired`)
         return
       }
@@ -175,8 +178,9 @@ export class Trial {
   #note(port: NodePort): void {
     const { time, misdeed, epochMs } = this.#context
     if (this.#firstMs === undefined || !this.#justice.isDone(port)) return
-    // lies have come to nothing once they have been told for a while
-    const isTooSoon = misdeed === 'lying-report' && time.nowMs < this.#firstMs + LYING_EPOCHS * epochMs
+    // what comes to nothing must have been done for a while
+    const isTooSoon =
+      DESERTS[misdeed].verdict === 'nothing' && time.nowMs < this.#firstMs + LYING_EPOCHS * epochMs
     if (!isTooSoon) this.#verdictMs ??= time.nowMs
   }
 

@@ -58,6 +58,7 @@ export const REQUEST_RULES: Readonly<Record<PeerRequest['type'], RequestRule>> =
   // a laggard asks one peer for one range after the other
   blocks: { share: 'sync', units: COSTS.load, inFlight: 8, isForRemoved: true },
   headers: { share: 'sync', units: COSTS.load, inFlight: 8, isForRemoved: true },
+  manifest: { share: 'sync', units: COSTS.load, inFlight: 4, isForRemoved: true },
   snapshot: { share: 'sync', units: COSTS.load, inFlight: 16, isForRemoved: true },
   // a holder fetches the dealings of the ceremonies that it is in
   record: { share: 'ceremonies', units: COSTS.load, inFlight: 64, isForRemoved: false },

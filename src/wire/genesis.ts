@@ -30,9 +30,13 @@ export interface Timing {
   readonly acknowledgeMs: number
   /** How old the shares of a key, and a node's sealing key, may grow before they are renewed; a day by default. */
   readonly refreshMs?: number
+  /** How far apart validators' clocks may be; `DEFAULT_PRECISION_MS` by default. */
+  readonly precisionMs?: number
 }
 
 export const DEFAULT_REFRESH_MS: number = 24 * 3_600_000
+/** NTP keeps hosts within tens of milliseconds. */
+export const DEFAULT_PRECISION_MS = 500
 
 /** The document whose hash is the network's id. */
 export interface Genesis {
@@ -87,6 +91,7 @@ export const genesisCodec: Codec<Genesis> = codec(
       dealMs: waitMs,
       acknowledgeMs: waitMs,
       refreshMs: optional(integer(1_000, 3_660 * 24 * HOUR_MS)),
+      precisionMs: optional(integer(10, 60_000)),
     }),
     quota: optional(quotaSchema),
     attestation: optional(attestationPolicySchema),

@@ -76,6 +76,7 @@ export type PeerRequest =
   | PingCall
   | BlocksCall
   | HeadersCall
+  | ManifestCall
   | SnapshotCall
   | RecordCall
   | ExportCall
@@ -112,7 +113,12 @@ export interface HeadersCall {
   readonly limit: number
 }
 
-/** Part `part` of the newest snapshot, or of the one at `height` when that is not 0. */
+/** Asks for what the newest snapshot consists of. */
+export interface ManifestCall {
+  readonly type: 'manifest'
+}
+
+/** Part `part` of the snapshot at `height`. */
 export interface SnapshotCall {
   readonly type: 'snapshot'
   readonly height: number
@@ -138,6 +144,7 @@ export type PeerAnswer =
   | PongAnswer
   | BlocksAnswer
   | HeadersAnswer
+  | ManifestAnswer
   | SnapshotAnswer
   | RecordAnswer
   | ExportAnswer
@@ -176,12 +183,24 @@ export interface HeadersAnswer {
   readonly headers: readonly CertifiedHeader[]
 }
 
-/** One part of a state snapshot; parts join to the snapshot's canonical bytes. */
+/** One part of a snapshot: a subtree of the state's Merkle map, by its depth and root hash. */
+export interface SnapshotPart {
+  readonly depth: number
+  readonly root: Uint8Array
+}
+
+/** The parts of a snapshot, from left to right: together they determine the state's root. */
+export interface ManifestAnswer {
+  readonly type: 'manifest'
+  readonly height: number
+  readonly parts: readonly SnapshotPart[]
+}
+
+/** The records of one part. */
 export interface SnapshotAnswer {
   readonly type: 'snapshot'
   readonly height: number
   readonly part: number
-  readonly parts: number
   readonly bytes: Uint8Array
 }
 
@@ -194,6 +213,14 @@ export interface ExportAnswer {
   readonly type: 'export'
   readonly shares: Signed<ExportedShares>
 }
+
+/** Their list fits one frame many times over; so many parts are more than half a gigabyte. */
+export const MAX_MANIFEST_PARTS = 4096
+
+export const snapshotPartsSchema: Schema<readonly SnapshotPart[]> = list(
+  struct<SnapshotPart>({ depth: integer(0, 256), root: hash32 }),
+  MAX_MANIFEST_PARTS,
+)
 
 const limit: Schema<number> = integer(1, 1024)
 const signedTransactions: Schema<readonly SignedTransaction[]> = list(
@@ -240,7 +267,8 @@ export const peerRequestCodec: Codec<PeerRequest> = codec(
     ping: struct<PingCall>({ type: literal('ping') }),
     blocks: struct<BlocksCall>({ type: literal('blocks'), from: integer(1), limit }),
     headers: struct<HeadersCall>({ type: literal('headers'), from: integer(1), limit }),
-    snapshot: struct<SnapshotCall>({ type: literal('snapshot'), height: integer(0), part: integer(0) }),
+    manifest: struct<ManifestCall>({ type: literal('manifest') }),
+    snapshot: struct<SnapshotCall>({ type: literal('snapshot'), height: integer(1), part: integer(0) }),
     record: struct<RecordCall>({ type: literal('record'), hash: hash32 }),
     export: struct<ExportCall>({ type: literal('export'), proposal: hash32, generation: integer(0) }),
   }),
@@ -267,11 +295,15 @@ export const peerAnswerCodec: Codec<PeerAnswer> = codec(
       type: literal('headers'),
       headers: list(struct<CertifiedHeader>({ header: headerSchema, certificate: certificateSchema }), 1024),
     }),
+    manifest: struct<ManifestAnswer>({
+      type: literal('manifest'),
+      height: integer(1),
+      parts: snapshotPartsSchema,
+    }),
     snapshot: struct<SnapshotAnswer>({
       type: literal('snapshot'),
       height: integer(0),
       part: integer(0),
-      parts: integer(0),
       bytes: bytesUpTo(MAX_FRAME_BYTES),
     }),
     record: struct<RecordAnswer>({ type: literal('record'), record: nullable(bytesUpTo(MAX_RECORD_BYTES)) }),

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { toHex } from '../../src/base/index.ts'
 import { blockIdOf } from '../../src/control/index.ts'
-import { joinParts } from '../../src/control/snapshots.ts'
 import type { CertifiedBlock, PeerAnswer } from '../../src/wire/index.ts'
 import { createKey, signed } from './fixture.ts'
 import { Network, type NetworkOptions, type SimNode } from './network.ts'
@@ -200,8 +199,12 @@ describe('a lying peer', () => {
       if (answer.type === 'snapshot') {
         const bytes = answer.bytes.slice()
         bytes[Buffer.from(bytes).indexOf('owner') + 12]! ^= 1
-        root = joinParts([bytes]).root().slice()
         return { ...answer, bytes }
+      }
+      if (answer.type === 'manifest') {
+        root = answer.parts[0]!.root.slice()
+        root[0]! ^= 1
+        return { ...answer, parts: [{ depth: 0, root }] }
       }
       if (answer.type !== 'headers' || answer.headers.length === 0) return answer
       const last = answer.headers.at(-1)!

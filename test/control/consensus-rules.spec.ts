@@ -75,8 +75,6 @@ describe('arXiv:1807.04938 Algorithm 1', () => {
       'of the past': { timeMs: START_MS },
       'of another proposer': { proposer: new Uint8Array(32) },
       'of another round': { round: 1 },
-      'with other transactions': { transactionsHash: new Uint8Array(32) },
-      'of another certificate': { certificateHash: new Uint8Array(32).fill(1) },
     }
     for (const [why, change] of Object.entries(wrong)) {
       const scenario = started()
@@ -86,18 +84,42 @@ describe('arXiv:1807.04938 Algorithm 1', () => {
     }
   })
 
-  it('line 26: a block from the future, or from long ago, gets a prevote for nil', () => {
-    for (const [offMs, word] of [
-      [4900, 'A'],
-      [5100, 'nil'],
-      [-5300, 'A'],
-      [-5500, 'nil'],
+  it('line 26: a fresh block gets a prevote only within the agreed precision, and the delay of its round behind', () => {
+    for (const [round, offMs, word] of [
+      [0, 500, 'A'],
+      [0, 501, 'nil'],
+      [0, -500 - TIMING.proposeMs, 'A'],
+      [0, -501 - TIMING.proposeMs, 'nil'],
+      // the delay doubles, the precision does not
+      [2, 501, 'nil'],
+      [2, -500 - 4 * TIMING.proposeMs, 'A'],
+      [2, -501 - 4 * TIMING.proposeMs, 'nil'],
     ] as const) {
       const scenario = started()
+      toRound(scenario, round)
+      scenario.said()
       scenario.nowMs += 10_000
-      scenario.propose(0, scenario.block('A', 0, scenario.nowMs + offMs))
-      assert.deepEqual(scenario.said(), [`prevote 0 ${word}`], `${offMs} ms`)
+      scenario.propose(round, scenario.block('A', round, scenario.nowMs + offMs))
+      assert.deepEqual(scenario.said(), [`prevote ${round} ${word}`], `round ${round}, ${offMs} ms`)
     }
+  })
+
+  it('line 26: the least time that may follow is never too far ahead of a clock', () => {
+    const scenario = started()
+    scenario.nowMs = START_MS - 10_000
+    scenario.propose(0, scenario.block('A', 0, START_MS + 1))
+    assert.deepEqual(scenario.said(), ['prevote 0 A'])
+  })
+
+  it('line 28: the time of a block that is proposed again is not asked for', () => {
+    const scenario = started()
+    const a = scenario.block('A', 0)
+    scenario.prevote([0, 1, 2], 0, a)
+    toRound(scenario, 1)
+    scenario.said()
+    scenario.nowMs += 3_600_000
+    scenario.propose(1, a, 0)
+    assert.deepEqual(scenario.said(), ['prevote 1 A'])
   })
 
   it('line 23: a locked validator prevotes nil for another fresh value, and its own value again', () => {

@@ -80,7 +80,7 @@ export function report(epoch: number): Report {
   return { type: 'report', epoch, observations: [] }
 }
 
-/** Keys are records that can be made once, and so are an epoch's reports; names that begin with `bad` write and then fail, with `suspend.` take a vote. */
+/** Keys are records that can be made once, and so are an epoch's reports; names that begin with `bad` write and then fail, with `suspend.` take a vote, with `big.` make a record of 200 kB. */
 export const testReducer: Reducer = {
   transactions: {
     'create-key': (ledger, transaction, context) => {
@@ -91,6 +91,9 @@ export const testReducer: Reducer = {
       if (transaction.name.startsWith('suspend.')) {
         const member = memberPath(transaction.name.slice('suspend.'.length))
         ledger.put(member, { ...ledger.get<MemberRecord>(member)!, state: 'suspended' })
+      }
+      if (transaction.name.startsWith('big.')) {
+        ledger.put(`filler/${transaction.name}`, { filler: new Uint8Array(200_000) })
       }
       if (transaction.name.startsWith('later')) ledger.wakeAt(context.timeMs + 3000, transaction.name)
     },

@@ -105,6 +105,8 @@ export class Network {
   /** Gossip reaches nobody. */
   isSilent = false
   answerMeddle: ((from: SimNode, answer: PeerAnswer) => PeerAnswer) | null = null
+  /** How much longer than others an answer takes. */
+  answerDelayMs: (from: SimNode, answer: PeerAnswer) => number = () => 0
   reachable: (from: SimNode, to: SimNode) => boolean = () => true
   messages = 0
   readonly #options: NetworkOptions
@@ -430,7 +432,8 @@ export class Network {
           : answer
       const bytes = said.ok ? peerAnswerCodec.encode(said.value) : null
       if (randomUnit(this.#rng) < this.loss || !this.reachable(to, node)) return
-      this.#later(node, this.#delay(), () => {
+      const slowMs = said.ok ? this.answerDelayMs(to, said.value) : 0
+      this.#later(node, this.#delay() + slowMs, () => {
         finish(bytes === null ? said : { ok: true, value: peerAnswerCodec.decode(bytes) })
       })
     })

@@ -29,7 +29,9 @@ function recover(network: Network, node: SimNode): LogState {
 
 describe('a snapshot', () => {
   const limits = { ...DEFAULT_LIMITS, snapshotInterval: 64, keptBlocks: 1024 }
-  const after = (parts: number): number => blocksBetween({ parts } as SnapshotMeta, limits)
+  const part = { depth: 0, root: new Uint8Array(32) }
+  const after = (count: number): number =>
+    blocksBetween({ parts: Array.from({ length: count }, () => part) } as unknown as SnapshotMeta, limits)
 
   it('is due the sooner the smaller it is, and before the blocks that are kept have all gone', () => {
     assert.equal(blocksBetween(null, limits), 64)

@@ -49,6 +49,7 @@ export class Scenario {
       timing: ledger.genesis.timing,
       height: 1,
       validators: ledger.validators,
+      leastTimeMs: ledger.chain.timeMs + 1,
       proposerOf: round => proposerOf(ledger, round),
       makeBlock: (round, nowMs) => this.block('own', round, nowMs),
       checkBlock: block => checkBlock(ledger, block),

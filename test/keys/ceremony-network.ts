@@ -1,6 +1,7 @@
 import { type PeerId, peerIdOf, Secret, SeededRng, toHex, utf8 } from '../../src/base/index.ts'
 import {
   applyBlock,
+  coordinatorOf,
   initialState,
   type LedgerReader,
   type LedgerState,
@@ -66,6 +67,10 @@ export class CeremonyNetwork {
   tamper: Tamper = effect => [effect]
   /** Told after every block how long it took to apply it and to hash its state. */
   onBlock: (tookMs: number) => void = () => {}
+  /** Whether the leader puts a transaction into its block; what it leaves out waits for another leader. */
+  takes: (leader: PeerId, transaction: SignedTransaction) => boolean = () => true
+  /** Who proposed each block. */
+  readonly proposers: PeerId[] = []
   /** Kills a node at its n-th step that persists something (counted over all), before or after the disk has it. */
   crash: { atPersist: number; isAfter: boolean } | undefined
   #pending: SignedTransaction[] = []
@@ -179,19 +184,28 @@ export class CeremonyNetwork {
     while (true) {
       const task = this.#inbox.shift()
       if (task !== undefined) task()
-      else if (this.#pending.length > 0 || this.#isDue()) this.#block()
+      else if (this.#taken().length > 0 || this.#isDue()) this.#block()
       else if (!this.#advance(untilMs)) return
     }
   }
 
+  #dueMs(): number {
+    const { wakeAtMs, turnEndsMs } = this.ledger
+    return Math.min(wakeAtMs ?? Number.POSITIVE_INFINITY, turnEndsMs ?? Number.POSITIVE_INFINITY)
+  }
+
   #isDue(): boolean {
-    return this.ledger.wakeAtMs !== null && this.ledger.wakeAtMs <= this.nowMs
+    return this.#dueMs() <= this.nowMs
+  }
+
+  #taken(): SignedTransaction[] {
+    const { peerId } = coordinatorOf(this.ledger)
+    return this.#pending.filter(transaction => this.takes(peerId, transaction))
   }
 
   #advance(untilMs: number): boolean {
     const times = this.nodes.filter(node => !node.isDown).flatMap(node => [...node.timers.values()])
-    if (this.ledger.wakeAtMs !== null) times.push(this.ledger.wakeAtMs)
-    const next = Math.min(...times)
+    const next = Math.min(...times, this.#dueMs())
     if (next > untilMs) return false
     this.nowMs = Math.max(this.nowMs, next)
     for (const node of this.nodes) {
@@ -206,8 +220,10 @@ export class CeremonyNetwork {
   }
 
   #block(): void {
-    const transactions = this.#pending
-    this.#pending = []
+    const transactions = this.#taken()
+    this.#pending = this.#pending.filter(transaction => !transactions.includes(transaction))
+    const leader = coordinatorOf(this.ledger)
+    this.proposers.push(leader.peerId)
     const { chain } = this.ledger
     const block: Block = {
       header: {
@@ -216,7 +232,7 @@ export class CeremonyNetwork {
         stateRoot: sha256(utf8('unchecked here')),
         timeMs: Math.max(this.nowMs, chain.timeMs + 1),
         round: 0,
-        proposer: this.principal.publicKey,
+        proposer: leader.publicKey,
         certificateHash: new Uint8Array(32),
         transactionsHash: new Uint8Array(32),
       },

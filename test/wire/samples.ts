@@ -423,7 +423,8 @@ const requests: readonly PeerRequest[] = [
   { type: 'ping' },
   { type: 'blocks', from: 1, limit: 64 },
   { type: 'headers', from: 1, limit: 64 },
-  { type: 'snapshot', height: 0, part: 0 },
+  { type: 'manifest' },
+  { type: 'snapshot', height: 10, part: 0 },
   { type: 'record', hash: hash(51) },
   { type: 'export', proposal: hash(72), generation: 3 },
 ]
@@ -433,7 +434,8 @@ const answers: readonly PeerAnswer[] = [
   { type: 'pong', height: 12 },
   { type: 'blocks', blocks: [certified], lowest: 1, height: 12 },
   { type: 'headers', headers: [{ header, certificate }] },
-  { type: 'snapshot', height: 10, part: 0, parts: 1, bytes: bytes(7, 52) },
+  { type: 'manifest', height: 10, parts: [{ depth: 0, root: bytes(32, 51) }] },
+  { type: 'snapshot', height: 10, part: 0, bytes: bytes(7, 52) },
   { type: 'record', record: null },
   { type: 'export', shares: signed(exportedShares) },
 ]

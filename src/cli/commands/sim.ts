@@ -22,6 +22,8 @@ const CHARGES: Readonly<Record<Charge, string>> = {
   'stolen-invite': 'takes the invite of a node that hands it its join',
   'lying-report': 'lies of the others in its reports',
   flood: 'asks everybody for more than it could ever use',
+  censor: 'a leader that leaves out what others say in ceremonies, by a clock that is wrong',
+  'forged-signature': 'signatures in others’ names that nobody made',
   silence: 'says nothing any more',
 }
 
