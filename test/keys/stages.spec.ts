@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { equalBytes, type PeerId, publicKeyOf } from '../../src/base/index.ts'
 import { coordinatorOf } from '../../src/control/index.ts'
+import { cryptoReady } from '../../src/crypto/index.ts'
 import type { SignedTransaction, Transaction } from '../../src/wire/index.ts'
 import { CeremonyNetwork } from './ceremony-network.ts'
+
+await cryptoReady
 
 /** Five nodes, f = 1. The leader leaves out what `victim` says in ceremonies, in every block that it proposes. */
 function censored(type: Transaction['type']): { network: CeremonyNetwork; censor: PeerId; victim: PeerId } {
