@@ -70,7 +70,7 @@ describe('the reducer', () => {
     assert.equal(result.code, 'forbidden')
     assert.deepEqual(
       [...after.records.entries()].map(({ path }) => path).filter(path => !path.startsWith('usage/')),
-      [...state.records.entries()].map(({ path }) => path),
+      [...apply(state, []).state.records.entries()].map(({ path }) => path),
     )
   })
 
