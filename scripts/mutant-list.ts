@@ -3,6 +3,7 @@
 import { CONTROL_MUTANTS } from './mutant-list-control.ts'
 import { HOST_MUTANTS } from './mutant-list-host.ts'
 import { LEDGER_MUTANTS } from './mutant-list-ledger.ts'
+import { NETWORK_MUTANTS } from './mutant-list-network.ts'
 
 /** One deliberate bug: where `find` stands exactly once, `replace` takes its place, and one of `specs` must then fail. */
 export interface Mutant {
@@ -599,4 +600,5 @@ export const MUTANTS: readonly Mutant[] = [
     specs: ['test/cli/liveness.spec.ts'],
   },
   ...CONTROL_MUTANTS,
+  ...NETWORK_MUTANTS,
 ]

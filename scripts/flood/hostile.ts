@@ -12,6 +12,7 @@ import { nodeFiles, openNode } from '../../src/cli/node-directory.ts'
 import { networkIdOf } from '../../src/control/index.ts'
 import { type SigningKey, signValue } from '../../src/crypto/index.ts'
 import { Counters } from '../../src/io/counters.ts'
+import { Misconduct } from '../../src/io/misconduct.ts'
 import { NodeDatastore } from '../../src/io/datastore.ts'
 import { dhtService } from '../../src/io/dht.ts'
 import { GossipsubGossip, gossipService } from '../../src/io/gossip.ts'
@@ -102,6 +103,8 @@ async function open({ dir, passphraseFile, listen }: Orders): Promise<Opened> {
   const networkId = networkIdText(genesis)
   const peers = addressBook(JSON.parse(readFileSync(join(dir, 'peers.json'), 'utf8')))
   const counters = new Counters()
+  // a flooder sends nobody away
+  const misconduct = new Misconduct({ gate: { disconnect() {} }, counters, logger: silentLogger() })
   const level = await openDatabase(join(dir, 'db'))
   const datastore = new NodeDatastore(level, 'dht', operations => level.batch(operations as never))
   const host = await createHost({
@@ -113,7 +116,7 @@ async function open({ dir, passphraseFile, listen }: Orders): Promise<Opened> {
     counters,
     logger: silentLogger(),
     services: {
-      gossip: components => gossipService()(components),
+      gossip: components => gossipService({ networkId, misconduct, counters })(components),
       dht: components =>
         dhtService({ networkId, datastore, judge: () => false, recordKey: recordHash, counters })(
           components as never,
@@ -124,6 +127,7 @@ async function open({ dir, passphraseFile, listen }: Orders): Promise<Opened> {
   const gossip = new GossipsubGossip({
     service: services.gossip,
     networkId,
+    misconduct,
     counters,
     logger: silentLogger(),
   })

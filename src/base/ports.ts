@@ -50,10 +50,19 @@ export interface Transport {
   stop(): Promise<void>
 }
 
-/** The result of looking at a gossiped message before it is forwarded. */
+/** Keeps a peer away that misbehaved. */
+export interface PeerGate {
+  /** Closes the peer's connections, and neither dials nor accepts it for so long. */
+  disconnect(peerId: PeerId, forMs: number, reason: string): void
+}
+
+/**
+ * The result of looking at a gossiped message before it is forwarded. `reject` counts against the neighbour that sent it, and is
+ * for what every node refuses whatever its state or clock: form and signature. All other refusals are `ignore`.
+ */
 export type GossipVerdict = 'accept' | 'ignore' | 'reject'
 
-/** Flooded messages by topic. They must say by themselves whose they are: a message comes from whoever passes it on. */
+/** Flooded messages by topic, of which the network has a closed list. They must say by themselves whose they are: a message comes from whoever passes it on. */
 export interface Gossip {
   /**
    * `judge` runs before a message is forwarded; what it accepts it must also consume. `from` is the neighbour that it

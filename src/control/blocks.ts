@@ -113,6 +113,30 @@ export function checkCertifiedHeader(
   verifyCertificate(networkId, validators, certificate)
 }
 
+/** Whether header, body and certificate belong together. Who signed is another question. */
+export function isWhole({ block, certificate }: CertifiedBlock): boolean {
+  const { header } = block
+  return (
+    certificate.height === header.height &&
+    equalBytes(certificate.blockId, blockIdOf(header)) &&
+    hasOwnBody(block)
+  )
+}
+
+/** Whether a certificate names a validator for a vote that it never signed. That is so at every height. */
+export function isForged(
+  networkId: Uint8Array,
+  validators: readonly Validator[],
+  { certificate }: CertifiedBlock,
+): boolean {
+  const { height, round, blockId, signatures } = certificate
+  return signatures.some(
+    ({ signer, signature }) =>
+      validators.some(({ publicKey }) => equalBytes(publicKey, signer)) &&
+      !verifySigned('precommit', networkId, { value: { height, round, blockId }, signer, signature }),
+  )
+}
+
 /**
  * Checks that enough of the validators that this node knows have precommitted a header's block that one of them is
  * honest. It says that no outsider made the header up, not that it was decided: that takes a quorum of the set that voted.

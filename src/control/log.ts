@@ -9,7 +9,7 @@ import {
 } from '../base/index.ts'
 import { type CertifiedBlock, certifiedBlockCodec, type PeerMessage, type Step } from '../wire/index.ts'
 import { checkAnchor } from './abstention.ts'
-import { checkCertified, checkCertifiedHeader, hasOwnBody } from './blocks.ts'
+import { checkCertified, checkCertifiedHeader, isForged, isWhole } from './blocks.ts'
 import { advanceSnapshot, commit, drive, want } from './commit.ts'
 import type { ConsensusMessage } from './consensus-state.ts'
 import { noteDamage } from './damage.ts'
@@ -215,7 +215,8 @@ function onGossip(run: Run, from: PeerId, bytes: Uint8Array): void {
   onBlock(run, from, certified)
 }
 
-/** Whether a gossiped block is worth forwarding; the driver hands what it accepts to `stepLog` as `gossiped`. */
+/**
+ * Whether a gossiped block is worth forwarding. It is rejected only for what does not depend on how far this log is. The driver hands what it accepts to `stepLog` as `gossiped`. */
 export function judgeBlock(log: LogState, bytes: Uint8Array): GossipVerdict {
   let certified: CertifiedBlock
   try {
@@ -224,7 +225,8 @@ export function judgeBlock(log: LogState, bytes: Uint8Array): GossipVerdict {
     return 'reject'
   }
   const { block, certificate } = certified
-  if (!hasOwnBody(block)) return 'reject'
+  // a block further ahead is forwarded on its header's certificate: its body must be that header's
+  if (!isWhole(certified)) return 'reject'
   const { chain, networkId, validators } = log.ledger
   if (block.header.height <= chain.height) return 'ignore'
   try {
@@ -232,7 +234,7 @@ export function judgeBlock(log: LogState, bytes: Uint8Array): GossipVerdict {
     else checkCertifiedHeader(networkId, validators, { header: block.header, certificate })
     return 'accept'
   } catch {
-    // further ahead the voters may have changed, which is no one's fault
-    return block.header.height === chain.height + 1 ? 'reject' : 'ignore'
+    // the voters may have changed, which is no one's fault
+    return isForged(networkId, validators, certified) ? 'reject' : 'ignore'
   }
 }

@@ -1,6 +1,10 @@
 /** What the adapters count; the daemon exports them as metrics under these names. */
 export const COUNTER_NAMES = [
   'stranger_refused',
+  'peer_misconduct',
+  'peer_sent_away',
+  'connection_refused',
+  'stream_refused',
   'dial_failed',
   'peer_connected',
   'peer_disconnected',
@@ -17,6 +21,7 @@ export const COUNTER_NAMES = [
   'gossip_ignored',
   'gossip_rejected',
   'gossip_publish_failed',
+  'gossip_reading_paused',
   'dht_put',
   'dht_put_taken',
   'dht_put_unoffered',
@@ -24,6 +29,9 @@ export const COUNTER_NAMES = [
   'dht_get_remote',
   'dht_get_missed',
   'dht_record_refused',
+  'dht_record_deferred',
+  'dht_request_refused',
+  'dht_record_deleted',
   'store_full',
   'store_corrupt',
   'store_reopened',

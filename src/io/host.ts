@@ -9,7 +9,7 @@ import { tcp } from '@libp2p/tcp'
 import { tls } from '@libp2p/tls'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2p, type Libp2pOptions } from 'libp2p'
-import { OstrakaError, type PeerId, type Rng, type Secret } from '../base/index.ts'
+import { OstrakaError, type PeerGate, type PeerId, type Rng, type Secret } from '../base/index.ts'
 import type { Counters } from './counters.ts'
 import { Dialler } from './dialler.ts'
 import type { Logger } from './logger.ts'
@@ -61,13 +61,10 @@ export interface HostOptions {
   readonly logger: Logger
 }
 
-/** Until when (by `performance.now`) no connection with a peer is to be had. */
-type CutOffs = Map<PeerId, number>
-
 type PeerListener = (peerId: PeerId, isConnected: boolean) => void
 
 /** A libp2p node that speaks with members only and keeps a connection to each of them. */
-export class Host {
+export class Host implements PeerGate {
   readonly libp2p: Libp2p
   readonly peerId: PeerId
   readonly #options: HostOptions
@@ -76,18 +73,18 @@ export class Host {
   readonly #connectedPeers = new Set<PeerId>()
   readonly #listeners = new Set<PeerListener>()
   readonly #farewells = new Map<PeerId, NodeJS.Timeout>()
-  readonly #cutOffs: CutOffs
+  readonly #sentAway: SentAway
   #isStopping = false
 
-  constructor(libp2p: Libp2p, options: HostOptions, cutOffs: CutOffs) {
-    this.#cutOffs = cutOffs
+  constructor(libp2p: Libp2p, options: HostOptions, sentAway: SentAway) {
     this.libp2p = libp2p
     this.peerId = libp2p.peerId.toString()
     this.#options = options
     this.#addresses = new Map(options.addresses)
+    this.#sentAway = sentAway
     this.#dialler = new Dialler({
       self: this.peerId,
-      members: options.members,
+      members: () => [...options.members()].filter(peerId => !sentAway.has(peerId)),
       isConnected: peerId => this.isConnected(peerId),
       dial: (peerId, attempt) => this.#dial(peerId, attempt),
       rng: options.rng,
@@ -113,6 +110,7 @@ export class Host {
     this.#dialler.stop()
     for (const timer of this.#farewells.values()) clearTimeout(timer)
     this.#farewells.clear()
+    this.#sentAway.clear()
     await this.libp2p.stop()
   }
 
@@ -149,18 +147,21 @@ export class Host {
     }
   }
 
+  /** Closes the peer's connections, and neither dials nor accepts it for so long. */
+  disconnect(peerId: PeerId, forMs: number, reason: string): void {
+    if (this.#isStopping) return
+    this.#options.counters.add('peer_sent_away')
+    this.#sentAway.add(peerId, forMs, () => this.#dialler.review())
+    this.#dialler.review()
+    for (const connection of this.libp2p.getConnections(peerIdFromString(peerId))) {
+      connection.abort(new OstrakaError('forbidden', reason, { peerId }))
+    }
+  }
+
   /** Closes the connection to a peer that no longer answers; it is dialled again. */
   hangUp(peerId: PeerId, reason: string): void {
     for (const connection of this.libp2p.getConnections(peerIdFromString(peerId))) {
       connection.abort(new OstrakaError('unreachable', reason, { peerId }))
-    }
-  }
-
-  /** Closes the connection to a peer that asks too much, and takes and makes none until so much time has passed. */
-  cutOff(peerId: PeerId, forMs: number): void {
-    this.#cutOffs.set(peerId, performance.now() + forMs)
-    for (const connection of this.libp2p.getConnections(peerIdFromString(peerId))) {
-      connection.abort(new OstrakaError('overloaded', 'this peer asks too much', { peerId, forMs }))
     }
   }
 
@@ -258,7 +259,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
   const order = options.security ?? SECURITY_ORDER
   const encrypters = { tls: tls(), noise: noise() }
   const { preSharedKey, rng } = options
-  const cutOffs: CutOffs = new Map()
+  const sentAway = new SentAway()
   const libp2p = await createLibp2p({
     start: false,
     privateKey: await generateKeyPairFromSeed('Ed25519', options.seed.expose()),
@@ -267,7 +268,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     transports: [tcp()],
     connectionEncrypters: order.map(name => encrypters[name]),
     streamMuxers: [sparing(yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } }))],
-    connectionGater: gater(options, cutOffs),
+    connectionGater: gater(options, sentAway),
     ...(preSharedKey === undefined ? {} : { connectionProtector: () => privateNetwork(preSharedKey, rng) }),
     connectionManager: {
       dialTimeout: DIAL_TIMEOUT_MS,
@@ -280,16 +281,38 @@ export async function createHost(options: HostOptions): Promise<Host> {
     connectionMonitor: { enabled: false },
     services: { identify: identify(), ping: ping({ maxInboundStreams: 8 }), ...options.services },
   })
-  return new Host(libp2p as Libp2p, options, cutOffs)
+  return new Host(libp2p as Libp2p, options, sentAway)
 }
 
-/** Refuses strangers, and whom this node has cut off, as soon as their id is known: before a dial, or after the handshake. */
-function gater(options: HostOptions, cutOffs: CutOffs): ConnectionGater {
+/** The peers that are kept away for a while; members all, which bounds them. */
+class SentAway {
+  readonly #timers = new Map<PeerId, NodeJS.Timeout>()
+
+  has(peerId: PeerId): boolean {
+    return this.#timers.has(peerId)
+  }
+
+  add(peerId: PeerId, forMs: number, over: () => void): void {
+    clearTimeout(this.#timers.get(peerId))
+    const timer = setTimeout(() => {
+      this.#timers.delete(peerId)
+      over()
+    }, forMs)
+    this.#timers.set(peerId, timer)
+  }
+
+  clear(): void {
+    for (const timer of this.#timers.values()) clearTimeout(timer)
+    this.#timers.clear()
+  }
+}
+
+/** Refuses every peer that is not a member as soon as its id is known, before a dial or after the handshake; members that are kept away, too. */
+function gater(options: HostOptions, sentAway: SentAway): ConnectionGater {
   const lastLoggedMs = new Map<PeerId, number>()
   const isUnwelcome = (id: Libp2pPeerId): boolean => {
     const peerId = id.toString()
-    if (performance.now() < (cutOffs.get(peerId) ?? 0)) return true
-    if (options.isMember(peerId)) return false
+    if (options.isMember(peerId)) return sentAway.has(peerId)
     options.counters.add('stranger_refused')
     if (Date.now() - (lastLoggedMs.get(peerId) ?? 0) >= STRANGER_LOG_MS) {
       if (lastLoggedMs.size >= STRANGERS_REMEMBERED) lastLoggedMs.clear()

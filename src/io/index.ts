@@ -6,6 +6,7 @@ import {
   type Clock,
   type Gossip,
   OstrakaError,
+  type PeerGate,
   type PeerId,
   type RecordStore,
   type Rng,
@@ -20,6 +21,7 @@ import { DhtRecords, dhtService } from './dht.ts'
 import { GossipsubGossip, gossipService } from './gossip.ts'
 import { createHost, type Host, type HostOptions } from './host.ts'
 import type { Logger } from './logger.ts'
+import { Misconduct } from './misconduct.ts'
 import { SystemRng } from './random.ts'
 import { RpcTransport } from './rpc.ts'
 import { freeBytesOf, LevelStore, openDatabase } from './store.ts'
@@ -89,7 +91,7 @@ export interface NodeGossip extends Gossip {
 }
 
 /** The real ports of one node. */
-export interface Io {
+export interface Io extends PeerGate {
   readonly peerId: PeerId
   readonly transport: Transport
   readonly gossip: NodeGossip
@@ -128,19 +130,21 @@ async function startNetwork(options: IoOptions, disk: Disk, counters: Counters):
   const rng = new SystemRng()
   const { networkId, logger } = options
   const { judgeRecord: judge, recordKey } = options
-  const host = await createHost({
+  const gate: PeerGate = { disconnect: (peerId, forMs, reason) => host.disconnect(peerId, forMs, reason) }
+  const misconduct = new Misconduct({ gate, counters, logger })
+  const host: Host = await createHost({
     ...options,
     seed: options.identitySeed,
     rng,
     counters,
     services: {
-      gossip: components => gossipService()(components),
+      gossip: components => gossipService({ networkId, misconduct, counters })(components),
       dht: components =>
         dhtService({ networkId, datastore: disk.dht, recordKey, judge, counters })(components as never),
     },
   })
   const { gossip: service, dht } = host.libp2p.services as unknown as { gossip: GossipSub; dht: SingleKadDHT }
-  const gossip = new GossipsubGossip({ service, networkId, counters, logger })
+  const gossip = new GossipsubGossip({ service, networkId, misconduct, counters, logger })
   const isSettled = (): boolean =>
     dht.routingTable.size >= Math.min(host.connectedPeers().length, SETTLED_TABLE_SIZE)
   const records = new DhtRecords({ dht, own: disk.own, recordKey, isSettled, counters, logger })
@@ -166,6 +170,7 @@ function assemble({ host, transport, gossip, records, store, rng, counters }: Pa
     clock: new SystemClock(),
     addresses: () => host.addresses(),
     connectedPeers: () => host.connectedPeers(),
+    disconnect: (peerId, forMs, reason) => host.disconnect(peerId, forMs, reason),
     learnAddress: (peerId, multiaddrs) => host.learnAddress(peerId, multiaddrs),
     membersChanged: () => host.membersChanged(),
     async stop() {

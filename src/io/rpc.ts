@@ -27,7 +27,7 @@ export type RpcHost = Pick<
   | 'whenConnected'
   | 'openStream'
   | 'hangUp'
-  | 'cutOff'
+  | 'disconnect'
   | 'handleStreams'
   | 'unhandleStreams'
 >
@@ -100,7 +100,7 @@ export class RpcTransport implements Transport {
 
   cutOff(peerId: PeerId, forMs: number): void {
     this.#options.counters.add('peer_cut_off')
-    this.#options.host.cutOff(peerId, forMs)
+    this.#options.host.disconnect(peerId, forMs, 'this peer asks too much')
   }
 
   async stop(): Promise<void> {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { type Gossip, type GossipVerdict, type PeerId, randomBelow } from '../base/index.ts'
+import { type Gossip, type GossipVerdict, OstrakaError, type PeerId, randomBelow } from '../base/index.ts'
+import { isTopic, TOPIC_BYTES } from '../wire/index.ts'
 import type { SimNetwork } from './network.ts'
 
 type Judge = (from: PeerId, message: Uint8Array) => GossipVerdict
@@ -49,6 +50,12 @@ export class GossipMesh {
   }
 }
 
+/** The largest message of a topic. Errors: `malformed` when there is no such topic. */
+function limitOf(topic: string): number {
+  if (!isTopic(topic)) throw new OstrakaError('malformed', 'no such topic', { topic })
+  return TOPIC_BYTES[topic]
+}
+
 /** One process's end of the mesh. */
 export class SimGossip implements Gossip {
   readonly #peerId: PeerId
@@ -63,10 +70,12 @@ export class SimGossip implements Gossip {
   }
 
   subscribe(topic: string, judge: Judge): void {
+    limitOf(topic)
     this.#judges.set(topic, judge)
   }
 
   publish(topic: string, message: Uint8Array): void {
+    if (message.length > limitOf(topic)) throw new OstrakaError('too_large', 'gossip message over the cap')
     const id = idOf(topic, message)
     if (this.#isDead || this.#seen.has(id)) return
     this.#seen.add(id)

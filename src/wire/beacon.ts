@@ -107,9 +107,12 @@ const coordinate: Schema<BeaconCoordinate> = struct<BeaconCoordinate>({
   errorPermille: integer(1, 1000),
 })
 
+/** The cap for a signed beacon. */
+export const MAX_BEACON_BYTES = 2048
+
 export const beaconCodec: Codec<Signed<Beacon>> = signedCodec(
   'beacon',
-  2048,
+  MAX_BEACON_BYTES,
   struct<Beacon>({
     sequence: integer(1),
     member: digest,

@@ -1,5 +1,6 @@
 import type { OstrakaError, Outcome, PeerId, Rng, Write } from '../base/index.ts'
 import type { PeerAnswer, PeerMessage, PeerRequest } from './peers.ts'
+import type { Topic } from './topics.ts'
 import type { Transaction } from './transactions.ts'
 
 /**
@@ -41,8 +42,6 @@ export interface SendEffect {
   readonly to: PeerId
   readonly message: PeerMessage
 }
-
-export type Topic = 'beacons' | 'blocks' | 'plans'
 
 export interface PublishEffect {
   readonly type: 'publish'

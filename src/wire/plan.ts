@@ -13,9 +13,12 @@ export interface Plan {
   readonly costs: Uint8Array
 }
 
+/** The cap for a signed plan: its matrix, and what stands around it. */
+export const MAX_PLAN_BYTES: number = MAX_PLANNED * MAX_PLANNED + 1024
+
 export const planCodec: Codec<Signed<Plan>> = signedCodec(
   'plan',
-  MAX_PLANNED * MAX_PLANNED + 1024,
+  MAX_PLAN_BYTES,
   struct<Plan>({
     epoch: integer(0),
     membersHash: hash32,

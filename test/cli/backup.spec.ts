@@ -32,7 +32,8 @@ describe('the backup of a node', function () {
     dir = join(base, 'node')
     out = join(base, 'node.backup')
     member = await initNode(dir, passphrase(), LOCATION, new SeededRng('node'), LOWEST_COST)
-    const other = { ...member, peerId: peerIdOf(keyNamed('other').publicKey) }
+    const { publicKey: sealingKey } = generateSealingKey(new SeededRng('other'))
+    const other = { ...member, peerId: peerIdOf(keyNamed('other').publicKey), sealingKey: sealingKey.bytes }
     writeGenesis(nodeFiles(dir).genesis, genesisOf([member, other]))
     writeFileSync(nodeFiles(dir).peers, '["/ip4/127.0.0.1/tcp/1"]\n')
     mkdirSync(join(dir, 'principals'))

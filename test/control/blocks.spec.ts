@@ -3,11 +3,14 @@ import { isOstrakaError } from '../../src/base/index.ts'
 import { checkBlock, checkCertified, makeBlock } from '../../src/control/blocks.ts'
 import { makeCertificate } from '../../src/control/certificates.ts'
 import { blockIdOf, certificateHashOf } from '../../src/control/ids.ts'
-import { applyBlock, initialState, type LedgerState } from '../../src/control/index.ts'
+import { applyBlock, initialState, judgeBlock, type LedgerState } from '../../src/control/index.ts'
+import type { LogState } from '../../src/control/log-state.ts'
 import { signValue } from '../../src/crypto/index.ts'
 import {
   type Block,
   type Certificate,
+  type CertifiedBlock,
+  certifiedBlockCodec,
   MAX_BLOCK_BYTES,
   type SignedTransaction,
 } from '../../src/wire/index.ts'
@@ -131,5 +134,51 @@ describe('a block', () => {
         'bad_certificate',
       )
     }
+  })
+})
+
+describe('a gossiped block', () => {
+  const { state, certificate } = afterOne()
+  const log = { ledger: state } as unknown as LogState
+  const block = makeBlock(state, certificate, [], 0, START_MS + 20)
+  const good = { block, certificate: certify(state, block, 3) }
+  const judge = (certified: CertifiedBlock) => judgeBlock(log, certifiedBlockCodec.encode(certified))
+  const spoilt = ({ block: of, certificate: by }: CertifiedBlock): CertifiedBlock => {
+    const [first, ...others] = by.signatures
+    const signature = first!.signature.map((byte, index) => (index === 0 ? byte ^ 1 : byte))
+    return { block: of, certificate: { ...by, signatures: [{ ...first!, signature }, ...others] } }
+  }
+  /** As one that is two ahead: nothing of it can be checked but its certificate. */
+  const header = { ...block.header, height: block.header.height + 1 }
+  const ahead = { block: { ...block, header }, certificate: certify(state, { ...block, header }, 3) }
+
+  it('is accepted by its certificate, at the next height and above', () => {
+    assert.deepEqual([judge(good), judge(ahead)], ['accept', 'accept'])
+  })
+
+  it('is rejected for what is wrong by itself, at every height', () => {
+    assert.equal(judgeBlock(log, new Uint8Array(100)), 'reject')
+    for (const each of [good, ahead]) {
+      assert.equal(judge(spoilt(each)), 'reject')
+      const other = signed(genesis, createKey('other'))
+      assert.equal(judge({ ...each, block: { ...each.block, transactions: [other] } }), 'reject')
+      assert.equal(judge({ ...each, block: { ...each.block, previousCertificate: null } }), 'reject')
+    }
+    assert.equal(judge({ ...good, certificate: ahead.certificate }), 'reject')
+  })
+
+  it('is ignored, and costs its neighbour nothing, for what depends on how far this log is', () => {
+    const few = { block, certificate: certify(state, block, 2) }
+    const stranger = nodeKeys(5)[4]!
+    const vote = { height: block.header.height, round: 0, blockId: blockIdOf(block.header) }
+    const votes = [...keys.slice(0, 2), stranger].map(key =>
+      signValue(key, 'precommit', state.networkId, vote),
+    )
+    const byOthers = { block, certificate: makeCertificate(votes) }
+    const elsewhere = { ...block, header: { ...block.header, stateRoot: new Uint8Array(32) } }
+    const onOther = { block: elsewhere, certificate: certify(state, elsewhere, 3) }
+    assert.deepEqual([few, byOthers, onOther].map(judge), ['ignore', 'ignore', 'ignore'])
+    const old = { ...block, header: { ...block.header, height: 1 } }
+    assert.equal(judge(spoilt({ block: old, certificate: certify(state, old, 3) })), 'ignore')
   })
 })

@@ -1,10 +1,15 @@
 import { identify } from '@libp2p/identify'
 import { createLibp2p } from 'libp2p'
 import { equalBytes, type Gossip, type PeerId } from '../../src/base/index.ts'
-import { deflation } from '../../src/io/deflation.ts'
-import { gossipService } from '../../src/io/gossip.ts'
+import { Counters } from '../../src/io/counters.ts'
+import { deflation as deflationOf } from '../../src/io/deflation.ts'
+import { gossipService, MAX_GOSSIP_BYTES } from '../../src/io/gossip.ts'
+import { silentLogger } from '../../src/io/index.ts'
+import { Misconduct } from '../../src/io/misconduct.ts'
 import { type Liar, otherBeacon } from '../../src/sim/lies.ts'
 import { type Beacon, beaconCodec, type Signed } from '../../src/wire/index.ts'
+
+const deflation = deflationOf(() => MAX_GOSSIP_BYTES)
 
 interface Rpc {
   readonly messages?: ReadonlyArray<{ readonly topic: string; readonly data?: Uint8Array }>
@@ -20,7 +25,9 @@ interface Sender {
  * the liar's own: on the wire, so that no peer hears both from it.
  */
 export async function tellTwoStories(liar: Liar): Promise<void> {
-  const services = { identify: identify(), gossip: gossipService() }
+  const counters = new Counters()
+  const misconduct = new Misconduct({ gate: { disconnect() {} }, counters, logger: silentLogger() })
+  const services = { identify: identify(), gossip: gossipService({ networkId: '', misconduct, counters }) }
   const { gossip } = (await createLibp2p({ start: false, services: services as never })).services as {
     readonly gossip: object
   }

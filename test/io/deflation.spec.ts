@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { deflateRawSync } from 'node:zlib'
 import { concat, SeededRng } from '../../src/base/index.ts'
-import { deflation } from '../../src/io/deflation.ts'
+import { deflation as deflationOf } from '../../src/io/deflation.ts'
 import { type Beacon, beaconCodec, beaconSkeleton, type Signed } from '../../src/wire/index.ts'
 
 const TOPIC = 'any'
+const deflation = deflationOf(topic => ({ any: 100_000, small: 100 })[topic])
 const rng = new SeededRng('deflation')
 
 /** As a node publishes it: nothing in it but the names of its fields is the skeleton's. */
@@ -47,6 +48,24 @@ describe('deflation', () => {
   it('refuses to inflate more than any message that is deflated', () => {
     const bomb = concat(new Uint8Array([1]), deflateRawSync(new Uint8Array(1_000_000)))
     assert.throws(() => deflation.inboundTransform(TOPIC, bomb), { code: 'ERR_BUFFER_TOO_LARGE' })
+  })
+
+  it('inflates nothing on an unknown topic', () => {
+    for (const marker of [0, 1]) {
+      const small = concat(new Uint8Array([marker]), deflateRawSync(new Uint8Array(10)))
+      assert.throws(() => deflation.inboundTransform('unknown', small), /unknown topic/)
+    }
+  })
+
+  it('inflates nothing to more than the largest message of its topic, nor takes a longer one as it is', () => {
+    const longer = new Uint8Array(101)
+    assert.throws(() => deflation.inboundTransform('small', deflation.outboundTransform('small', longer)), {
+      code: 'ERR_BUFFER_TOO_LARGE',
+    })
+    const plain = concat(new Uint8Array([0]), longer)
+    assert.throws(() => deflation.inboundTransform('small', plain), /longer than any message/)
+    const fits = new Uint8Array(100)
+    assert.deepEqual(deflation.inboundTransform('small', deflation.outboundTransform('small', fits)), fits)
   })
 
   it('refuses what is neither plain nor deflated', () => {

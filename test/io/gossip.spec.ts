@@ -33,17 +33,17 @@ describe('gossipsub', () => {
     const [alice, bob] = network.nodes
     const sizes: number[] = []
     for (const node of network.nodes) {
-      node.gossip.subscribe('block', (_from, message) => {
+      node.gossip.subscribe('blocks', (_from, message) => {
         sizes.push(message.length)
         return 'accept'
       })
     }
-    await realTime.until(() => alice?.gossip.subscriberCount('block') === 1)
-    alice?.gossip.publish('block', new Uint8Array(MAX_GOSSIP_BYTES))
+    await realTime.until(() => alice?.gossip.subscriberCount('blocks') === 1)
+    alice?.gossip.publish('blocks', new Uint8Array(MAX_GOSSIP_BYTES))
     await realTime.until(() => sizes.length === 1)
     assert.deepEqual(sizes, [MAX_GOSSIP_BYTES])
     assert.throws(
-      () => bob?.gossip.publish('block', new Uint8Array(MAX_GOSSIP_BYTES + 1)),
+      () => bob?.gossip.publish('blocks', new Uint8Array(MAX_GOSSIP_BYTES + 1)),
       (error: unknown) => error instanceof OstrakaError && error.code === 'too_large',
     )
     await network.close()

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import type { Gossip, GossipVerdict, PeerId } from '../../../src/base/index.ts'
+import { type Gossip, type GossipVerdict, isOstrakaError, type PeerId } from '../../../src/base/index.ts'
+import { TOPIC_BYTES } from '../../../src/wire/index.ts'
 import { bytesOf, textOf, type World } from './world.ts'
 
 export interface GossipWorld extends World {
@@ -9,7 +10,7 @@ export interface GossipWorld extends World {
   subscribed(topic: string): Promise<void>
 }
 
-const TOPIC = 'beacon'
+const TOPIC = 'beacons'
 
 /** What every `Gossip` promises. */
 export function gossipContract(name: string, makeWorld: (count: number) => Promise<GossipWorld>): void {
@@ -73,9 +74,29 @@ export function gossipContract(name: string, makeWorld: (count: number) => Promi
       })
     }
 
+    it('refuses a topic that the network does not have', async () => {
+      const { gossip } = world.peers[0]!
+      const isMalformed = (error: unknown) => isOstrakaError(error, 'malformed')
+      assert.throws(() => gossip.publish('other', bytesOf('x')), isMalformed)
+      assert.throws(() => gossip.subscribe('other', () => 'accept'), isMalformed)
+    })
+
+    it('takes a message of the largest size of its topic and refuses one byte more', async () => {
+      await subscribe()
+      const { gossip } = world.peers[0]!
+      const largest = TOPIC_BYTES[TOPIC]
+      gossip.publish(TOPIC, new Uint8Array(largest).fill(97))
+      await world.until(() => heard[2]?.length === 1)
+      assert.equal(heard[2]?.[0]?.text?.length, largest)
+      assert.throws(
+        () => gossip.publish(TOPIC, new Uint8Array(largest + 1)),
+        error => isOstrakaError(error, 'too_large'),
+      )
+    })
+
     it('delivers only topics that were subscribed to', async () => {
       await subscribe()
-      world.peers[0]?.gossip.publish('other', bytesOf('elsewhere'))
+      world.peers[0]?.gossip.publish('plans', bytesOf('elsewhere'))
       world.peers[0]?.gossip.publish(TOPIC, bytesOf('here'))
       await world.until(() => heard[2]?.length === 1)
       assert.deepEqual(texts(2), ['here'])
