@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these strings are samples of code
 import type { Mutant } from './mutant-list.ts'
 
 const GOSSIP = ['test/io/gossip-abuse.spec.ts']
