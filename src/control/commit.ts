@@ -103,7 +103,7 @@ export function commit(run: Run, certified: CertifiedBlock): void {
   tellRemoved(run, certified, before.state)
   log.mempool.settle(certified, results, state, nowMs)
   resolveIncluded(run, header.height, results)
-  resolveVoid(run)
+  resolveVoid(run, { isAfterSnapshot: false })
   if (before.tip !== null)
     maySnapshot(run, before.state.chain.height, () => startSnapshot(before.state, before.tip!))
   beginHeight(run)

@@ -39,6 +39,6 @@ export function restore(
   log.cacheBytes = 0
   run.effects.push({ type: 'restored', tip, state })
   log.mempool.retry(state, run.nowMs)
-  resolveVoid(run)
+  resolveVoid(run, { isAfterSnapshot: true })
   beginHeight(run)
 }

@@ -106,8 +106,11 @@ export function resolveIncluded(run: Run, height: number, results: readonly Tran
   }
 }
 
-/** Answers those whose transaction the newest state has made void. */
-export function resolveVoid(run: Run): void {
+/**
+ * Answers those whose transaction the newest state has made void. After a snapshot it may be void because a block that this
+ * node has skipped holds it: the answer says so.
+ */
+export function resolveVoid(run: Run, { isAfterSnapshot }: { readonly isAfterSnapshot: boolean }): void {
   const { log, nowMs } = run
   for (const { token, id, transaction } of [...log.submissions.values()]) {
     if (log.mempool.has(id)) continue
@@ -118,7 +121,8 @@ export function resolveVoid(run: Run): void {
       continue
     }
     log.submissions.delete(token)
-    fail(run, token, new OstrakaError(result.code, result.message, result.details))
+    const details = isAfterSnapshot ? { ...result.details, mayBeIncluded: true } : result.details
+    fail(run, token, new OstrakaError(result.code, result.message, details))
   }
 }
 

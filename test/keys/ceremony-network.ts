@@ -311,7 +311,8 @@ export class CeremonyNetwork {
   }
 
   version(name: string): VersionRecord | undefined {
-    const key = this.key(name)
+    const key = this.ledger.records.get<KeyRecord>(keyPaths.key(name))
+    if (key === undefined) return undefined
     return this.ledger.records.get<VersionRecord>(keyPaths.version(key.keyId, key.activeVersion))
   }
 

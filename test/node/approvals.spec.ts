@@ -3,7 +3,7 @@ import { type AuditEntry, auditEntryCodec } from '../../src/audit/index.ts'
 import { fromBase64, fromHex, OstrakaError, SeededRng, toBase64, toHex } from '../../src/base/index.ts'
 import { generateSealingKey, signValue } from '../../src/crypto/index.ts'
 import type { Notice, ProposalView } from '../../src/node/index.ts'
-import { peerAnswerCodec, peerRequestCodec, type Transaction } from '../../src/wire/index.ts'
+import { DEFAULT_QUOTA, peerAnswerCodec, peerRequestCodec, type Transaction } from '../../src/wire/index.ts'
 import { eventually, identity, owner, peerId, Solo, stranger } from '../audit/solo.ts'
 
 describe('exceptional acts on a node', () => {
@@ -141,7 +141,10 @@ describe('exceptional acts on a node', () => {
     const grant = { type: 'grant-create', principal, revision: 0, isAllowed: true } as const
     await solo.port.submit(solo.sign(grant))
     const found = () => solo.port.creators().find(each => toHex(each.principal) === toHex(principal))
-    assert.deepEqual(found(), { principal, isAllowed: true, revision: 1 })
+    assert.deepEqual(found(), {
+      ...{ principal, isAllowed: true, revision: 1, quota: DEFAULT_QUOTA },
+      usage: { versions: 0, queued: 0 },
+    })
     await solo.port.submit(solo.sign({ ...grant, revision: 1, isAllowed: false }))
     assert.equal(found()?.isAllowed, false)
   })
