@@ -318,7 +318,7 @@ describe('the acknowledgement checker', () => {
   const create = signValue(keys[0]!, 'transaction', networkId, { type: 'create-key', name: 'k' })
   const id = createHash('sha256').update(dagCbor.encode(create)).digest()
   const ceremony = new Uint8Array(createHash('sha256').update('ostraka/1/ceremony\0').update(id).digest())
-  const dealing = { type: 'deal', ceremony, recordHash: new Uint8Array(32).fill(2) }
+  const dealing = { type: 'deal', ceremony, fromSlot: 0, root: new Uint8Array(32).fill(2) }
   const deal = signValue(keys[0]!, 'transaction', networkId, dealing)
   const word = signValue(keys[0]!, 'transaction', networkId, { type: 'acknowledge', ceremony, dealings: [0] })
   const see = (durable: readonly string[], unsynced: readonly string[], isMaking: boolean): string[] => {

@@ -86,7 +86,7 @@ describe('a simulated network', function () {
 
   for (const diskLossAtMs of [1500, 4000, 9000]) {
     it(`takes back a machine that has lost its whole disk (${diskLossAtMs} ms), and convicts nobody`, async () => {
-      const { faults, convictions } = await passes({ diskLossAtMs, crashEveryMs: 4000 }, { seed: 9 })
+      const { faults, convictions } = await passes({ diskLossAtMs, crashEveryMs: 4000 }, { seed: 9, ops: 60 })
       equal(faults['disk-loss'], 1)
       deepEqual(convictions, [])
     })
