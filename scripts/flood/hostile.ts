@@ -17,6 +17,7 @@ import { dhtService } from '../../src/io/dht.ts'
 import { GossipsubGossip, gossipService } from '../../src/io/gossip.ts'
 import { createHost, type Host } from '../../src/io/host.ts'
 import { SystemRng, silentLogger } from '../../src/io/index.ts'
+import { KeptRecords } from '../../src/io/kept-records.ts'
 import { Misconduct } from '../../src/io/misconduct.ts'
 import { RpcTransport } from '../../src/io/rpc.ts'
 import { openDatabase } from '../../src/io/store.ts'
@@ -107,6 +108,13 @@ async function open({ dir, passphraseFile, listen }: Orders): Promise<Opened> {
   const misconduct = new Misconduct({ gate: { disconnect() {} }, counters, logger: silentLogger() })
   const level = await openDatabase(join(dir, 'db'))
   const datastore = new NodeDatastore(level, 'dht', operations => level.batch(operations as never))
+  const kept = new KeptRecords({
+    disk: datastore,
+    judge: () => undefined,
+    misconduct,
+    counters,
+    logger: silentLogger(),
+  })
   const host = await createHost({
     seed: secrets.identitySeed,
     listen: [listen],
@@ -118,9 +126,14 @@ async function open({ dir, passphraseFile, listen }: Orders): Promise<Opened> {
     services: {
       gossip: components => gossipService({ networkId, misconduct, counters })(components),
       dht: components =>
-        dhtService({ networkId, datastore, judge: () => false, recordKey: recordHash, counters })(
-          components as never,
-        ),
+        dhtService({
+          networkId,
+          kept,
+          own: datastore,
+          recordKey: recordHash,
+          isMember: () => true,
+          counters,
+        })(components as never),
     },
   })
   const services = host.libp2p.services as unknown as { gossip: GossipSub; dht: DhtPut }

@@ -163,7 +163,7 @@ async function startCore(
     isMember: membership.isMember,
     addresses: bootstrap,
     recordKey: recordKeyOf,
-    judgeRecord: record => node?.judgeRecord(record) ?? false,
+    recordJudge: () => node?.recordJudge,
     logger,
   })
   try {

@@ -29,6 +29,12 @@ export class NodeDatastore extends LevelDatastore {
     await this.#apply([{ type: 'del', key: this.#fullKey(key) }])
   }
 
+  /** The first entries above `from`, ascending; keys without their slash. */
+  async above(from: string, limit: number): Promise<ReadonlyArray<readonly [string, Uint8Array]>> {
+    const entries = await this.#sublevel.iterator({ gt: `/${from}`, limit }).all()
+    return entries.map(([key, value]) => [key.slice(1), value] as const)
+  }
+
   #fullKey(key: Key): string {
     return this.#sublevel.prefixKey(key.toString(), 'utf8', false)
   }

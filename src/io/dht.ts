@@ -1,15 +1,24 @@
 import type { PeerId, PeerInfo } from '@libp2p/interface'
 import { type KadDHT, type KadDHTComponents, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
 import { type Datastore, Key } from 'interface-datastore'
-import { concat, equalBytes, fromHex, OstrakaError, type RecordStore, toHex, utf8 } from '../base/index.ts'
+import {
+  concat,
+  equalBytes,
+  fromHex,
+  type PeerId as MemberId,
+  OstrakaError,
+  type RecordStore,
+  toHex,
+} from '../base/index.ts'
+import { MAX_RECORD_BYTES } from '../wire/index.ts'
 import type { Counters } from './counters.ts'
+import { guardRequests, HASH_BYTES, KEY_PREFIX, readingDatastore } from './dht-requests.ts'
+import type { KeptRecords } from './kept-records.ts'
 import type { Logger } from './logger.ts'
 
-/** Well below what kad-dht carries in one message. */
-export const MAX_RECORD_BYTES: number = 64 * 1024
 const NAMESPACE = 'ost'
-const KEY_PREFIX = utf8(`/${NAMESPACE}/`)
-const HASH_BYTES = 32
+// Of a member that is not connected, and of what others say of its addresses: more are ways to make a node dial in vain.
+const MAX_TOLD_ADDRESSES = 8
 
 // A peer that does not answer in this time is passed over; a put asks twice (who is close, then store). kad-dht waits longer,
 // up to the second figure, while answers have lately taken longer or failed: on a busy machine nobody would be near enough.
@@ -33,29 +42,34 @@ export type RecordKey = (record: Uint8Array) => Uint8Array | undefined
 
 export interface DhtServiceOptions {
   readonly networkId: string
-  /** Where records that others give us to keep are stored. */
-  readonly datastore: Datastore
+  /** The records that this node keeps for others. */
+  readonly kept: KeptRecords
+  /** The records that it put itself. */
+  readonly own: Datastore
   readonly recordKey: RecordKey
-  /** Decides whether a record with the right key is one of this network's (signature, membership). */
-  readonly judge: (record: Uint8Array) => boolean
+  readonly isMember: (peerId: MemberId) => boolean
   readonly counters: Counters
 }
 
 /** The libp2p service to hand to the host: a DHT server for immutable records under `/ost/<key>`. */
 export function dhtService(options: DhtServiceOptions): (components: KadDHTComponents) => KadDHT {
+  const { kept, own, recordKey, isMember, counters } = options
+  // of what peers answer with; what they offer is judged by `KeptRecords`
   const validate = (key: Uint8Array, record: Uint8Array): void => {
-    const isUnderItsKey = isRecordFor(options.recordKey, key.subarray(KEY_PREFIX.length), record)
-    if (isUnderItsKey && options.judge(record)) return
-    options.counters.add('dht_record_refused')
-    throw new OstrakaError('malformed', 'not a record of this network')
+    if (isRecordFor(recordKey, key.subarray(KEY_PREFIX.length), record)) return
+    throw new OstrakaError('malformed', 'not the record of this key')
   }
+  const refuse = (): never => {
+    throw new OstrakaError('malformed', 'this network has no such records')
+  }
+  const isWanted = ({ id }: PeerInfo): boolean => isMember(id.toString())
   const create = kadDHT({
     protocol: `/ostraka/${options.networkId}/kad/1`,
     clientMode: false,
     allowQueryWithZeroPeers: true,
     // private and loopback addresses are as good as any: members come from the log, not from strangers
-    peerInfoMapper: passthroughMapper,
-    validators: { [NAMESPACE]: validate },
+    peerInfoMapper: info => (isWanted(info) ? passthroughMapper(info) : { ...info, multiaddrs: [] }),
+    validators: { [NAMESPACE]: validate, pk: refuse },
     // all valid records under one key are equal
     selectors: { [NAMESPACE]: () => 0 },
     networkDialTimeout: PEER_TIMEOUT,
@@ -65,25 +79,45 @@ export function dhtService(options: DhtServiceOptions): (components: KadDHTCompo
   return components => {
     const { peerId, privateKey, registrar, addressManager, peerStore, connectionManager } = components
     const { events, logger, ping } = components
-    const { datastore } = options
+    const datastore = readingDatastore(async hash => (await ownRecord(own, recordKey, hash)) ?? kept.get(hash))
     const dht = create({
       ...{ peerId, privateKey, registrar, addressManager, peerStore, connectionManager },
       ...{ events, logger, ping, datastore },
     })
-    return withoutOldNews(dht, id => connectionManager.getConnections(id).length > 0)
+    guardRequests(dht, { kept, counters })
+    return withoutOldNews(dht, {
+      isWanted: info => isWanted(info) && connectionManager.getConnections(info.id).length === 0,
+      async knownAddresses(id) {
+        return (await peerStore.has(id)) ? (await peerStore.get(id)).addresses.length : 0
+      },
+    })
   }
 }
 
+export interface News {
+  /** False for members that are connected, as all should be: this node has learnt their addresses from themselves. */
+  readonly isWanted: (info: PeerInfo) => boolean
+  readonly knownAddresses: (peerId: PeerId) => Promise<number>
+}
+
 /**
- * Each answer names all peers that are near the key, and the host looks every one of them up in its store, compares and merges. Of
- * members that are connected, as all should be, it has learnt from themselves.
+ * Each answer names all peers that are near the key, as its sender likes, and the host looks every one of them up in its store,
+ * compares and merges. It hears of members only that it lacks, and of so many addresses at most.
  */
-export function withoutOldNews(dht: KadDHT, isConnected: (peerId: PeerId) => boolean): KadDHT {
+export function withoutOldNews(dht: KadDHT, { isWanted, knownAddresses }: News): KadDHT {
   const emitter = dht as KadDHT & EventTarget
   const dispatch = emitter.dispatchEvent.bind(emitter)
+  const pass = async (info: PeerInfo): Promise<void> => {
+    const room = MAX_TOLD_ADDRESSES - (await knownAddresses(info.id))
+    if (room <= 0) return
+    dispatch(new CustomEvent('peer', { detail: { ...info, multiaddrs: info.multiaddrs.slice(0, room) } }))
+  }
   emitter.dispatchEvent = event => {
-    const isOld = event.type === 'peer' && isConnected((event as CustomEvent<PeerInfo>).detail.id)
-    return isOld || dispatch(event)
+    if (event.type !== 'peer') return dispatch(event)
+    const { detail } = event as CustomEvent<PeerInfo>
+    // a store that cannot be read learns nothing
+    if (isWanted(detail)) void pass(detail).catch(() => {})
+    return true
   }
   return dht
 }
@@ -148,7 +182,7 @@ export class DhtRecords implements RecordStore {
     return taken
   }
 
-  /** Drops this node's own copy (its version was destroyed); the DHT's copies expire after 48 hours. */
+  /** Drops this node's own copy (its version was destroyed); others drop theirs by the log. */
   async forget(key: string): Promise<void> {
     this.#unoffered.delete(key)
     await this.#options.own.delete(new Key(key))
@@ -182,14 +216,8 @@ export class DhtRecords implements RecordStore {
     }
   }
 
-  async #own(key: string): Promise<Uint8Array | undefined> {
-    try {
-      const record = await this.#options.own.get(new Key(key))
-      // a damaged copy counts as none: peers have others
-      return isRecordFor(this.#options.recordKey, hashOf(key), record) ? new Uint8Array(record) : undefined
-    } catch {
-      return undefined
-    }
+  #own(key: string): Promise<Uint8Array | undefined> {
+    return ownRecord(this.#options.own, this.#options.recordKey, key)
   }
 
   /** True when a peer has confirmed the record before the caller's patience ran out. */
@@ -248,6 +276,16 @@ export class DhtRecords implements RecordStore {
     }
     if (!found) this.#options.counters.add('dht_get_missed')
     return found
+  }
+}
+
+async function ownRecord(own: Datastore, recordKey: RecordKey, key: string): Promise<Uint8Array | undefined> {
+  try {
+    const record = await own.get(new Key(key))
+    // a damaged copy counts as none: peers have others
+    return isRecordFor(recordKey, hashOf(key), record) ? new Uint8Array(record) : undefined
+  } catch {
+    return undefined
   }
 }
 

@@ -7,9 +7,11 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { tls } from '@libp2p/tls'
+import { getNetConfig } from '@libp2p/utils'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2p, type Libp2pOptions } from 'libp2p'
 import { OstrakaError, type PeerGate, type PeerId, type Rng, type Secret } from '../base/index.ts'
+import { Admission } from './admission.ts'
 import type { Counters } from './counters.ts'
 import { Dialler } from './dialler.ts'
 import type { Logger } from './logger.ts'
@@ -24,9 +26,17 @@ export const SECURITY_ORDER: readonly Security[] = ['tls', 'noise']
 // A dial that has not got through in this time is better started afresh.
 const DIAL_TIMEOUT_MS = 5000
 const ADDRESS_DIAL_TIMEOUT_MS = 3000
-// Many nodes behind one address (a testnet on loopback, one office) all connect within a second; the default is 5 a second.
+// `Admission` counts what begins; libp2p's own limit, which counts by whole seconds, is above it.
 const INBOUND_PER_SECOND_AND_ADDRESS = 256
-const PENDING_INBOUND = 64
+// What one address may begin in the time that a handshake may take is half of it: it cannot keep the others out.
+const PENDING_INBOUND = 128
+const HANDSHAKE_TIMEOUT_MS = 5000
+// Two when both ends dial at once, and those that they replace; a member that opens more loses its oldest.
+const CONNECTIONS_PER_PEER = 4
+// Of all protocols together some sixty; the muxer's default is 1,000.
+const STREAMS_PER_CONNECTION = 256
+// A member that hides the protocol of a stream holds it no longer than this.
+const NEGOTIATION_TIMEOUT_MS = 5000
 // Below the 4 MiB at which libp2p resets a paused stream: a paused peer's window must fit in the read buffer.
 const STREAM_WINDOW_BYTES = 2 * 1024 * 1024
 // One stranger that keeps knocking is logged once a minute, and counted each time.
@@ -90,6 +100,7 @@ export class Host implements PeerGate {
       rng: options.rng,
     })
     libp2p.addEventListener('peer:connect', event => this.#connected(event.detail.toString()))
+    libp2p.addEventListener('connection:open', event => this.#limitConnections(event.detail.remotePeer))
     libp2p.addEventListener('peer:disconnect', event => this.#disconnected(event.detail.toString()))
   }
 
@@ -236,6 +247,15 @@ export class Host implements PeerGate {
     }
   }
 
+  #limitConnections(peerId: Libp2pPeerId): void {
+    const connections = this.libp2p.getConnections(peerId).filter(({ status }) => status === 'open')
+    const oldestFirst = connections.sort((a, b) => a.timeline.open - b.timeline.open)
+    for (const connection of oldestFirst.slice(0, -CONNECTIONS_PER_PEER)) {
+      this.#options.counters.add('connection_refused')
+      connection.abort(new OstrakaError('overloaded', 'too many connections of one peer'))
+    }
+  }
+
   #connected(peerId: PeerId): void {
     this.#connectedPeers.add(peerId)
     if (!this.isMember(peerId)) this.#bidFarewell(peerId)
@@ -267,7 +287,14 @@ export async function createHost(options: HostOptions): Promise<Host> {
     addresses: { listen: [...options.listen], announce: [...(options.announce ?? [])] },
     transports: [tcp()],
     connectionEncrypters: order.map(name => encrypters[name]),
-    streamMuxers: [sparing(yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } }))],
+    streamMuxers: [
+      sparing(
+        yamux({
+          maxInboundStreams: STREAMS_PER_CONNECTION,
+          streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES },
+        }),
+      ),
+    ],
     connectionGater: gater(options, sentAway),
     ...(preSharedKey === undefined ? {} : { connectionProtector: () => privateNetwork(preSharedKey, rng) }),
     connectionManager: {
@@ -275,6 +302,8 @@ export async function createHost(options: HostOptions): Promise<Host> {
       addressDialTimeout: ADDRESS_DIAL_TIMEOUT_MS,
       inboundConnectionThreshold: INBOUND_PER_SECOND_AND_ADDRESS,
       maxIncomingPendingConnections: PENDING_INBOUND,
+      inboundUpgradeTimeout: HANDSHAKE_TIMEOUT_MS,
+      inboundStreamProtocolNegotiationTimeout: NEGOTIATION_TIMEOUT_MS,
       reconnectRetries: 0, // the dialler's work
     },
     // the node asks its peers all the time: the transport notices who has fallen silent without pings of its own
@@ -321,7 +350,14 @@ function gater(options: HostOptions, sentAway: SentAway): ConnectionGater {
     }
     return true
   }
+  const admission = new Admission(performance.now())
   return {
+    denyInboundConnection({ remoteAddr }) {
+      const { host } = getNetConfig(remoteAddr)
+      if (admission.admits(host, performance.now())) return false
+      options.counters.add('connection_refused')
+      return true
+    },
     denyDialPeer: isUnwelcome,
     denyInboundEncryptedConnection: isUnwelcome,
     denyOutboundEncryptedConnection: isUnwelcome,

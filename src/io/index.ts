@@ -14,12 +14,14 @@ import {
   type Store,
   type Transport,
 } from '../base/index.ts'
+import type { RecordJudge } from '../keys/index.ts'
 import { SystemClock } from './clock.ts'
 import { Counters } from './counters.ts'
 import { NodeDatastore } from './datastore.ts'
 import { DhtRecords, dhtService } from './dht.ts'
 import { GossipsubGossip, gossipService } from './gossip.ts'
 import { createHost, type Host, type HostOptions } from './host.ts'
+import { KeptRecords } from './kept-records.ts'
 import type { Logger } from './logger.ts'
 import { Misconduct } from './misconduct.ts'
 import { SystemRng } from './random.ts'
@@ -71,8 +73,8 @@ export interface IoOptions extends Omit<HostOptions, 'services' | 'rng' | 'count
   readonly directory: string
   /** The key that a DHT record belongs under, 32 bytes; undefined for bytes that are no record. */
   readonly recordKey: (record: Uint8Array) => Uint8Array | undefined
-  /** Whether a DHT record with the right key is one that this network keeps (signature, membership). */
-  readonly judgeRecord: (record: Uint8Array) => boolean
+  /** Tells which DHT records the log pins; undefined until the node has its ledger. */
+  readonly recordJudge: () => RecordJudge | undefined
   readonly logger: Logger
 }
 
@@ -129,9 +131,12 @@ export async function startIo(options: IoOptions): Promise<Io> {
 async function startNetwork(options: IoOptions, disk: Disk, counters: Counters): Promise<Io> {
   const rng = new SystemRng()
   const { networkId, logger } = options
-  const { judgeRecord: judge, recordKey } = options
   const gate: PeerGate = { disconnect: (peerId, forMs, reason) => host.disconnect(peerId, forMs, reason) }
   const misconduct = new Misconduct({ gate, counters, logger })
+  const kept = new KeptRecords({
+    ...{ disk: disk.dht, judge: options.recordJudge, misconduct, counters, logger },
+  })
+  const { isMember, recordKey } = options
   const host: Host = await createHost({
     ...options,
     seed: options.identitySeed,
@@ -140,7 +145,7 @@ async function startNetwork(options: IoOptions, disk: Disk, counters: Counters):
     services: {
       gossip: components => gossipService({ networkId, misconduct, counters })(components),
       dht: components =>
-        dhtService({ networkId, datastore: disk.dht, recordKey, judge, counters })(components as never),
+        dhtService({ networkId, kept, own: disk.own, recordKey, isMember, counters })(components as never),
     },
   })
   const { gossip: service, dht } = host.libp2p.services as unknown as { gossip: GossipSub; dht: SingleKadDHT }
@@ -152,18 +157,20 @@ async function startNetwork(options: IoOptions, disk: Disk, counters: Counters):
     if (isConnected) records.peerCame()
   })
   const transport = new RpcTransport({ host, networkId, counters, logger })
+  kept.start()
   await transport.listen()
   await host.start()
-  return assemble({ host, transport, gossip, records, store: disk.store, rng, counters })
+  return assemble({ host, transport, gossip, records, kept, store: disk.store, rng, counters })
 }
 
 type Parts = Pick<Io, 'gossip' | 'store' | 'rng' | 'counters'> & {
   readonly host: Host
   readonly transport: RpcTransport
   readonly records: DhtRecords
+  readonly kept: KeptRecords
 }
 
-function assemble({ host, transport, gossip, records, store, rng, counters }: Parts): Io {
+function assemble({ host, transport, gossip, records, kept, store, rng, counters }: Parts): Io {
   return {
     peerId: host.peerId,
     ...{ transport, gossip, records, store, rng, counters },
@@ -175,6 +182,7 @@ function assemble({ host, transport, gossip, records, store, rng, counters }: Pa
     membersChanged: () => host.membersChanged(),
     async stop() {
       records.stop()
+      kept.stop()
       await transport.stop()
       await host.stop()
       await store.close()

@@ -15,6 +15,7 @@ import {
   fetchRecord,
   need,
   onServed,
+  reviewEarlyRecords,
   serveRecord,
   shareRecord,
   takeEarlyRecord,
@@ -55,6 +56,7 @@ export function step(
     case 'applied':
       if (event.isJump) scanVersions(work)
       lookAtCeremonies(work)
+      reviewEarlyRecords(work)
       eraseRetired(work)
       break
     case 'heard':
@@ -64,14 +66,14 @@ export function step(
       goOn(work, shareRecord(work, event.record))
       break
     case 'message':
-      if (event.message.type === 'record') goOn(work, takeRecord(work, event.message.record))
+      if (event.message.type === 'record') goOn(work, takeRecord(work, event.message.record, event.from))
       break
     case 'record':
-      if (event.record !== null) goOn(work, takeRecord(work, event.record))
+      if (event.record !== null) goOn(work, takeRecord(work, event.record, state.world.peerId))
       break
     case 'answered':
       if (event.answer.ok && event.answer.value.type === 'record' && event.answer.value.record !== null) {
-        goOn(work, takeRecord(work, event.answer.value.record))
+        goOn(work, takeRecord(work, event.answer.value.record, event.from))
       }
       break
     case 'requested':

@@ -3,10 +3,10 @@ import type { LedgerReader } from '../control/index.ts'
 import { type SealingKeyPair, type SigningKey, sealingKeyFromSecret } from '../crypto/index.ts'
 import type { ClosedCeremony, Complain, Effect, Token } from '../wire/index.ts'
 import { type MadeDealing, ownDealingCodec } from './dealer.ts'
+import { EarlyRecords } from './early-records.ts'
 import type { Need, Shelf } from './receiving.ts'
 import type { CeremonyRecord, DealRecord } from './records.ts'
 import { REPUBLISHED_KEY, type RecordWalk, republishedCodec } from './republishing.ts'
-import type { SealedRecord } from './sealed-records.ts'
 import { SeenDeals } from './seen-deals.ts'
 import type { Vault } from './vault.ts'
 
@@ -52,8 +52,8 @@ export interface CeremonyState extends Shelf {
   readonly acknowledged: Map<string, string>
   /** Records that are wanted, by hash. */
   readonly needs: Map<string, Need & { attempts: number }>
-  /** Records that came before anybody needed them, oldest first. */
-  readonly early: Map<string, SealedRecord>
+  /** Records that came before the ledger said that they are needed. */
+  readonly early: EarlyRecords
   /** Requests of peers that wait for our disk. */
   readonly serving: Map<Token, Token>
   /** This node's sealing key pairs, by public key. */
@@ -98,7 +98,7 @@ export function recoverCeremonies(
     closed: new Map(),
     acknowledged: new Map(),
     needs: new Map(),
-    early: new Map(),
+    early: new EarlyRecords(),
     serving: new Map(),
     sealing: new Map([[toHex(world.sealingKeys.publicKey.bytes), world.sealingKeys]]),
     pendingSealing: undefined,

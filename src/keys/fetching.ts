@@ -4,6 +4,7 @@ import type { Work } from './ceremony-state.ts'
 import { complainLate } from './late-evidence.ts'
 import { paths } from './paths.ts'
 import { type Need, receive } from './receiving.ts'
+import { claimOfDealing, recordStanding } from './record-pins.ts'
 import type { CeremonyRecord } from './records.ts'
 import { openRecord, type SealedRecord } from './sealed-records.ts'
 import { nodesOf } from './slots.ts'
@@ -13,9 +14,6 @@ import { versionOf } from './version-rules.ts'
 /** A pushed record usually outruns the search for it. */
 const FIRST_FETCH_MS = 250
 const FETCH_EVERY_MS = 700
-
-/** Pushed records wait for their transaction; a block or two is enough, so few are kept. */
-const MAX_EARLY_RECORDS = 256
 
 /**
  * Wants a record: it may be here already, it may be on its way, or it must be searched for. What is sealed under a key that
@@ -36,25 +34,25 @@ export function dropNeed({ state, effects }: Work, hash: string): void {
 }
 
 /**
- * Takes a record that came by whatever way; one that its signer did not sign is dropped unread. Returns what it was needed for,
- * now received; undefined if nothing was.
+/**
+ * Takes a record that `from` sent, whatever the way; one that its signer did not sign is dropped unread. Returns what it was
+ * needed for, now received; undefined if nothing was. A record that comes before its transaction waits for it, if there is room.
  */
-export function takeRecord(work: Work, bytes: Uint8Array): Need | undefined {
+export function takeRecord(work: Work, bytes: Uint8Array, from: PeerId): Need | undefined {
   try {
-    return takeSigned(work, openRecord(work.state.world.networkId, bytes))
+    return takeSigned(work, openRecord(work.state.world.networkId, bytes), from)
   } catch (error) {
     if (error instanceof OstrakaError) return undefined
     throw error
   }
 }
 
-function takeSigned(work: Work, record: SealedRecord): Need | undefined {
+function takeSigned(work: Work, record: SealedRecord, from: PeerId): Need | undefined {
   const { state, effects, rng } = work
   const hash = toHex(record.hash)
   const wanted = state.needs.get(hash)
   if (wanted === undefined) {
-    if (state.early.size >= MAX_EARLY_RECORDS) state.early.delete(state.early.keys().next().value!)
-    state.early.set(hash, record)
+    keepEarly(work, record, from)
     return undefined
   }
   state.early.delete(hash)
@@ -80,7 +78,18 @@ function takeSigned(work: Work, record: SealedRecord): Need | undefined {
 /** Takes the early record of that hash, if it came before it was needed. */
 export function takeEarlyRecord(work: Work, hash: Uint8Array): void {
   const early = work.state.early.get(toHex(hash))
-  if (early !== undefined) takeSigned(work, early)
+  if (early !== undefined) takeRecord(work, early, work.state.world.peerId)
+}
+
+function keepEarly({ state, ledger, nowMs }: Work, { bytes, signed }: SealedRecord, from: PeerId): void {
+  const claim = claimOfDealing(signed)
+  const standing = recordStanding(ledger, claim)
+  if (standing === 'expected' || standing === 'unknown') state.early.add(bytes, claim, standing, from, nowMs)
+}
+
+/** The ledger moved on: forgets the early records that nothing waits for any more. */
+export function reviewEarlyRecords({ state, ledger, nowMs }: Work): void {
+  if (state.early.size > 0) state.early.review(claim => recordStanding(ledger, claim), nowMs)
 }
 
 /** Asks in turn the dealer, the DHT and the other holders, until the record is here or no longer needed. */
@@ -128,7 +137,7 @@ export function shareRecord(work: Work, record: Uint8Array): Need | undefined {
   effects.push({ type: 'persist', writes: [{ key: vaultPaths.record(opened.hash), value: record }] })
   let received: Need | undefined
   for (const peerId of nodesOf(ceremony.slots)) {
-    if (peerId === state.world.peerId) received = takeSigned(work, opened)
+    if (peerId === state.world.peerId) received = takeSigned(work, opened, peerId)
     else effects.push({ type: 'send', to: peerId, message: { type: 'record', record } })
   }
   effects.push({ type: 'dht-put', key: opened.hash, record })
@@ -139,7 +148,7 @@ export function serveRecord(work: Work, token: Token, hash: Uint8Array): void {
   const { state, effects } = work
   const early = state.early.get(toHex(hash))
   if (early !== undefined) {
-    effects.push({ type: 'reply', token, answer: recordAnswer(early.bytes) })
+    effects.push({ type: 'reply', token, answer: recordAnswer(early) })
     return
   }
   const load: Token = `ceremony/serve/${token}`

@@ -6,6 +6,7 @@ export { forgetClosed } from './closed-ceremonies.ts'
 export { dealingContext } from './context.ts'
 export { openCreations } from './creations.ts'
 export { type DealingPlan, type MadeDealing, makeDealing } from './dealer.ts'
+export { EarlyRecords } from './early-records.ts'
 export { acceptedMembers, eligibleMembers } from './eligible.ts'
 export { reportEvidence } from './evidence-handler.ts'
 export * from './exports/index.ts'
@@ -25,6 +26,12 @@ export { keepNetworkKey } from './network-schedule.ts'
 export * from './operations/index.ts'
 export { paths as keyPaths } from './paths.ts'
 export * from './randomness/index.ts'
+export {
+  type RecordClaim,
+  type RecordJudge,
+  type RecordStanding,
+  recordJudge,
+} from './record-pins.ts'
 export type * from './records.ts'
 export { movesUnaccepted, sweepVersions } from './repairs.ts'
 export { forgetReplaced } from './replaced.ts'

@@ -1,14 +1,12 @@
-import { equalBytes, type Write } from '../base/index.ts'
+import type { Write } from '../base/index.ts'
 import type { ChainRecord, LedgerReader } from '../control/index.ts'
-import { sealedDealingCodec } from '../wire/index.ts'
 import { openCeremonies } from './ceremony-rules.ts'
 import type { Work } from './ceremony-state.ts'
 import { paths } from './paths.ts'
 import { forgetDealingsBut } from './receiving.ts'
+import { claimOf, isSigned, recordStanding } from './record-pins.ts'
 import type { DealRecord, VersionDealing, VersionRecord } from './records.ts'
-import { recordKeyOf } from './sealed-records.ts'
 import { vaultPaths } from './vault.ts'
-import { versionOf } from './version-rules.ts'
 
 /**
  * Erases what this node keeps of dealings whose ceremony ended while it did not look: it was down, or jumped over the end by
@@ -33,13 +31,20 @@ export function forgetOwnDealing({ state, ledger }: Work, name: string): Write[]
   const { recordHash } = made
   const { ceremony, fromSlot } = made.deal
   const writes: Write[] = [{ key: vaultPaths.dealing(ceremony, fromSlot), value: null }]
-  if (!isUseful(ledger, made.record)) writes.push({ key: vaultPaths.record(recordHash), value: null })
+  const claim = claimOf(made.record)
+  if (claim === undefined || recordStanding(ledger, claim) !== 'pinned')
+    writes.push({ key: vaultPaths.record(recordHash), value: null })
   return writes
 }
 
 /** Whether a record on this node's disk may still be wanted from it; if not, it goes. */
 export function isRecordKept(work: Work, record: Uint8Array): boolean {
-  return isBehindItself(work) || isUseful(work.ledger, record)
+  if (isBehindItself(work)) return true
+  const claim = claimOf(record)
+  if (claim === undefined) return false
+  const standing = recordStanding(work.ledger, claim)
+  // a pinned record that its dealer never signed is no use, and peers count it against whoever offers it to them
+  return (standing === 'pinned' || standing === 'expected') && isSigned(work.state.world.networkId, claim)
 }
 
 /** After a loss: ceremonies that this node knew, and whose records it has, may yet come in its ledger. */
@@ -49,25 +54,6 @@ function isBehindItself({ state, ledger }: Work): boolean {
 
 function isOpen(ledger: LedgerReader, ceremony: Uint8Array): boolean {
   return ledger.get(paths.ceremony(ceremony)) !== undefined
-}
-
-/** Whether a version is made of this sealed dealing, or may come to be. */
-function isUseful(ledger: LedgerReader, record: Uint8Array): boolean {
-  const dealing = decodeRecord(record)
-  if (dealing === undefined) return false
-  if (isOpen(ledger, dealing.ceremony)) return true
-  const version = versionOf(ledger, dealing.keyId, dealing.version)
-  if (version === undefined || version.state === 'destroyed') return false
-  const hash = recordKeyOf(record)!
-  return version.dealings.some(({ recordHash }) => equalBytes(recordHash, hash))
-}
-
-function decodeRecord(record: Uint8Array) {
-  try {
-    return sealedDealingCodec.decode(record).value
-  } catch {
-    return undefined
-  }
 }
 
 /** The dealings that versions are made of, and those that stand in open ceremonies. */

@@ -94,7 +94,7 @@ function rootFrom(
 /** A record's DHT key; undefined for bytes that are no sealed dealing. Says nothing of the signature. */
 export function recordKeyOf(bytes: Uint8Array): Uint8Array | undefined {
   try {
-    return hashOf(sealedDealingCodec.decode(bytes))
+    return hashOfDealing(sealedDealingCodec.decode(bytes))
   } catch {
     return undefined
   }
@@ -106,9 +106,13 @@ export function openRecord(networkId: Uint8Array, bytes: Uint8Array): SealedReco
   if (!verifySigned('sealed-dealing', networkId, signed)) {
     throw new OstrakaError('bad_signature', 'the dealer did not sign this dealing')
   }
-  return { bytes, signed, hash: hashOf(signed) }
+  return { bytes, signed, hash: hashOfDealing(signed) }
 }
 
-function hashOf({ value: { ceremony, fromSlot, shares }, signer }: Signed<SealedDealing>): Uint8Array {
+/** The DHT key of a dealing, whoever has signed it. */
+export function hashOfDealing({
+  value: { ceremony, fromSlot, shares },
+  signer,
+}: Signed<SealedDealing>): Uint8Array {
   return recordHashOf({ ceremony, dealer: signer, fromSlot }, shareTreeRoot(shares))
 }

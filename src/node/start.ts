@@ -17,7 +17,14 @@ import {
   viewLog,
 } from '../control/index.ts'
 import { cryptoReady } from '../crypto/index.ts'
-import { auditLosses, type ExportResult, gatewayCounters, type OperationResult } from '../keys/index.ts'
+import {
+  auditLosses,
+  type ExportResult,
+  gatewayCounters,
+  type OperationResult,
+  type RecordJudge,
+  recordJudge,
+} from '../keys/index.ts'
 import {
   type CertifiedBlock,
   certifiedBlockCodec,
@@ -38,15 +45,7 @@ import type { KeyView, NodePort } from './port.ts'
 import type { Logger, Ports } from './ports.ts'
 import { proofOf } from './proving.ts'
 import { readControlLog } from './reading.ts'
-import {
-  type Entries,
-  judgeRecord,
-  memberOf,
-  type NodeOptions,
-  reading,
-  recoverNode,
-  standingMembers,
-} from './state.ts'
+import { type Entries, memberOf, type NodeOptions, reading, recoverNode, standingMembers } from './state.ts'
 import {
   auditCheckpoints,
   auditLossViews,
@@ -76,8 +75,8 @@ export interface StartOptions extends NodeOptions {
 
 export interface RunningNode {
   readonly port: NodePort
-  /** Whether a DHT record is one that this network keeps. */
-  judgeRecord(record: Uint8Array): boolean
+  /** Tells which DHT records this node's log pins. */
+  readonly recordJudge: RecordJudge
   /** Whom the control log has admitted and not removed, and where those who said so listen. */
   members(): readonly NodeAddress[]
   isMember(peerId: PeerId): boolean
@@ -117,7 +116,11 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
   await driver.start(options.measureLoad)
   return {
     port: portOf(driver, ports),
-    judgeRecord: record => judgeRecord(driver.state, record),
+    recordJudge: recordJudge(
+      driver.state.networkId,
+      () => reading(driver.state.ledger),
+      () => driver.state.ledger.chain.height < viewLog(driver.state.log, ports.clock.nowMs()).replayedHeight,
+    ),
     members: () => addressesOf(driver),
     isMember: peerId => (memberOf(driver.state, peerId)?.state ?? 'removed') !== 'removed',
     onMembers: listener => onMembers(driver, listener),

@@ -9,14 +9,13 @@ import {
   type LogOptions,
   type LogState,
   type MemberRecord,
-  mayCreate,
   memberPath,
   type Reducer,
   recoverLog,
   removalRule,
   viewLog,
 } from '../control/index.ts'
-import { type SealingKeyPair, type SigningKey, verifySigned } from '../crypto/index.ts'
+import type { SealingKeyPair, SigningKey } from '../crypto/index.ts'
 import {
   type AnsweredExports,
   acknowledge,
@@ -94,7 +93,6 @@ import {
   type MeasuredLoad,
   type OperationRequest,
   type Signed,
-  sealedDealingCodec,
   type Token,
 } from '../wire/index.ts'
 import { type Attesting, createAttesting } from './attesting.ts'
@@ -345,20 +343,5 @@ export function beaconBody(state: NodeState, load: MeasuredLoad): Omit<Beacon, '
     height,
     load: beaconLoad({ ...load, operations: state.served }),
     coordinate,
-  }
-}
-
-/**
- * Whether a DHT record is one that this network keeps: a sealed dealing, signed by a member or by a principal that may
- * create keys (an importing client).
- */
-export function judgeRecord(state: NodeState, record: Uint8Array): boolean {
-  try {
-    const signed = sealedDealingCodec.decode(record)
-    const reader = reading(state.ledger)
-    const isKnown = memberOf(state, peerIdOf(signed.signer)) !== undefined || mayCreate(reader, signed.signer)
-    return isKnown && verifySigned('sealed-dealing', state.networkId, signed)
-  } catch {
-    return false
   }
 }

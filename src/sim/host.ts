@@ -10,7 +10,7 @@ import {
   startNode,
 } from '../node/index.ts'
 import type { Attestor } from '../trust/index.ts'
-import { type Genesis, sealedDealingCodec } from '../wire/index.ts'
+import type { Genesis } from '../wire/index.ts'
 import { RELEASE } from './checks/attestation.ts'
 import type { GossipMesh, SimGossip } from './gossip.ts'
 import type { SimNetwork } from './network.ts'
@@ -102,7 +102,7 @@ export class SimHost {
       end: Promise.withResolvers(),
       transport: network.open(peerId),
       gossip: gossip.open(peerId),
-      records: records.open(peerId, record => node?.judgeRecord(record) ?? isSealedDealing(record)),
+      records: records.open(peerId, () => node?.recordJudge),
       store: this.disk.open(),
       clock: new VirtualClock(network.context.time, () => this.clockOffsetMs),
     }
@@ -185,15 +185,5 @@ export class SimHost {
     const at = (level: string) => (details: object, text: string) =>
       this.#context.log(this, level, text, details)
     return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
-  }
-}
-
-/** A node that is still starting keeps what might be of use. */
-function isSealedDealing(record: Uint8Array): boolean {
-  try {
-    sealedDealingCodec.decode(record)
-    return true
-  } catch {
-    return false
   }
 }

@@ -1,5 +1,5 @@
 import { OstrakaError, type PeerId, type RecordStore, randomUnit, toHex } from '../base/index.ts'
-import { recordKeyOf } from '../keys/index.ts'
+import { EarlyRecords, type RecordJudge, recordKeyOf } from '../keys/index.ts'
 import { MAX_RECORD_BYTES } from '../wire/index.ts'
 import type { SimNetwork } from './network.ts'
 
@@ -7,8 +7,8 @@ import type { SimNetwork } from './network.ts'
 const LOOKUP_MS = 15
 const KEY = /^[0-9a-f]{64}$/
 
-/** Whether a peer keeps a record that another offers it. */
-export type RecordJudge = (record: Uint8Array) => boolean
+/** How a peer tells what to keep of what others offer it; undefined until it has its ledger. */
+type JudgeOf = () => RecordJudge | undefined
 
 /** The records that each host keeps on its disk, and how they travel. */
 export class RecordMesh {
@@ -17,7 +17,8 @@ export class RecordMesh {
   readonly network: SimNetwork
   /** The key that a record belongs under; undefined for bytes that are no record. */
   readonly keyOf: (record: Uint8Array) => Uint8Array | undefined
-  readonly judges: Map<PeerId, RecordJudge> = new Map()
+  readonly judges: Map<PeerId, JudgeOf> = new Map()
+  readonly #early = new Map<PeerId, EarlyRecords>()
   readonly #shelves = new Map<PeerId, Map<string, Uint8Array>>()
 
   constructor(network: SimNetwork, keyOf: RecordMesh['keyOf'] = recordKeyOf) {
@@ -25,7 +26,8 @@ export class RecordMesh {
     this.keyOf = keyOf
   }
 
-  open(peerId: PeerId, judge: RecordJudge = () => true): SimRecordStore {
+  open(peerId: PeerId, judge: JudgeOf): SimRecordStore {
+    this.#early.set(peerId, new EarlyRecords())
     return new SimRecordStore(peerId, this, judge)
   }
 
@@ -40,8 +42,33 @@ export class RecordMesh {
 
   offer(from: PeerId, to: PeerId, key: string, record: Uint8Array): void {
     this.network.carry({ from, to, kind: 'record', bytes: record }, bytes => {
-      if (this.judges.get(to)?.(bytes)) this.shelf(to).set(key, bytes)
+      const judge = this.judges.get(to)?.()
+      const claim = judge?.read(bytes)
+      if (judge === undefined || claim === undefined || toHex(claim.hash) !== key) return
+      const standing = judge.standing(claim)
+      if (standing === 'pinned') this.shelf(to).set(key, bytes)
+      else this.#early.get(to)?.add(bytes, claim, standing, from, this.#nowMs)
     })
+  }
+
+  /** What a peer has of others and of itself; records that came early are on its shelf once its log pins them. */
+  find(peerId: PeerId, key: string): Uint8Array | undefined {
+    this.review(peerId)
+    return this.shelf(peerId).get(key) ?? this.#early.get(peerId)?.get(key)
+  }
+
+  /** Moves records that are pinned by now to the shelf, and forgets those that nothing needs. */
+  review(peerId: PeerId): void {
+    const judge = this.judges.get(peerId)?.()
+    const early = this.#early.get(peerId)
+    if (judge === undefined || early === undefined || early.size === 0) return
+    for (const record of early.review(claim => judge.standing(claim), this.#nowMs)) {
+      this.shelf(peerId).set(toHex(this.keyOf(record)!), record)
+    }
+  }
+
+  get #nowMs(): number {
+    return this.network.context.time.nowMs
   }
 }
 
@@ -51,7 +78,7 @@ export class SimRecordStore implements RecordStore {
   readonly #mesh: RecordMesh
   #isDead = false
 
-  constructor(peerId: PeerId, mesh: RecordMesh, judge: RecordJudge) {
+  constructor(peerId: PeerId, mesh: RecordMesh, judge: JudgeOf) {
     this.#peerId = peerId
     this.#mesh = mesh
     mesh.judges.set(peerId, judge)
@@ -74,12 +101,12 @@ export class SimRecordStore implements RecordStore {
 
   async get(key: string): Promise<Uint8Array | undefined> {
     checkKey(key)
-    const own = this.#mesh.shelf(this.#peerId).get(key)
+    const own = this.#mesh.find(this.#peerId, key)
     if (own !== undefined) return new Uint8Array(own)
     const { rng, faults } = this.#mesh.network.context
     await this.#passMs(LOOKUP_MS * (1 + randomUnit(rng)))
     for (const peer of this.#mesh.network.connectedTo(this.#peerId)) {
-      const found = this.#mesh.shelf(peer).get(key)
+      const found = this.#mesh.find(peer, key)
       if (found === undefined) continue
       if (randomUnit(rng) < this.#mesh.missRate) {
         faults.add('record-missing')

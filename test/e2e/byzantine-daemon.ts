@@ -44,7 +44,7 @@ async function main(dir: string, passphraseFile: string, listen: string, misdeed
     ...membershipOf(genesis, peers, peerIdOf(identity.publicKey), () => node),
     addresses: peers,
     recordKey: recordKeyOf,
-    judgeRecord: record => node?.judgeRecord(record) ?? false,
+    recordJudge: () => node?.recordJudge,
     logger,
   })
   node = await startNode({

@@ -288,7 +288,7 @@ describe('five daemons at work', function () {
         isMember: () => true,
         addresses: [[peerId, [`${listen}/p2p/${peerId}`]]],
         recordKey: recordKeyOf,
-        judgeRecord: () => false,
+        recordJudge: () => undefined,
         logger: silentLogger(),
       })
       try {

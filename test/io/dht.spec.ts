@@ -45,18 +45,27 @@ describe('DhtRecords', () => {
 })
 
 describe('withoutOldNews', () => {
-  it('keeps what a DHT tells of connected peers to itself, and passes everything else on', () => {
-    const target = new EventTarget()
-    const dht = withoutOldNews(target as never, id => id.toString() === 'connected') as unknown as EventTarget
+  const news = (type: string, id: string, addresses: number): Event =>
+    new CustomEvent(type, {
+      detail: { id, multiaddrs: Array.from({ length: addresses }, (_, index) => index) },
+    })
+
+  it('passes on what a DHT tells of members that this node lacks, a few addresses each, and nothing else', async () => {
     const heard: string[] = []
-    for (const type of ['peer', 'other']) {
-      dht.addEventListener(type, event =>
-        heard.push(`${type} ${(event as CustomEvent<{ id: string }>).detail.id}`),
-      )
-    }
-    for (const type of ['peer', 'other']) {
-      for (const id of ['connected', 'away']) dht.dispatchEvent(new CustomEvent(type, { detail: { id } }))
-    }
-    assert.deepEqual(heard, ['peer away', 'other connected', 'other away'])
+    const dht = withoutOldNews(new EventTarget() as never, {
+      isWanted: ({ id }) => id.toString().startsWith('lacking'),
+      knownAddresses: async id => ({ 'lacking-some': 6, 'lacking-none': 8 })[id.toString()] ?? 0,
+    }) as unknown as EventTarget
+    dht.addEventListener('peer', event => {
+      const { id, multiaddrs } = (event as CustomEvent<{ id: string; multiaddrs: unknown[] }>).detail
+      heard.push(`${id} ${multiaddrs.length}`)
+    })
+    for (const id of ['connected', 'lacking', 'lacking-some', 'lacking-none'])
+      dht.dispatchEvent(news('peer', id, 1000))
+    let others = 0
+    dht.addEventListener('other', () => others++)
+    dht.dispatchEvent(news('other', 'connected', 0))
+    await realTime.until(() => heard.length === 2)
+    assert.deepEqual([heard, others], [['lacking 8', 'lacking-some 2'], 1])
   })
 })

@@ -136,7 +136,7 @@ describe('startIo', () => {
       isMember: () => true,
       addresses: new Map([[peerIdAt(0), first!.addresses()]]),
       recordKey: (record: Uint8Array) => sha256(record),
-      judgeRecord: () => true,
+      recordJudge: () => undefined,
       logger: silentLogger(),
     })
     await realTime.until(() => second!.connectedPeers().includes(newcomer.peerId))
@@ -156,7 +156,7 @@ describe('startIo', () => {
       members: () => [],
       isMember: () => true,
       recordKey: (record: Uint8Array) => sha256(record),
-      judgeRecord: () => true,
+      recordJudge: () => undefined,
       logger: silentLogger(),
     }
     const taken = network.nodes[0]?.addresses().map(address => address.replace(/\/p2p\/.*/, '')) ?? []

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { type PeerId, peerIdOf, Secret } from '../../src/base/index.ts'
 import { sha256 } from '../../src/crypto/index.ts'
 import { type Io, type IoOptions, silentLogger, startIo } from '../../src/io/index.ts'
-import { realTime } from './contracts/world.ts'
+import { realTime, textJudge } from './contracts/world.ts'
 
 export const NETWORK_ID = 'test'
 export const LOOPBACK: readonly string[] = ['/ip4/127.0.0.1/tcp/0']
@@ -64,7 +64,7 @@ export async function startNetwork(count: number, options: NetworkOptions = {}):
         members: () => neighbours(index).map(other => peerIds[other] as PeerId),
         isMember: peerId => peerIds.includes(peerId),
         recordKey: record => sha256(record),
-        judgeRecord: record => !Buffer.from(record).includes('forged'),
+        recordJudge: () => textJudge,
         logger: silentLogger(),
         ...overrides(index),
       }),

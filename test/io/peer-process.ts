@@ -13,7 +13,7 @@ const node = await startIo({
   members: () => [],
   isMember: peerId => peerId === peerIdAt(0),
   recordKey: record => sha256(record),
-  judgeRecord: () => true,
+  recordJudge: () => undefined,
   logger: silentLogger(),
 })
 await node.transport.start({

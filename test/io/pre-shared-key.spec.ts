@@ -84,7 +84,7 @@ describe('a pre-shared key', function () {
         members: () => [peerIdAt(0), peerIdAt(1)],
         isMember: () => true,
         recordKey: record => sha256(record),
-        judgeRecord: () => false,
+        recordJudge: () => undefined,
         logger: silentLogger(),
         ...(keyFile === undefined ? {} : { preSharedKey: readPreSharedKey(keyFile) }),
         ...(known === undefined ? {} : { addresses: [[known.peerId, known.addresses()]] }),

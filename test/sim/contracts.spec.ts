@@ -12,7 +12,7 @@ import { gossipContract } from '../io/contracts/gossip.ts'
 import { recordStoreContract } from '../io/contracts/records.ts'
 import { storeContract } from '../io/contracts/store.ts'
 import { transportContract } from '../io/contracts/transport.ts'
-import { textOf, type World } from '../io/contracts/world.ts'
+import { textJudge, type World } from '../io/contracts/world.ts'
 
 const GENEROUS_MS = 15_000
 const STEP_MS = 1
@@ -100,7 +100,7 @@ recordStoreContract('simulated DHT', async count => {
   const transports = ids.map(peerId => network.open(peerId))
   for (const transport of transports) await transport.start(idle)
   const peers = ids.map(peerId => ({
-    records: mesh.open(peerId, record => !textOf(record)?.includes('forged')),
+    records: mesh.open(peerId, () => textJudge),
   }))
   await world.until(() => ids.every(id => network.connectedTo(id).length === count - 1))
   return Object.assign(world, {

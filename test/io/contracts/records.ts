@@ -73,6 +73,36 @@ export function recordStoreContract(name: string, makeWorld: (count: number) => 
       await failsWith(world.settle(at(0).put(keyOf(over), over)), 'too_large')
     })
 
+    it('does not keep for others what nothing will need', async () => {
+      const over = bytesOf('over: its version is destroyed')
+      await world.settle(at(0).put(keyOf(over), over))
+      await world.kill(0)
+      assert.equal(await world.settle(at(1).get(keyOf(over))), undefined)
+    })
+
+    it('keeps of one dealer and ceremony one record that the log does not pin yet', async () => {
+      const [first, second] = [bytesOf('expected here first'), bytesOf('expected here second')]
+      await put(first)
+      await world.settle(at(0).put(keyOf(second), second))
+      await world.kill(0)
+      assert.deepEqual(await found(1, first), first)
+      assert.equal(await world.settle(at(1).get(keyOf(second))), undefined)
+    })
+
+    it('keeps a little of what its log may not know yet, and no more of one peer', async () => {
+      const records = Array.from({ length: 12 }, (_, index) => {
+        const bytes = new Uint8Array(60 * 1024).fill(index)
+        bytes.set(bytesOf(`unknown ceremony${index} `))
+        return bytes
+      })
+      for (const each of records) await world.settle(at(0).put(keyOf(each), each))
+      await world.kill(0)
+      const kept = []
+      for (const each of records) kept.push(await world.settle(at(1).get(keyOf(each))))
+      assert.deepEqual(kept[0], records[0])
+      assert.equal(kept.filter(each => each !== undefined).length, 8)
+    })
+
     it('keeps its own records, but peers keep none that their judge refuses', async () => {
       const forged = bytesOf('forged')
       await world.settle(at(0).put(keyOf(forged), forged))

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { type ErrorCode, isOstrakaError, toHex } from '../../../src/base/index.ts'
+import type { RecordClaim, RecordJudge, RecordStanding } from '../../../src/keys/index.ts'
 import { Patience } from '../../../testnet/slowness.ts'
 
 /** How a contract lets time pass: the real adapters wait, the simulated ones step their virtual clock. */
@@ -46,4 +47,21 @@ export function textOf(bytes: Uint8Array | undefined): string | undefined {
 
 export function keyOf(record: Uint8Array): string {
   return toHex(createHash('sha256').update(record).digest())
+}
+
+const STANDINGS: readonly RecordStanding[] = ['pinned', 'expected', 'unknown', 'over']
+
+/**
+ * Judges records of contracts by their text: `forged` is signed by nobody; the first word may be a standing, then a place may
+ * follow; all others are pinned.
+ */
+export const textJudge: RecordJudge = {
+  read: record => (Buffer.from(record).includes('forged') ? undefined : textJudge.claim(record)),
+  claim(record): RecordClaim {
+    const [standing, place] = (textOf(record.subarray(0, 64)) ?? '').split(' ')
+    const hash = new Uint8Array(createHash('sha256').update(record).digest())
+    return { hash, place: `${standing} ${place}`, dealing: undefined as never }
+  },
+  standing: ({ place }) => STANDINGS.find(standing => place.startsWith(standing)) ?? 'pinned',
+  isBehind: () => false,
 }
