@@ -2,6 +2,7 @@
 import type { Mutant } from './mutant-list.ts'
 
 const GOSSIP = ['test/io/gossip-abuse.spec.ts']
+const KEPT = ['test/io/kept-records.spec.ts']
 
 /** What guards a node against one member's gossip, records and connections, and against whoever reaches its port. */
 export const NETWORK_MUTANTS: readonly Mutant[] = [
@@ -74,5 +75,61 @@ export const NETWORK_MUTANTS: readonly Mutant[] = [
     find: 'if (options.isMember(peerId)) return sentAway.has(peerId)',
     replace: 'if (options.isMember(peerId)) return false',
     specs: GOSSIP,
+  },
+  {
+    name: 'DHT: what the log does not pin yet goes to the disk',
+    file: 'src/io/kept-records.ts',
+    find: "if (standing === 'pinned') {",
+    replace: 'if (true) {',
+    specs: KEPT,
+  },
+  {
+    name: 'DHT: a record that its dealer did not sign costs its sender nothing',
+    file: 'src/io/kept-records.ts',
+    find: "      this.#options.misconduct.note(from, 'a record that its dealer did not sign')\n",
+    replace: '',
+    specs: KEPT,
+  },
+  {
+    name: 'DHT: what nothing needs any more stays',
+    file: 'src/io/kept-records.ts',
+    find: "if (claim !== undefined && judge.standing(claim) === 'pinned') continue",
+    replace: 'if (claim !== undefined) continue',
+    specs: KEPT,
+  },
+  {
+    name: 'DHT: a log that comes a second time deletes what it will pin',
+    file: 'src/io/kept-records.ts',
+    find: 'if (judge === undefined || judge.isBehind()) return true',
+    replace: 'if (judge === undefined) return true',
+    specs: KEPT,
+  },
+  {
+    name: 'DHT: one peer fills the memory for records of unknown ceremonies',
+    file: 'src/keys/early-records.ts',
+    find: '      ofPeer + bytes <= MAX_UNKNOWN_BYTES_PER_PEER &&\n',
+    replace: '',
+    specs: ['test/keys/early-records.spec.ts'],
+  },
+  {
+    name: 'DHT: a dealer has many records in one ceremony',
+    file: 'src/keys/early-records.ts',
+    find: '!this.#places.has(claim.place) && ',
+    replace: '',
+    specs: ['test/keys/early-records.spec.ts'],
+  },
+  {
+    name: 'DHT: provider records are stored',
+    file: 'src/io/dht-requests.ts',
+    find: '    ADD_PROVIDER: refused,\n    GET_PROVIDERS: refused,\n',
+    replace: '    ...rpc.handlers,\n',
+    specs: ['test/io/dht-abuse.spec.ts'],
+  },
+  {
+    name: 'connections: one address begins as many handshakes as it likes',
+    file: 'src/io/admission.ts',
+    find: 'allowance.take(1, nowMs) && ',
+    replace: '',
+    specs: ['test/io/admission.spec.ts'],
   },
 ]

@@ -23,6 +23,8 @@ const MAX_TOLD_ADDRESSES = 8
 // A peer that does not answer in this time is passed over; a put asks twice (who is close, then store). kad-dht waits longer,
 // up to the second figure, while answers have lately taken longer or failed: on a busy machine nobody would be near enough.
 const PEER_TIMEOUT = { minTimeout: 1000, maxTimeout: 4000 }
+// A new peer that does not answer in this time stays out of the routing table until it connects again: hosts start busy.
+const CONTACT_TIMEOUT = { minTimeout: 5000, maxTimeout: 5000 }
 // How long callers wait; the offer itself goes on behind their back until it is done.
 const PUT_PATIENCE_MS = 2500
 const GET_PATIENCE_MS = 4000
@@ -73,13 +75,15 @@ export function dhtService(options: DhtServiceOptions): (components: KadDHTCompo
     // all valid records under one key are equal
     selectors: { [NAMESPACE]: () => 0 },
     networkDialTimeout: PEER_TIMEOUT,
-    pingNewContactTimeout: PEER_TIMEOUT,
-    pingOldContactTimeout: PEER_TIMEOUT,
+    pingNewContactTimeout: CONTACT_TIMEOUT,
+    pingOldContactTimeout: CONTACT_TIMEOUT,
   })
   return components => {
     const { peerId, privateKey, registrar, addressManager, peerStore, connectionManager } = components
     const { events, logger, ping } = components
-    const datastore = readingDatastore(async hash => (await ownRecord(own, recordKey, hash)) ?? kept.get(hash))
+    const datastore = readingDatastore(
+      async hash => (await ownRecord(own, recordKey, hash)) ?? kept.get(hash),
+    )
     const dht = create({
       ...{ peerId, privateKey, registrar, addressManager, peerStore, connectionManager },
       ...{ events, logger, ping, datastore },
