@@ -34,7 +34,6 @@ export function dropNeed({ state, effects }: Work, hash: string): void {
 }
 
 /**
-/**
  * Takes a record that `from` sent, whatever the way; one that its signer did not sign is dropped unread. Returns what it was
  * needed for, now received; undefined if nothing was. A record that comes before its transaction waits for it, if there is room.
  */

@@ -3,7 +3,7 @@ import { type Codec, codec, integer } from '../wire/index.ts'
 import type { Work } from './ceremony-state.ts'
 import { isRecordKept } from './leftovers.ts'
 
-/** js-libp2p's kad-dht drops records after 48 hours unless they are put again. */
+/** Records do not expire, but who is near a key changes as members come and go, and a disk may be lost. */
 const REPUBLISH_MS = 6 * 3_600_000
 /** After a start, the DHT's peers must first be found. */
 const FIRST_WALK_MS = 60_000
