@@ -132,4 +132,11 @@ export const NETWORK_MUTANTS: readonly Mutant[] = [
     replace: '',
     specs: ['test/io/admission.spec.ts'],
   },
+  {
+    name: 'DHT: a record of a pinned hash may name another key',
+    file: 'src/keys/record-pins.ts',
+    find: "if (!equalBytes(ceremony.keyId, keyId) || ceremony.version !== number) return 'over'",
+    replace: '',
+    specs: ['test/keys/record-pins.spec.ts'],
+  },
 ]

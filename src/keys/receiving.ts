@@ -60,6 +60,8 @@ function isPromised(
     equalBytes(hash, dealing.recordHash) &&
     equalBytes(signer, dealing.dealer) &&
     equalBytes(value.ceremony, ceremony.id) &&
+    equalBytes(value.keyId, ceremony.keyId) &&
+    value.version === ceremony.version &&
     value.fromSlot === dealing.fromSlot &&
     value.shares.length === order.length &&
     value.shares.every(({ slot }, index) => slot === order[index])

@@ -45,6 +45,8 @@ export function recordStanding(ledger: LedgerReader, { hash, dealing }: RecordCl
   const { ceremony: id, keyId, version: number, fromSlot } = dealing.value
   const ceremony = ledger.get<CeremonyRecord>(paths.ceremony(id))
   if (ceremony !== undefined) {
+    // the hash does not cover them, and the version's records are found by them once the ceremony is over
+    if (!equalBytes(ceremony.keyId, keyId) || ceremony.version !== number) return 'over'
     const place = ceremony.dealers.findIndex(
       each => each.fromSlot === fromSlot && equalBytes(each.dealer, dealing.signer),
     )
