@@ -99,13 +99,14 @@ describe('attestation of real processes', function () {
   })
 
   it('a mistaken policy moves nothing, says so, and is taken back', async () => {
+    // a member that was slow to come back, on a busy machine, is suspended for some epochs and not counted
+    await eventually('all members count', async () => (await attestation()).eligible === 5)
     const before = await net.client('node-1').key('steady')
-    // a member that was slow to come back, on a busy machine, is suspended and not counted
     const printed = policy('deny', program)
-    assert.match(printed, /accepted {5}0 of [45] members\ntoo few: slots stay where they are/)
+    assert.match(printed, /accepted {5}0 of 5 members\ntoo few: slots stay where they are/)
     const { epoch } = await attestation()
     await eventually('two epochs pass', async () => (await attestation()).epoch > epoch + 1)
-    assert.match((await net.client('node-1').status()).warnings.join('\n'), /accepts 0 of [45] members/)
+    assert.match((await net.client('node-1').status()).warnings.join('\n'), /accepts 0 of 5 members/)
     const refused = net.ostraka('node-1', ...['key', 'create', 'late', '--kind', 'ed25519'])
     assert.equal(refused.status, 1)
     assert.match(String(refused.stderr), /^not_enough_nodes:/)
