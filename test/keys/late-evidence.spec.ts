@@ -52,7 +52,7 @@ describe('a complaint that a leader leaves out until the ceremony is over', () =
     assert.equal(network.ledger.records.get(path), undefined)
   })
 
-  it('proves nothing with another preimage, and convicts the complainer who lied', () => {
+  it('proves nothing with another preimage, a second time, or with a path to another record', () => {
     const { network, cheat, evidence } = censored('lies')
     const { closed, complaint } = lateIn(evidence)[0]!
     const honest = network.nodes.find(({ peerId }) => peerId === peerIdOf(complaint.signer))!
