@@ -1,24 +1,22 @@
 import { availableParallelism, loadavg } from 'node:os'
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 
 /** What the reference computation takes on one idle core of a common server, once it is compiled. */
 const REFERENCE_MS = 4
 const REFERENCE_STEPS = 2_000_000
-/** Timers of an idle process fire about this late; it is also how often the delay is sampled. */
-const LOOP_DELAY_MS = 20
 /** A measurement costs about a hundredth of a core at this pace. */
 const FRESH_MS = 500
 /** Beyond this a machine is not slow but stuck, and a test that waits for it would never end. */
 const MAX_SLOWNESS = 30
 
-const loopDelay = monitorEventLoopDelay({ resolution: LOOP_DELAY_MS })
-loopDelay.enable()
 compute()
 
 let measured = measure()
 let measuredMs = performance.now()
 
-/** How many times slower than an idle machine this one is now: by computing, by timers, and by who waits for a core. */
+/**
+ * How many times slower than an idle machine this one is now: by computing, and by who waits for a core. Late timers say
+ * nothing: a test that runs a command synchronously delays its own.
+ */
 export function slowness(): number {
   if (performance.now() - measuredMs > FRESH_MS) {
     measured = measure()
@@ -36,10 +34,8 @@ function measure(): number {
   const startedMs = performance.now()
   compute()
   const byComputing = (performance.now() - startedMs) / REFERENCE_MS
-  const byTimers = loopDelay.count === 0 ? 1 : loopDelay.mean / 1e6 / LOOP_DELAY_MS
-  loopDelay.reset()
   const byQueue = (loadavg()[0] ?? 0) / availableParallelism()
-  return Math.min(MAX_SLOWNESS, Math.max(1, byComputing, byTimers, byQueue))
+  return Math.min(MAX_SLOWNESS, Math.max(1, byComputing, byQueue))
 }
 
 /** The reference: xorshift32, which no compiler shortens. */
