@@ -13,24 +13,27 @@ const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '60' },
     nodes: { type: 'string', default: '7' },
-    clients: { type: 'string', default: '4' },
+    clients: { type: 'string', default: '8' },
+    rate: { type: 'string', default: '25' },
     seed: { type: 'string', default: '1' },
     help: { type: 'boolean', default: false },
   },
 })
 
 if (values.help) {
-  console.log('npm run flood -- [--seconds 60] [--nodes 7] [--clients 4] [--seed 1]')
+  console.log('npm run flood -- [--seconds 60] [--nodes 7] [--clients 8] [--rate 25] [--seed 1]')
   process.exit(0)
 }
 
-const [durationMs, nodes, clients] = [
+const [durationMs, nodes, clients, ratePerSecond] = [
   Number(values.seconds) * 1000,
   Number(values.nodes),
   Number(values.clients),
+  Number(values.rate),
 ]
-if (!(durationMs > 0) || !Number.isInteger(nodes) || nodes < 5 || !Number.isInteger(clients) || clients < 1) {
-  console.error('flood: seconds are positive, nodes at least 5 and clients at least 1')
+const isCount = (value: number, least: number): boolean => Number.isInteger(value) && value >= least
+if (!(durationMs > 0) || !isCount(nodes, 5) || !isCount(clients, 1) || !(ratePerSecond > 0)) {
+  console.error('flood: seconds and rate are positive, nodes at least 5 and clients at least 1')
   process.exit(2)
 }
 // the daemons end with this process, however it ends
@@ -44,6 +47,6 @@ setTimeout(
 ).unref()
 
 const onProgress = (line: string): void => console.error(line)
-const bounds = await flood({ durationMs, nodes, clients, seed: values.seed, onProgress })
+const bounds = await flood({ durationMs, nodes, clients, ratePerSecond, seed: values.seed, onProgress })
 for (const { title, found, hasHeld } of bounds) console.log(`${hasHeld ? '✔' : '✘'} ${title}: ${found}`)
 process.exitCode = bounds.every(({ hasHeld }) => hasHeld) ? 0 : 1

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import type { SoakNetwork } from '../soak/network.ts'
-import type { Orders, Sent } from './hostile.ts'
+import type { Orders, Sent, Target } from './hostile.ts'
 
 /** Takes the place of one daemon of a network: its identity, its address and its peers, and none of its manners. */
 export class Flooder {
@@ -12,11 +12,11 @@ export class Flooder {
     this.#child = child
   }
 
-  /** The daemon `name` must not run. `keyId`: of a key that signs, in hexadecimal. */
-  static start(network: SoakNetwork, name: string, keyId: string, mark: string): Flooder {
+  /** The daemon `name` must not run. */
+  static start(network: SoakNetwork, name: string, target: Target): Flooder {
     const { dir, listen } = network.node(name)
     const { passphraseFile } = network.state
-    const orders: Orders = { dir, passphraseFile, listen, keyId, mark }
+    const orders: Orders = { dir, passphraseFile, listen, ...target }
     const program = join(import.meta.dirname, 'hostile.ts')
     return new Flooder(
       fork(program, [JSON.stringify(orders)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),

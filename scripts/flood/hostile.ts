@@ -1,10 +1,11 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { constants, setPriority } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { GossipSub } from '@libp2p/gossipsub'
-import { fromHex, OstrakaError, type PeerId, peerIdOf, Secret } from '../../src/base/index.ts'
+import { deflateRawSync } from 'node:zlib'
+import { type GossipSub, gossipsub, StrictNoSign } from '@libp2p/gossipsub'
+import { concat, fromHex, OstrakaError, type PeerId, peerIdOf, Secret } from '../../src/base/index.ts'
 import { addressBook } from '../../src/cli/daemon.ts'
 import { networkIdText, readGenesis } from '../../src/cli/genesis-file.ts'
 import { membershipOf } from '../../src/cli/membership.ts'
@@ -14,33 +15,50 @@ import { type SigningKey, signValue } from '../../src/crypto/index.ts'
 import { Counters } from '../../src/io/counters.ts'
 import { NodeDatastore } from '../../src/io/datastore.ts'
 import { dhtService } from '../../src/io/dht.ts'
-import { GossipsubGossip, gossipService } from '../../src/io/gossip.ts'
 import { createHost, type Host } from '../../src/io/host.ts'
 import { SystemRng, silentLogger } from '../../src/io/index.ts'
 import { KeptRecords } from '../../src/io/kept-records.ts'
 import { Misconduct } from '../../src/io/misconduct.ts'
 import { RpcTransport } from '../../src/io/rpc.ts'
 import { openDatabase } from '../../src/io/store.ts'
+import { recordKeyOf } from '../../src/keys/index.ts'
 import {
   type PeerMessage,
   type PeerRequest,
   peerMessageCodec,
   peerRequestCodec,
+  type SealedDealing,
+  sealedDealingCodec,
 } from '../../src/wire/index.ts'
 
 /** What each sort of flood sends in one go to one peer, before it lets the event loop send. */
-const AT_ONCE = 64
+const AT_ONCE = 32
 const PAUSE_MS = 5
+/** Whoever keeps it out for so long will not be flooded. */
+const CONNECTING_MS = 4_000
 const REQUEST_DEADLINE_MS = 2_000
 const LONGEST_FRAME = 4_096
+/** What a message may inflate to when nobody bounds it. */
+const BOMB_BYTES = 64 * 1024 * 1024
+/** As many slots as a dealing may have, each with the longest ciphertext. */
+const DEALT_SLOTS = 64
+const SEALED_BYTES = 160
 
-/** What the parent tells of the target: a signing key to ask nonces of, and the mark that all junk carries. */
-export interface Orders {
+/** Whom to flood, and with what. */
+export interface Target {
+  /** How many peers to be connected with first. */
+  readonly peers: number
+  /** Of a key that signs, in hexadecimal: nonces are asked of it. */
+  readonly keyId: string
+  /** All junk carries it. */
+  readonly mark: string
+}
+
+/** What the parent tells: the member to be, and the target. */
+export interface Orders extends Target {
   readonly dir: string
   readonly passphraseFile: string
   readonly listen: string
-  readonly keyId: string
-  readonly mark: string
 }
 
 /** How much of each sort has left, for the parent. */
@@ -60,44 +78,50 @@ export interface Sent {
  * is what it makes the others do, and not the processor that it takes from them on one machine.
  */
 async function main(orders: Orders): Promise<void> {
-  const { host, transport, service, gossip, identity, networkId } = await open(orders)
+  const { host, transport, services, voice } = await open(orders)
   const sent: Sent = { requests: 0, answered: 0, refused: 0, messages: 0, gossip: 0, records: 0, streams: 0 }
-  const mark = Buffer.from(orders.mark)
   process.on('message', () => process.send?.(sent))
   process.once('disconnect', () => process.exit(0))
+  const bomb = concat(new Uint8Array([1]), deflateRawSync(new Uint8Array(BOMB_BYTES)))
   const rounds = [
     () => request(transport, host, orders.keyId, sent),
-    () => tell(transport, host, { identity, networkId, mark }, sent),
-    () => {
-      for (const topic of ['beacons', 'plans', 'blocks', 'nonsense']) gossip.publish(topic, junk(mark, 800))
-      sent.gossip += 4
-    },
-    () => put(service.dht, mark, sent),
+    () => tell(transport, host, voice, sent),
+    () => gossip(services.gossip, voice, bomb, sent),
+    () => put(services.dht, voice, sent),
     () => openStreams(host, sent),
   ]
-  while (host.connectedPeers().length === 0) await sleep(PAUSE_MS)
+  const beganMs = performance.now()
+  while (host.connectedPeers().length < orders.peers && performance.now() - beganMs < CONNECTING_MS) {
+    await sleep(PAUSE_MS)
+  }
   setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
   for (;;) {
     // kad-dht never ends a search that has nobody to ask
-    if (host.connectedPeers().length > 0) for (const round of rounds) round()
+    if (host.connectedPeers().length > 0) for (const round of rounds) void round()
     await sleep(PAUSE_MS)
   }
-}
-
-interface Opened {
-  readonly host: Host
-  readonly transport: RpcTransport
-  readonly service: { readonly dht: DhtPut }
-  readonly gossip: GossipsubGossip
-  readonly identity: SigningKey
-  readonly networkId: Uint8Array
 }
 
 interface DhtPut {
   put(key: Uint8Array, value: Uint8Array, options: { signal: AbortSignal }): AsyncIterable<unknown>
 }
 
-async function open({ dir, passphraseFile, listen }: Orders): Promise<Opened> {
+/** Who speaks, and to which network. All junk that may carry the mark does, so that it can be found where it was kept. */
+interface Voice {
+  readonly identity: SigningKey
+  readonly networkId: Uint8Array
+  readonly topicSuffix: string
+  readonly mark: Uint8Array
+}
+
+interface Opened {
+  readonly host: Host
+  readonly transport: RpcTransport
+  readonly services: { readonly gossip: GossipSub; readonly dht: DhtPut }
+  readonly voice: Voice
+}
+
+async function open({ dir, passphraseFile, listen, mark }: Orders): Promise<Opened> {
   const passphrase = new Secret(new Uint8Array(Buffer.from(readFileSync(passphraseFile, 'utf8').trim())))
   const secrets = await openNode(dir, passphrase)
   const genesis = readGenesis(nodeFiles(dir).genesis)
@@ -124,26 +148,19 @@ async function open({ dir, passphraseFile, listen }: Orders): Promise<Opened> {
     counters,
     logger: silentLogger(),
     services: {
-      gossip: components => gossipService({ networkId, misconduct, counters })(components),
+      gossip: bareGossip(),
       dht: components =>
         dhtService({
           networkId,
           kept,
           own: datastore,
-          recordKey: recordHash,
+          recordKey: recordKeyOf,
           isMember: () => true,
           counters,
         })(components as never),
     },
   })
-  const services = host.libp2p.services as unknown as { gossip: GossipSub; dht: DhtPut }
-  const gossip = new GossipsubGossip({
-    service: services.gossip,
-    networkId,
-    misconduct,
-    counters,
-    logger: silentLogger(),
-  })
+  const services = host.libp2p.services as unknown as Opened['services']
   const transport = new RpcTransport({ host, networkId, counters, logger: silentLogger() })
   await transport.listen()
   await host.start()
@@ -154,14 +171,24 @@ async function open({ dir, passphraseFile, listen }: Orders): Promise<Opened> {
     },
     peer: () => {},
   })
-  return {
-    host,
-    transport,
-    service: services,
-    gossip,
+  const voice: Voice = {
     identity: secrets.identity,
     networkId: networkIdOf(genesis),
+    topicSuffix: networkId.slice(0, 4),
+    mark: Buffer.from(mark),
   }
+  return { host, transport, services, voice }
+}
+
+/** Gossip without any of our limits. */
+function bareGossip(): ReturnType<typeof gossipsub> {
+  return gossipsub({
+    ...{ D: 0, Dlo: 0, Dhi: 0, Dout: 0, Dscore: 0 },
+    globalSignaturePolicy: StrictNoSign,
+    floodPublish: true,
+    allowPublishToZeroTopicPeers: true,
+    ignoreDuplicatePublishError: true,
+  })
 }
 
 function junk(mark: Uint8Array, length: number): Uint8Array {
@@ -191,35 +218,35 @@ function request(transport: RpcTransport, host: Host, keyId: string, sent: Sent)
   }
 }
 
-interface Voice {
-  readonly identity: SigningKey
-  readonly networkId: Uint8Array
-  readonly mark: Uint8Array
+/** Messages of each topic that are none, one that would inflate a thousandfold, and one of a topic that nobody has. */
+function gossip(service: GossipSub, { mark, topicSuffix }: Voice, bomb: Uint8Array, sent: Sent): void {
+  const plain = (): Uint8Array => concat(new Uint8Array([0]), junk(mark, 800))
+  for (const topic of ['beacons', 'plans', 'blocks', 'nonsense']) {
+    for (const message of [plain(), bomb]) {
+      sent.gossip++
+      // without subscribers it fails: the topic that nobody has
+      service.publish(`${topic}/${topicSuffix}`, message).catch(() => {})
+    }
+  }
 }
 
 /** Transactions that are in order and do nothing, records that nobody expects, and frames that say nothing. */
-function tell(transport: RpcTransport, host: Host, { identity, networkId, mark }: Voice, sent: Sent): void {
-  const transactions = Array.from({ length: AT_ONCE }, () =>
+function tell(transport: RpcTransport, host: Host, voice: Voice, sent: Sent): void {
+  const { identity, networkId, mark } = voice
+  const transactions = Array.from({ length: AT_ONCE }, (_, index) =>
     signValue(identity, 'transaction', networkId, {
-      type: 'retire-version',
-      keyId: new Uint8Array(randomBytes(32)),
-      version: 1,
-      to: 'archived',
-    } as never),
+      type: 'retire-version' as const,
+      name: String(Buffer.from(mark)),
+      version: index + 1,
+      state: 'archived' as const,
+    }),
   )
   const messages: PeerMessage[] = [
     { type: 'transactions', transactions },
-    { type: 'record', record: junk(mark, LONGEST_FRAME) },
+    { type: 'record', record: dealing(voice) },
     { type: 'status', height: 1 },
   ]
-  const frames = [junk(mark, LONGEST_FRAME)]
-  for (const message of messages) {
-    try {
-      frames.push(peerMessageCodec.encode(message))
-    } catch {
-      // a format that has changed since: the other sorts are flood enough
-    }
-  }
+  const frames = [junk(mark, LONGEST_FRAME), ...messages.map(message => peerMessageCodec.encode(message))]
   for (const peerId of host.connectedPeers()) {
     for (let count = 0; count < AT_ONCE; count++) {
       transport.send(peerId, frames[count % frames.length]!)
@@ -228,19 +255,27 @@ function tell(transport: RpcTransport, host: Host, { identity, networkId, mark }
   }
 }
 
-function recordHash(record: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash('sha256').update(record).digest())
+/** A sealed dealing of a ceremony that nobody knows: its dealer, the flooder, has signed it. */
+function dealing({ identity, networkId, mark }: Voice): Uint8Array {
+  const value: SealedDealing = {
+    ...{ ceremony: randomBytes(32), keyId: randomBytes(32), version: 1, fromSlot: 0 },
+    shares: Array.from({ length: DEALT_SLOTS }, (_, index) => ({
+      slot: index + 1,
+      sealed: junk(mark, SEALED_BYTES - mark.length),
+    })),
+  }
+  return sealedDealingCodec.encode(signValue(identity, 'sealed-dealing', networkId, value))
 }
 
 let recordsDone = 0
 
-/** Junk under its true hash. */
-async function put(dht: DhtPut, mark: Uint8Array, sent: Sent): Promise<void> {
+/** Records that are in order, under their true keys. */
+async function put(dht: DhtPut, voice: Voice, sent: Sent): Promise<void> {
   if (sent.records - recordsDone >= AT_ONCE) return
-  const record = junk(mark, LONGEST_FRAME)
-  const key = Buffer.concat([Buffer.from('/ost/'), createHash('sha256').update(record).digest()])
+  const record = dealing(voice)
   sent.records++
   try {
+    const key = concat(new TextEncoder().encode('/ost/'), recordKeyOf(record)!)
     for await (const _ of dht.put(key, record, { signal: AbortSignal.timeout(500) }));
   } catch {
     // refused, or nobody is connected

@@ -25,8 +25,9 @@ const WARM_UP_MS = 5_000
 export interface FloodOptions {
   readonly durationMs: number
   readonly nodes: number
-  /** Clients that ask for one operation after the other. */
   readonly clients: number
+  /** Operations a second that the clients ask for together: what the machine bears without a flood, and half again. */
+  readonly ratePerSecond: number
   readonly seed: string
   readonly onProgress: (line: string) => void
 }
@@ -38,9 +39,11 @@ export interface FloodBound {
 }
 
 interface Phase {
-  readonly operations: number
+  readonly latenciesMs: readonly number[]
   readonly failed: number
   readonly intervalsMs: readonly number[]
+  /** What one daemon of the others used, the busiest of them. */
+  readonly cpuSeconds: number
 }
 
 /** One flood, from new daemons to none. */
@@ -61,16 +64,16 @@ export async function flood(options: FloodOptions): Promise<readonly FloodBound[
     const { keyId } = (await network.gateway(witness!).lent.keys()).find(key => key.kind === 'ed25519')!
     await measure(network, keys, options, WARM_UP_MS)
     const before = await measure(network, keys, options, durationMs)
-    onProgress(`without a flood: ${before.operations} operations`)
+    onProgress(`without a flood: ${inWords(before)}`)
     await network.kill(culprit)
     const mark = `flood-${randomUUID()}`
-    const flooder = Flooder.start(network, culprit, keyId, mark)
+    const flooder = Flooder.start(network, culprit, { keyId, mark, peers: network.names.length })
     if (!(await eventually(async () => (await flooder.sent()).requests > 0, BEGUN_DEADLINE_MS))) {
       throw new Error('the flooder never got a connection')
     }
     const named = whenNamed(network, culpritId)
     const during = await measure(network, keys, options, durationMs)
-    onProgress(`with one: ${during.operations} operations; sent ${JSON.stringify(await flooder.sent())}`)
+    onProgress(`with one: ${inWords(during)}; it sent ${JSON.stringify(await flooder.sent())}`)
     const isNamed = await named
     const cutOffBy = await cutOffs(network)
     await flooder.stop()
@@ -93,7 +96,8 @@ interface Found {
 }
 
 function boundsOf({ before, during, isNamed, cutOffBy, left, honest }: Found): readonly FloodBound[] {
-  const rate = during.operations / before.operations
+  const [was, is] = [before, during].map(({ latenciesMs }) => latenciesMs.length) as [number, number]
+  const rate = is / was
   const bound = (title: string, found: string, hasHeld: boolean): FloodBound => ({ title, found, hasHeld })
   const intervals = [0.5, 0.9].map(q => {
     const [was, is] = [quantile(before.intervalsMs, q), quantile(during.intervalsMs, q)]
@@ -103,7 +107,7 @@ function boundsOf({ before, during, isNamed, cutOffBy, left, honest }: Found): r
   return [
     bound(
       `operations through the others, at least ${LEAST_RATE * 100} %`,
-      `${before.operations} → ${during.operations}, ${(rate * 100).toFixed(1)} %`,
+      `${was} → ${is}, ${(rate * 100).toFixed(1)} %`,
       rate >= LEAST_RATE,
     ),
     bound('operations that failed under the flood', String(during.failed), during.failed === 0),
@@ -118,22 +122,36 @@ function boundsOf({ before, during, isNamed, cutOffBy, left, honest }: Found): r
   ]
 }
 
-/** Clients that each ask for one operation after the other, and how far apart blocks are meanwhile. */
+function inWords({ latenciesMs, cpuSeconds }: Phase): string {
+  const [half, most] = [0.5, 0.99].map(q => quantile(latenciesMs, q).toFixed(0))
+  return `${latenciesMs.length} operations, half of them within ${half} ms, 99 % within ${most} ms; ${cpuSeconds.toFixed(1)} s of CPU a daemon`
+}
+
+/**
+ * Clients that each ask for one operation after the other, and how far apart blocks are meanwhile. They keep to a rate: all
+ * daemons and the flooder share this machine, and one that is saturated would measure how it shares its processor.
+ */
 async function measure(
   network: SoakNetwork,
   keys: readonly AcknowledgedKey[],
-  { clients, seed }: FloodOptions,
+  { clients, ratePerSecond, seed }: FloodOptions,
   durationMs: number,
 ): Promise<Phase> {
-  const endMs = performance.now() + durationMs
-  let [operations, failed] = [0, 0]
+  const beganMs = performance.now()
+  const endMs = beganMs + durationMs
+  const pauseMs = 1000 / ratePerSecond
+  const latenciesMs: number[] = []
+  let failed = 0
+  const cpuBefore = await cpuSecondsOf(network)
   const client = async (number: number): Promise<void> => {
     const rng = new SeededRng(`flood client ${number} ${seed}`)
-    for (let asked = number; performance.now() < endMs; asked++) {
+    for (let asked = number; performance.now() < endMs; asked += clients) {
       const key = keys[asked % keys.length]!
+      await sleep(Math.max(0, beganMs + asked * pauseMs - performance.now()))
+      const askedMs = performance.now()
       try {
         await use(useOf(key.kind), key, new Asking(network, rng, new Map()), rng)
-        operations++
+        latenciesMs.push(performance.now() - askedMs)
       } catch {
         failed++
       }
@@ -143,7 +161,18 @@ async function measure(
     blockIntervals(network, endMs),
     ...Array.from({ length: clients }, (_, number) => client(number)),
   ])
-  return { operations, failed, intervalsMs }
+  const cpuAfter = await cpuSecondsOf(network)
+  const cpuSeconds = Math.max(...cpuAfter.map((seconds, index) => seconds - cpuBefore[index]!))
+  return { latenciesMs, failed, intervalsMs, cpuSeconds }
+}
+
+function cpuSecondsOf(network: SoakNetwork): Promise<number[]> {
+  return Promise.all(
+    network.names.map(async name => {
+      const metrics = await network.gateway(name).lent.metrics()
+      return Number(/^process_cpu_seconds_total ([0-9.]+)/m.exec(metrics)?.[1])
+    }),
+  )
 }
 
 async function blockIntervals(network: SoakNetwork, endMs: number): Promise<readonly number[]> {
@@ -180,12 +209,12 @@ async function whenNamed(network: SoakNetwork, culpritId: string): Promise<strin
   return found
 }
 
-/** On how many nodes the counter of peers that were cut off is above nought. */
+/** How many nodes have sent a peer away: over its budgets, or for messages that every node refuses. */
 async function cutOffs(network: SoakNetwork): Promise<number> {
   const counts = await Promise.all(
     network.names.map(async name => {
       const metrics = await network.gateway(name).lent.metrics()
-      return /^ostraka_events\{event="peer_cut_off"\} ([0-9]+)/m.exec(metrics)?.[1]
+      return /^ostraka_events\{event="peer_sent_away"\} ([0-9]+)/m.exec(metrics)?.[1]
     }),
   )
   return counts.filter(count => Number(count) > 0).length

@@ -8,7 +8,7 @@ const STOP_AT_MS = 5000
 const STOPPED_MS = 5000
 /** Once in two minutes a member floods in place of a stop; a peer that was cut off is taken back after ten seconds. */
 const FLOOD_EVERY = 12
-const FLOODED_MS = 5000
+const FLOODED_MS = 8000
 /** A killed node stays away for between one and three seconds. */
 const AWAY_MS = { least: 1000, most: 3000 }
 /** f of seven. */
@@ -163,7 +163,9 @@ export class Disturbances {
     const keyId = (await this.#network.gateway(asked).lent.keys()).find(key => key.kind === 'ed25519')!.keyId
     await this.#network.kill(name)
     this.#network.leaveOut(name)
-    const flooder = Flooder.start(this.#network, name, keyId, 'soak flood')
+    const flooder = Flooder.start(this.#network, name, {
+      ...{ keyId, mark: 'soak flood', peers: this.#network.names.length },
+    })
     this.#figures.floods++
     try {
       await sleep(FLOODED_MS)
