@@ -13,10 +13,11 @@ import {
   type TransportHandlers,
   type Write,
 } from '../src/base/index.ts'
+import { proveFounders } from '../src/control/index.ts'
 import { cryptoReady, generateSealingKey, SigningKey, signValue } from '../src/crypto/index.ts'
 import { silentLogger } from '../src/io/index.ts'
 import { type RunningNode, startNode } from '../src/node/index.ts'
-import type { Genesis, SignedTransaction, Timing, Transaction } from '../src/wire/index.ts'
+import type { GenesisDocument, SignedTransaction, Timing, Transaction } from '../src/wire/index.ts'
 import { systemRng } from './shared-key.ts'
 
 /**
@@ -56,7 +57,7 @@ export async function withNetwork(
     sealingKeys: generateSealingKey(systemRng),
     storageKey: new Secret(systemRng.bytes(32)),
   }))
-  const genesis: Genesis = {
+  const document: GenesisDocument = {
     name: 'bench',
     createdMs: Date.now(),
     operators: [principal.publicKey],
@@ -69,6 +70,11 @@ export async function withNetwork(
     creators: [principal.publicKey],
     timing: TIMING,
   }
+  const genesis = proveFounders(
+    document,
+    parts.map(({ sealingKeys }) => sealingKeys),
+    systemRng,
+  )
   const wires = new Wires()
   const nodes: RunningNode[] = []
   try {

@@ -124,7 +124,7 @@ interface Opened {
 async function open({ dir, passphraseFile, listen, mark }: Orders): Promise<Opened> {
   const passphrase = new Secret(new Uint8Array(Buffer.from(readFileSync(passphraseFile, 'utf8').trim())))
   const secrets = await openNode(dir, passphrase)
-  const genesis = readGenesis(nodeFiles(dir).genesis)
+  const genesis = await readGenesis(nodeFiles(dir).genesis)
   const networkId = networkIdText(genesis)
   const peers = addressBook(JSON.parse(readFileSync(join(dir, 'peers.json'), 'utf8')))
   const counters = new Counters()

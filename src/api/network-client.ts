@@ -74,8 +74,13 @@ export class NetworkClient {
 
   async genesis(): Promise<{ readonly genesis: Genesis; readonly addresses: readonly string[] }> {
     const { genesisCodec } = await import('../wire/index.ts')
+    const { checkFounders } = await import('../control/index.ts')
+    const { cryptoReady } = await import('../crypto/index.ts')
     const answer = (await this.requests.get('/api/v1/genesis')) as { genesis: string; addresses: string[] }
-    return { genesis: genesisCodec.decode(fromBase64(answer.genesis)), addresses: answer.addresses }
+    const genesis = genesisCodec.decode(fromBase64(answer.genesis))
+    await cryptoReady
+    checkFounders(genesis)
+    return { genesis, addresses: answer.addresses }
   }
 
   admit(join: SignedTransaction): Promise<MembershipDecision> {

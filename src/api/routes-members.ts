@@ -44,7 +44,8 @@ const showGenesis: Route = {
   summary: 'The document that the network began with, and where this node listens: what an invite carries.',
   answers: {
     200: {
-      description: 'Its canonical CBOR, whose SHA-256 is the network’s id.',
+      description:
+        'Its canonical CBOR. The network’s id is the SHA-256 of that without the founders’ proofs of possession.',
       schema: schema.object({
         networkId: schema.text,
         genesis: schema.bytes,

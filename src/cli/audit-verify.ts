@@ -141,10 +141,11 @@ export async function verifyDirectory(dir: string, witnesses: readonly Witness[]
   const { openStore } = await import('../io/index.ts')
   const files = nodeFiles(dir)
   const { peerId } = readMember(files.member)
+  const genesis = await readGenesis(files.genesis)
   const words = wordsOn(peerId, witnesses)
   const store = await openStore(dir)
   try {
-    const inspected = await inspectDirectory(store, readGenesis(files.genesis), peerId, words)
+    const inspected = await inspectDirectory(store, genesis, peerId, words)
     const { size, findings, forks } = inspected
     return { peerId, where: dir, entries: size, covered: coveredBy(words), findings, forks }
   } catch (thrown) {

@@ -97,7 +97,7 @@ export async function backUpNode(
   if (existsSync(out)) throw new OstrakaError('conflict', 'the file exists already', { path: out })
   const { keystore: path, genesis: genesisPath } = nodeFiles(dir)
   const { identitySeed, storageKey, principals, tokens = [] } = await openKeystore(path, passphrase)
-  const genesis = readGenesis(genesisPath)
+  const genesis = await readGenesis(genesisPath)
   const position = await positionOf(dir, genesis)
   const files = filesOf(dir)
   // which database it ran with is not in the backup: no restored node has that one
@@ -160,7 +160,7 @@ export async function restoreNode(
   makeOwn(part)
   try {
     writeFiles(part, backup.files)
-    requireWhole(part, peerId)
+    await requireWhole(part, peerId)
     const database = await newDatabase(part, backup.position, rng)
     const cost = await costOf(file, BACKUP)
     await createKeystore(nodeFiles(part).keystore, passphrase, { ...content, database }, cost)
@@ -194,9 +194,9 @@ function writeFiles(dir: string, files: readonly BackupFile[]): void {
   }
 }
 
-function requireWhole(dir: string, peerId: string): void {
+async function requireWhole(dir: string, peerId: string): Promise<void> {
   const files = nodeFiles(dir)
-  requireOthers(readGenesis(files.genesis))
+  requireOthers(await readGenesis(files.genesis))
   if (readMember(files.member).peerId === peerId) return
   throw new OstrakaError('malformed', 'the backup’s member.json is another node’s', { peerId })
 }

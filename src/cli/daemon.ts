@@ -15,6 +15,7 @@ import { type RunningNode, startNode } from '../node/index.ts'
 import type { Genesis } from '../wire/index.ts'
 import { type AttestOptions, attestorOf } from './attestor.ts'
 import { claim } from './claim.ts'
+import { proveIfMissing } from './founding.ts'
 import { networkIdText, readGenesis } from './genesis-file.ts'
 import { measureLoad } from './load.ts'
 import { followMembers, membershipOf } from './membership.ts'
@@ -64,13 +65,18 @@ const BEACON_INTERVAL_MS = 7500
 /** A report on presence wants at least this many beacons to count: then every epoch can have its own. */
 const BEACONS_PER_EPOCH = 4
 
-/** Starts one node with its HTTP interface. Errors: `not_found`, `wrong_passphrase`, `conflict`, `storage_corrupt`. */
+/**
+ * Starts one node with its HTTP interface. Errors: `not_found`, `wrong_passphrase`, `conflict`, `storage_corrupt`, `unproven`
+ * for a genesis with a founder that does not prove its sealing key.
+ */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const files = nodeFiles(options.dir)
   const logger = createLogger({ level: options.logLevel, isPretty: options.isPretty })
   logger.info({ dir: options.dir, software: SOFTWARE }, 'starting')
   const secrets = await openNode(options.dir, options.passphrase)
-  const genesis = readGenesis(genesisPath(options.genesisFile, options.dir))
+  const path = genesisPath(options.genesisFile, options.dir)
+  await proveIfMissing(path, secrets)
+  const genesis = await readGenesis(path)
   const networkId = networkIdText(genesis)
   const vault = new PrincipalVault(files.principals, secrets.storageKey)
   const { io, node } = await startCore(options, genesis, networkId, secrets, logger).finally(() =>

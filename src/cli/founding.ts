@@ -1,14 +1,34 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { OstrakaError, type Secret } from '../base/index.ts'
-import type { Genesis, Member } from '../wire/index.ts'
-import { readMember, writeGenesis } from './genesis-file.ts'
-import { initNode, nodeFiles } from './node-directory.ts'
+import { dirname } from 'node:path'
+import {
+  equalBytes,
+  isOstrakaError,
+  OstrakaError,
+  type PeerId,
+  peerIdOf,
+  type Secret,
+} from '../base/index.ts'
+import { isFounderProven, networkIdOf, proveFounder } from '../control/index.ts'
+import { cryptoReady } from '../crypto/index.ts'
+import type { DleqProof, Genesis, GenesisDocument, Member } from '../wire/index.ts'
+import {
+  completeGenesis,
+  type DraftGenesis,
+  networkIdText,
+  readDraft,
+  readMember,
+  writeDraft,
+  writeGenesis,
+} from './genesis-file.ts'
+import { initNode, type NodeSecrets, nodeFiles, openNode } from './node-directory.ts'
 
 /** The nodes that a network begins with. */
 export interface Founders {
   readonly members: readonly Member[]
   /** Directories of those that are on this machine: they get the genesis. */
   readonly dirs: readonly string[]
+  /** The directories here whose nodes can prove their sealing keys: `dirs`, and those in which a named member.json lies. */
+  readonly provers: readonly string[]
   /** The directory of the one that was made for want of any. */
   readonly made: string | null
 }
@@ -30,15 +50,13 @@ export async function findFounders(
   const dirs = isNamed ? nodeDirs : nodesHere()
   for (const dir of dirs) requireUnbound(dir)
   const paths = [...memberFiles, ...dirs.map(dir => nodeFiles(dir).member)]
-  if (paths.length > 0) return { members: paths.map(readMember), dirs, made: null }
-  const { SystemRng } = await import('../io/index.ts')
-  const secret = await passphrase()
-  try {
-    const member = await initNode(FIRST_NODE, secret, FIRST_PLACE, new SystemRng())
-    return { members: [member], dirs: [FIRST_NODE], made: FIRST_NODE }
-  } finally {
-    secret.wipe()
+  if (paths.length > 0) {
+    const provers = paths.map(path => dirname(path)).filter(dir => existsSync(nodeFiles(dir).keystore))
+    return { members: paths.map(readMember), dirs, provers, made: null }
   }
+  const { SystemRng } = await import('../io/index.ts')
+  const member = await initNode(FIRST_NODE, await passphrase(), FIRST_PLACE, new SystemRng())
+  return { members: [member], dirs: [FIRST_NODE], provers: [FIRST_NODE], made: FIRST_NODE }
 }
 
 /** Directories below this one with a node that belongs to no network yet. */
@@ -62,19 +80,107 @@ export function requireNoFile(path: string): void {
   if (existsSync(path)) throw new OstrakaError('conflict', `${path} exists: a genesis is not overwritten`)
 }
 
-/** Writes the genesis to `path` and into the founders' directories. Errors: `conflict` where there is one. */
+/**
+ * Proves the sealing keys of the founders on this machine, then writes the genesis to `path` and into the founders'
+ * directories. It is a draft until the founders elsewhere, and those whom the passphrase does not open, have proven theirs:
+ * returns who they are. Errors: `conflict` where there is a genesis, `wrong_passphrase` for all of them.
+ */
 export async function writeFounding(
   path: string,
-  { dirs }: Founders,
-  genesis: Genesis,
+  { dirs, provers }: Founders,
+  document: GenesisDocument,
+  passphrase: Secret | undefined,
   pskFile?: string,
-): Promise<void> {
+): Promise<readonly PeerId[]> {
   requireNoFile(path)
-  writeGenesis(path, genesis)
+  let draft: DraftGenesis = { document, possessions: new Map() }
+  if (passphrase !== undefined) for (const dir of provers) draft = await provenWith(draft, dir, passphrase)
+  writeDraft(path, draft)
   for (const dir of dirs) {
-    writeGenesis(nodeFiles(dir).genesis, genesis)
+    writeDraft(nodeFiles(dir).genesis, draft)
     if (pskFile !== undefined) await giveKey(dir, pskFile)
   }
+  return document.members.map(({ peerId }) => peerId).filter(peerId => !draft.possessions.has(peerId))
+}
+
+/** Nodes may have a passphrase each: one that this does not open proves its key by `node prove`. */
+async function provenWith(draft: DraftGenesis, dir: string, passphrase: Secret): Promise<DraftGenesis> {
+  try {
+    const secrets = await openNode(dir, passphrase)
+    const proven = await prove(draft, secrets)
+    for (const secret of [secrets.identitySeed, secrets.storageKey]) secret.wipe()
+    return proven
+  } catch (error) {
+    if (isOstrakaError(error, 'wrong_passphrase')) return draft
+    throw error
+  }
+}
+
+/** The draft with this node's proof. Errors: `stranger` for a node that is no founder with this sealing key. */
+async function prove(
+  { document, possessions }: DraftGenesis,
+  { identity, sealingKeys }: Pick<NodeSecrets, 'identity' | 'sealingKeys'>,
+): Promise<DraftGenesis> {
+  const { SystemRng } = await import('../io/index.ts')
+  const peerId = peerIdOf(identity.publicKey)
+  const member = document.members.find(each => each.peerId === peerId)
+  if (member === undefined || !equalBytes(member.sealingKey, sealingKeys.publicKey.bytes)) {
+    throw new OstrakaError('stranger', 'the genesis does not name this node with its sealing key', { peerId })
+  }
+  const possession = proveFounder(document, peerId, sealingKeys, new SystemRng())
+  return { document, possessions: new Map([...possessions, [peerId, possession]]) }
+}
+
+/** Writes this node's proof into a draft. Errors: `not_found`, `malformed`, `stranger`. */
+export async function proveInto(
+  path: string,
+  secrets: Pick<NodeSecrets, 'identity' | 'sealingKeys'>,
+): Promise<DraftGenesis> {
+  const draft = await prove(readDraft(path), secrets)
+  writeDraft(path, draft)
+  return draft
+}
+
+/** A founder that starts with a draft without its proof adds it, so that a network of one needs no second command. */
+export async function proveIfMissing(
+  path: string,
+  secrets: Pick<NodeSecrets, 'identity' | 'sealingKeys'>,
+): Promise<void> {
+  const { document, possessions } = readDraft(path)
+  const peerId = peerIdOf(secrets.identity.publicKey)
+  const isFounder = document.members.some(member => member.peerId === peerId)
+  if (isFounder && !possessions.has(peerId)) await proveInto(path, secrets)
+}
+
+/**
+ * Joins copies of one draft, each with some founders' proofs, into the genesis at `out`, which may be a draft of it. A
+ * proof that is wrong in one copy does not hide a right one. Errors: `wrong_network` for drafts of different networks,
+ * `conflict` if `out` is of another, `unproven`.
+ */
+export async function assemble(paths: readonly string[], out: string): Promise<Genesis> {
+  await cryptoReady
+  const [{ document, possessions }, ...others] = paths.map(readDraft) as [DraftGenesis, ...DraftGenesis[]]
+  const networkId = networkIdText(document)
+  const members = new Map(document.members.map(member => [member.peerId, member]))
+  const isRight = (peerId: PeerId, proof: DleqProof | undefined): boolean => {
+    const member = members.get(peerId)
+    return (
+      member !== undefined && proof !== undefined && isFounderProven(networkIdOf(document), member, proof)
+    )
+  }
+  const proofs = new Map(possessions)
+  for (const [at, other] of others.entries()) {
+    const is = networkIdText(other.document)
+    const text = `${paths[at + 1]} is a draft of another network than ${paths[0]}`
+    if (is !== networkId) throw new OstrakaError('wrong_network', text, { is, wanted: networkId })
+    for (const [peerId, proof] of other.possessions) {
+      if (!isRight(peerId, proofs.get(peerId))) proofs.set(peerId, proof)
+    }
+  }
+  const genesis = completeGenesis({ document, possessions: proofs }, paths.join(', '))
+  if (existsSync(out) && networkIdText(readDraft(out).document) !== networkId) requireNoFile(out)
+  writeGenesis(out, genesis)
+  return genesis
 }
 
 /** Puts the network's pre-shared key into a node's directory. Errors: `not_found`, `malformed`, `conflict`. */

@@ -1,10 +1,22 @@
-import { readFileSync, writeFileSync } from 'node:fs'
-import { fromBase64, fromHex, OstrakaError, toBase64, toHex } from '../base/index.ts'
-import { networkIdOf } from '../control/index.ts'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import {
+  fromBase64,
+  fromHex,
+  isOstrakaError,
+  OstrakaError,
+  type PeerId,
+  toBase64,
+  toHex,
+} from '../base/index.ts'
+import { checkFounders, networkIdOf } from '../control/index.ts'
+import { cryptoReady } from '../crypto/index.ts'
 import {
   type AttestationPolicy,
+  type DleqProof,
+  dleqProofSchema,
   type Genesis,
-  genesisCodec,
+  type GenesisDocument,
+  genesisDocumentCodec,
   type Location,
   type Member,
   memberSchema,
@@ -17,7 +29,7 @@ interface GenesisFile {
   readonly createdMs: number
   readonly operators: readonly string[]
   readonly approvals: number
-  readonly members: readonly MemberFile[]
+  readonly members: readonly FounderFile[]
   readonly creators: readonly string[]
   readonly timing: Timing
   readonly attestation?: AttestationPolicyFile
@@ -36,6 +48,17 @@ interface MemberFile {
   readonly location: Location
 }
 
+/** A founder's proof of possession stands beside its member.json; a draft lacks some. */
+interface FounderFile extends MemberFile {
+  readonly possession?: { readonly challenge: string; readonly response: string }
+}
+
+/** A genesis for which some founders may have proofs still to make. */
+export interface DraftGenesis {
+  readonly document: GenesisDocument
+  readonly possessions: ReadonlyMap<PeerId, DleqProof>
+}
+
 /** Epochs of 30 s, and waits that suit a network around the world. */
 export const DEFAULT_TIMING: Timing = {
   epochMs: 30_000,
@@ -52,36 +75,73 @@ export function majorityOf(operators: number): number {
 }
 
 /** The network id as text. */
-export function networkIdText(genesis: Genesis): string {
+export function networkIdText(genesis: GenesisDocument): string {
   return toHex(networkIdOf(genesis))
 }
 
-export function writeGenesis(path: string, genesis: Genesis): void {
-  const { operators, members, creators, attestation, ...rest } = checked(genesis)
+export function writeGenesis(path: string, { possessions, ...document }: Genesis): void {
+  const proofs = document.members.map(({ peerId }, at) => [peerId, possessions[at]!] as const)
+  writeDraft(path, { document, possessions: new Map(proofs) })
+}
+
+export function writeDraft(path: string, { document, possessions }: DraftGenesis): void {
+  const { operators, members, creators, attestation, ...rest } = checked(document)
   const file: GenesisFile = {
     ...rest,
     operators: operators.map(toBase64),
     creators: creators.map(toBase64),
-    members: members.map(memberFile),
+    members: members.map(member => founderFile(member, possessions.get(member.peerId))),
     ...(attestation === undefined ? {} : { attestation: policyFile(attestation) }),
   }
-  writeFileSync(path, `${JSON.stringify(file, null, 2)}\n`)
+  writeFileSync(`${path}.new`, `${JSON.stringify(file, null, 2)}\n`)
+  renameSync(`${path}.new`, path)
 }
 
-/** Errors: `not_found`, `malformed`. */
-export function readGenesis(path: string): Genesis {
+/** The proofs are not verified. Errors: `not_found`, `malformed`. */
+export function readDraft(path: string): DraftGenesis {
   const file = readJson(path) as GenesisFile
-  const { attestation, ...rest } = file
-  return refusing(path, () =>
-    checked({
+  return refusing(path, () => {
+    const { attestation, ...rest } = file
+    const document = checked({
       ...rest,
       ...(attestation === undefined ? {} : { attestation: policyOf(attestation) }),
       operators: file.operators.map(fromBase64),
       creators: file.creators.map(fromBase64),
       members: file.members.map(memberOf),
-    }),
-  )
+    })
+    return { document, possessions: new Map(file.members.flatMap(possessionOf)) }
+  })
 }
+
+/** Errors: `not_found`, `malformed`, `unproven` (a founder's proof is missing or wrong: `peerId`). */
+export async function readGenesis(path: string): Promise<Genesis> {
+  await cryptoReady
+  return completeGenesis(readDraft(path), path)
+}
+
+/** The genesis, if all founders have proven their sealing keys; `source` names the draft. Errors: as `readGenesis`. */
+export function completeGenesis({ document, possessions }: DraftGenesis, source: string): Genesis {
+  const missing = document.members.map(({ peerId }) => peerId).filter(peerId => !possessions.has(peerId))
+  const [first] = missing
+  if (first !== undefined) {
+    const others = missing.length === 1 ? '' : ` (and ${missing.length - 1} more)`
+    const text = `${source}: founder ${first}${others} has not proven its sealing key. ${HOW_TO_PROVE}`
+    throw new OstrakaError('unproven', text, { peerId: first, missing })
+  }
+  const proofs = document.members.map(({ peerId }) => possessions.get(peerId)!)
+  const genesis: Genesis = { ...document, possessions: proofs }
+  try {
+    checkFounders(genesis)
+  } catch (error) {
+    if (!isOstrakaError(error)) throw error
+    const how = error.code === 'unproven' ? `. ${HOW_TO_PROVE}` : ''
+    throw new OstrakaError(error.code, `${source}: ${error.message}${how}`, error.details)
+  }
+  return genesis
+}
+
+const HOW_TO_PROVE =
+  'On its host, with this file as DIR/genesis.json: ostraka node prove --dir DIR. Then: ostraka network assemble'
 
 export function writeMember(path: string, member: Member): void {
   writeFileSync(path, `${JSON.stringify(memberFile(member), null, 2)}\n`)
@@ -107,12 +167,25 @@ function memberFile(member: Member): MemberFile {
   return { ...member, sealingKey: toBase64(member.sealingKey) }
 }
 
-function memberOf(file: MemberFile): Member {
+function memberOf({ possession: _, ...file }: FounderFile): Member {
   return { ...file, sealingKey: fromBase64(file.sealingKey) }
 }
 
-function checked(genesis: Genesis): Genesis {
-  return genesisCodec.decode(genesisCodec.encode(genesis))
+function founderFile(member: Member, possession: DleqProof | undefined): FounderFile {
+  if (possession === undefined) return memberFile(member)
+  const { challenge, response } = possession
+  const proof = { challenge: toBase64(challenge), response: toBase64(response) }
+  return { ...memberFile(member), possession: proof }
+}
+
+function possessionOf({ peerId, possession }: FounderFile): [PeerId, DleqProof][] {
+  if (possession === undefined) return []
+  const proof = { challenge: fromBase64(possession.challenge), response: fromBase64(possession.response) }
+  return [[peerId, dleqProofSchema.check(proof, 'possession')]]
+}
+
+function checked(document: GenesisDocument): GenesisDocument {
+  return genesisDocumentCodec.decode(genesisDocumentCodec.encode(document))
 }
 
 function readJson(path: string): unknown {

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect, type MembershipDecision } from '../api/index.ts'
 import { isOstrakaError, OstrakaError, type PeerId, peerIdOf, type Rng, Secret, utf8 } from '../base/index.ts'
-import { networkIdOf, proveSealingKey } from '../control/index.ts'
-import { SigningKey, signValue } from '../crypto/index.ts'
+import { checkFounders, networkIdOf, proveSealingKey } from '../control/index.ts'
+import { cryptoReady, SigningKey, signValue } from '../crypto/index.ts'
 import {
   type Acceptance,
   type Approval,
@@ -19,7 +19,7 @@ import {
   type Transaction,
   transactionCodec,
 } from '../wire/index.ts'
-import { networkIdText, readGenesis, writeGenesis } from './genesis-file.ts'
+import { networkIdText, readDraft, writeGenesis } from './genesis-file.ts'
 import { type NodeSecrets, nodeFiles } from './node-directory.ts'
 
 /** Marks the text for people; the rest is base64url of the token's canonical bytes. */
@@ -70,15 +70,18 @@ export function isInviteText(text: string): boolean {
   return text.startsWith(PREFIX)
 }
 
-/** Reads a token, the file that holds one, or standard input for `-`. Errors: `malformed`, `too_large`. */
-export function readInvite(textOrFile: string): InviteToken {
+/** Reads a token, the file that holds one, or standard input for `-`. Errors: `malformed`, `too_large`, `unproven`. */
+export async function readInvite(textOrFile: string): Promise<InviteToken> {
   const isFile = textOrFile === '-' || (!isInviteText(textOrFile) && existsSync(textOrFile))
   const source = textOrFile === '-' ? STANDARD_INPUT : textOrFile
   const text = (isFile ? readFileSync(source, 'utf8') : textOrFile).trim()
   if (!/^[A-Za-z0-9_-]+$/.test(text) || !text.startsWith(PREFIX)) {
     throw new OstrakaError('malformed', 'not an invite, nor a file with one')
   }
-  return inviteTokenCodec.decode(new Uint8Array(Buffer.from(text.slice(PREFIX.length), 'base64url')))
+  const token = inviteTokenCodec.decode(new Uint8Array(Buffer.from(text.slice(PREFIX.length), 'base64url')))
+  await cryptoReady
+  checkFounders(token.genesis)
+  return token
 }
 
 /** Signs in the network of that genesis, checked as receivers will. Errors: `malformed`, `too_large`. */
@@ -128,7 +131,10 @@ export function signAuditReset(
  */
 export function prepareJoin(dir: string, { genesis, peers }: InviteToken): void {
   const files = nodeFiles(dir)
-  if (existsSync(files.genesis) && networkIdText(readGenesis(files.genesis)) !== networkIdText(genesis)) {
+  if (
+    existsSync(files.genesis) &&
+    networkIdText(readDraft(files.genesis).document) !== networkIdText(genesis)
+  ) {
     throw new OstrakaError('conflict', `${dir} belongs to another network`)
   }
   writeGenesis(files.genesis, genesis)

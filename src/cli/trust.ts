@@ -22,7 +22,7 @@ interface CheckpointFile {
 
 /**
  * The newest of what the user gave: a checkpoint, else the genesis, as a file or as the daemon's whose hash is the
- * network's id. Undefined when nothing was given. Errors: `not_found`, `malformed`, `wrong_network`.
+ * network's id. Undefined when nothing was given. Errors: `not_found`, `malformed`, `wrong_network`, `unproven`.
  */
 export async function trustFrom(options: TrustOptions, to: ConnectOptions): Promise<Trust | undefined> {
   const { checkpoint: path } = options
@@ -50,12 +50,12 @@ async function genesisFrom(
   to: ConnectOptions,
 ): Promise<Genesis | undefined> {
   if (path === undefined && network === undefined) return undefined
-  const genesis = path === undefined ? await askGenesis(to) : readGenesis(path)
+  const genesis = path === undefined ? await askGenesis(to) : await readGenesis(path)
   if (network !== undefined) requireNetwork(networkIdText(genesis), network.toLowerCase())
   return genesis
 }
 
-/** Whatever the daemon answers, its hash is checked. */
+/** Whatever the daemon answers, its hash and its founders' proofs are checked. */
 async function askGenesis(to: ConnectOptions): Promise<Genesis> {
   const client = connect(to)
   try {

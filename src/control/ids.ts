@@ -3,16 +3,18 @@ import {
   type Certificate,
   certificateCodec,
   type Genesis,
-  genesisCodec,
+  type GenesisDocument,
+  genesisDocumentCodec,
   type Header,
   headerCodec,
   type SignedTransaction,
   transactionCodec,
 } from '../wire/index.ts'
 
-/** SHA-256 of the genesis document's canonical bytes. */
-export function networkIdOf(genesis: Genesis): Uint8Array {
-  return sha256(genesisCodec.encode(genesis))
+/** SHA-256 of the canonical bytes of the genesis without the founders' proofs, which are made for this very id. */
+export function networkIdOf(genesis: GenesisDocument | Genesis): Uint8Array {
+  const { possessions: _, ...document } = { possessions: undefined, ...genesis }
+  return sha256(genesisDocumentCodec.encode(document))
 }
 
 /** SHA-256 of the header's canonical bytes. */

@@ -90,7 +90,15 @@ export {
 } from './records.ts'
 export { LOG_PREFIXES, recoverLog } from './recovery.ts'
 export { type Ranking, rank, type Validator } from './rotation.ts'
-export { proveSealingKey, registerSealingKey, type SealingKeyOwner } from './sealing-keys.ts'
+export {
+  checkFounders,
+  isFounderProven,
+  proveFounder,
+  proveFounders,
+  proveSealingKey,
+  registerSealingKey,
+  type SealingKeyOwner,
+} from './sealing-keys.ts'
 export {
   type Checkpoint,
   genesisCheckpoint,

@@ -32,6 +32,7 @@ import {
   wakePath,
 } from './records.ts'
 import { type Ranking, rank, type Validator } from './rotation.ts'
+import { checkFounders } from './sealing-keys.ts'
 import { turnEndsMs } from './turns.ts'
 
 /** All members vote up to 16, else the 16 most trusted. More would make votes the log's main cost. */
@@ -202,19 +203,17 @@ export function setSeed(ledger: Ledger, seed: Uint8Array): void {
   ledger.put(CHAIN_PATH, { ...ledger.get<ChainRecord>(CHAIN_PATH)!, seed })
 }
 
-/** The state before the first block. Errors: `malformed` for a genesis without members. */
+/** The state before the first block. Errors: as `checkFounders`. */
 export function initialState(genesis: Genesis): LedgerState {
-  if (genesis.members.length === 0) throw new OstrakaError('malformed', 'a network needs a member')
+  checkFounders(genesis)
   const networkId = networkIdOf(genesis)
   let records = MerkleMap.empty
   for (const member of genesis.members) {
     const record: MemberRecord = { ...member, state: 'active', weight: 1, joinedHeight: 0 }
     records = records.set(memberPath(member.peerId), record)
-    const path = sealingKeyPath(member.sealingKey)
-    if (records.get(path) !== undefined) {
-      throw new OstrakaError('malformed', 'two members have one sealing key', { peerId: member.peerId })
-    }
-    records = records.set(path, { peerId: member.peerId } satisfies SealingKeyRecord)
+    records = records.set(sealingKeyPath(member.sealingKey), {
+      peerId: member.peerId,
+    } satisfies SealingKeyRecord)
   }
   for (const principal of genesis.creators) {
     records = records.set(creatorPath(principal), { isAllowed: true, revision: 0 })

@@ -1,6 +1,13 @@
-import { concat, OstrakaError, type PeerId, type Rng, toHex, utf8 } from '../base/index.ts'
+import { concat, isOstrakaError, OstrakaError, type PeerId, type Rng, toHex, utf8 } from '../base/index.ts'
 import { provePossession, ristretto255, type SealingKeyPair, verifyPossession } from '../crypto/index.ts'
-import { canonicalBytes, type DleqProof } from '../wire/index.ts'
+import {
+  canonicalBytes,
+  type DleqProof,
+  type Genesis,
+  type GenesisDocument,
+  type Member,
+} from '../wire/index.ts'
+import { networkIdOf } from './ids.ts'
 import type { Ledger } from './ledger.ts'
 import { type SealingKeyRecord, sealingKeyPath } from './records.ts'
 
@@ -22,6 +29,81 @@ export function proveSealingKey(owner: SealingKeyOwner, keys: SealingKeyPair, rn
   return provePossession(ristretto255, keys.secretKey, keys.publicKey, context, rng)
 }
 
+/** Whether the owner knows the secret half of its sealing key. Errors: `malformed` for no group element. */
+function isProven(owner: SealingKeyOwner, sealingKey: Uint8Array, possession: DleqProof): boolean {
+  const element = ristretto255.decode(sealingKey)
+  return verifyPossession(ristretto255, element, contextOf(owner, sealingKey), possession)
+}
+
+/** A founder's proof for the network that begins with `document`. */
+export function proveFounder(
+  document: GenesisDocument,
+  peerId: PeerId,
+  keys: SealingKeyPair,
+  rng: Rng,
+): DleqProof {
+  return proveSealingKey({ networkId: networkIdOf(document), peerId, revision: 0 }, keys, rng)
+}
+
+/** A genesis of founders whose sealing keys are all here, in the members' order. */
+export function proveFounders(
+  document: GenesisDocument,
+  founders: readonly SealingKeyPair[],
+  rng: Rng,
+): Genesis {
+  const possessions = document.members.map(({ peerId }, at) =>
+    proveFounder(document, peerId, founders[at]!, rng),
+  )
+  return { ...document, possessions }
+}
+
+/**
+ * Refuses a genesis with a founder that does not prove its sealing key for this network. The network id does not cover the
+ * proofs, so every reader checks them, whatever id it expects. Errors: `malformed` for no members, not one proof a member, or
+ * two members with one peer id or sealing key; `unproven`, with the founder's `peerId`.
+ */
+export function checkFounders(genesis: Genesis): void {
+  const { members, possessions } = genesis
+  if (members.length === 0) throw new OstrakaError('malformed', 'a network needs a member')
+  if (possessions.length !== members.length) {
+    const details = { members: members.length, proofs: possessions.length }
+    throw new OstrakaError('malformed', 'a genesis has one proof of possession for each member', details)
+  }
+  requireDistinct(genesis)
+  const networkId = networkIdOf(genesis)
+  for (const [at, member] of members.entries()) {
+    if (isFounderProven(networkId, member, possessions[at]!)) continue
+    const { peerId } = member
+    const text = `founder ${peerId} does not prove for this network that its sealing key is its own`
+    throw new OstrakaError('unproven', text, { peerId })
+  }
+}
+
+function requireDistinct({ members }: Genesis): void {
+  const [peers, keys] = [new Set<PeerId>(), new Set<string>()]
+  for (const { peerId, sealingKey } of members) {
+    const key = toHex(sealingKey)
+    if (peers.has(peerId)) throw new OstrakaError('malformed', 'one member is named twice', { peerId })
+    if (keys.has(key)) throw new OstrakaError('malformed', 'two members have one sealing key', { peerId })
+    peers.add(peerId)
+    keys.add(key)
+  }
+}
+
+/** Whether a founder proves for this network that its sealing key is its own. */
+export function isFounderProven(
+  networkId: Uint8Array,
+  { peerId, sealingKey }: Member,
+  possession: DleqProof,
+): boolean {
+  try {
+    return isProven({ networkId, peerId, revision: 0 }, sealingKey, possession)
+  } catch (error) {
+    if (!isOstrakaError(error)) throw error
+    return false
+  }
+}
+
 /**
  * Registers a sealing key for good. Errors: `malformed` for no group element or a proof that does not verify, `conflict` for
  * a key that was ever registered, by whomever.
@@ -33,8 +115,7 @@ export function registerSealingKey(
   possession: DleqProof,
 ): void {
   const { peerId } = owner
-  const element = ristretto255.decode(sealingKey)
-  if (!verifyPossession(ristretto255, element, contextOf(owner, sealingKey), possession)) {
+  if (!isProven(owner, sealingKey, possession)) {
     throw new OstrakaError('malformed', 'the node does not prove that the sealing key is its own', { peerId })
   }
   const known = ledger.get<SealingKeyRecord>(sealingKeyPath(sealingKey))

@@ -36,7 +36,7 @@ export interface Checkpoint {
   readonly validators: readonly Validator[]
 }
 
-/** What follows from the genesis alone. Errors: `malformed`. */
+/** What follows from the genesis alone. Errors: `malformed`, `unproven`. */
 export function genesisCheckpoint(genesis: Genesis): Checkpoint {
   const { networkId, validators } = initialState(genesis)
   return { networkId, height: 0, validators }

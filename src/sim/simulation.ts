@@ -1,7 +1,7 @@
 import { randomBelow, randomUnit, Secret, SeededRng, toOstrakaError } from '../base/index.ts'
-import { networkIdOf } from '../control/index.ts'
+import { networkIdOf, proveFounders } from '../control/index.ts'
 import { cryptoReady, SigningKey } from '../crypto/index.ts'
-import type { Genesis } from '../wire/index.ts'
+import type { Genesis, GenesisDocument } from '../wire/index.ts'
 import { Byzantine } from './byzantine.ts'
 import { Calls } from './calls.ts'
 import { RELEASE_ONLY, TAMPERED } from './checks/attestation.ts'
@@ -126,8 +126,12 @@ class Simulation {
     ) as [SigningKey, SigningKey, SigningKey]
     const tampered = this.#plan.tampered === undefined ? undefined : this.#hosts[this.#plan.tampered]!
     if (tampered !== undefined) tampered.program = TAMPERED
-    const genesis = makeGenesis(seed, this.#hosts, owner)
-    this.#genesis = tampered === undefined ? genesis : { ...genesis, attestation: RELEASE_ONLY }
+    const document = makeGenesis(seed, this.#hosts, owner)
+    this.#genesis = proveFounders(
+      tampered === undefined ? document : { ...document, attestation: RELEASE_ONLY },
+      this.#hosts.map(({ sealingKeys }) => sealingKeys),
+      this.#rng.fork('founders'),
+    )
     const networkId = networkIdOf(this.#genesis)
     const liars = [...this.#plan.byzantine].map(([index, misdeed]) => [this.#hosts[index]!, misdeed] as const)
     this.#byzantine = new Byzantine(liars, networkId, this.#records)
@@ -334,7 +338,7 @@ class Simulation {
   }
 }
 
-function makeGenesis(seed: number, hosts: readonly SimHost[], owner: SigningKey): Genesis {
+function makeGenesis(seed: number, hosts: readonly SimHost[], owner: SigningKey): GenesisDocument {
   return {
     name: `sim ${seed}`,
     createdMs: START_MS,

@@ -1,6 +1,7 @@
 import type { PeerId } from '../base/index.ts'
 import { type AttestationPolicy, attestationPolicySchema } from './attestation.ts'
 import { peerId, publicKey32, regionName, timeMs } from './common.ts'
+import { type DleqProof, dleqProofSchema } from './dealing.ts'
 import { type Quota, quotaSchema } from './quota.ts'
 import { type Codec, codec, integer, list, optional, real, type Schema, struct, textUpTo } from './schema.ts'
 
@@ -38,8 +39,8 @@ export const DEFAULT_REFRESH_MS: number = 24 * 3_600_000
 /** NTP keeps hosts within tens of milliseconds. */
 export const DEFAULT_PRECISION_MS = 500
 
-/** The document whose hash is the network's id. */
-export interface Genesis {
+/** The part of a genesis whose hash is the network's id. Founders prove their sealing keys for that id, so it has no proofs. */
+export interface GenesisDocument {
   readonly name: string
   readonly createdMs: number
   readonly operators: readonly Uint8Array[]
@@ -53,6 +54,12 @@ export interface Genesis {
   readonly quota?: Quota
   /** Whom slots may go to from the start; without it, to any member. */
   readonly attestation?: AttestationPolicy
+}
+
+/** What a network begins with. Whoever reads one calls `checkFounders` before using it. */
+export interface Genesis extends GenesisDocument {
+  /** For each member, in order: that it knows its sealing key's secret half; bound to network, node and revision 0. */
+  readonly possessions: readonly DleqProof[]
 }
 
 /** More members than this come later, through invites; the cap bounds the genesis document. */
@@ -73,27 +80,37 @@ export const memberSchema: Schema<Member> = struct<Member>({
 const HOUR_MS = 3_600_000
 const waitMs: Schema<number> = integer(10, HOUR_MS)
 
+const MAX_GENESIS_BYTES = 128 * 1024
+
+const documentFields = {
+  name: textUpTo(64),
+  createdMs: timeMs,
+  operators: list(publicKey32, 32),
+  approvals: integer(1, 32),
+  members: list(memberSchema, MAX_GENESIS_MEMBERS),
+  creators: list(publicKey32, 256),
+  timing: struct<Timing>({
+    epochMs: integer(100, 24 * HOUR_MS),
+    proposeMs: waitMs,
+    voteMs: waitMs,
+    roundDeltaMs: waitMs,
+    dealMs: waitMs,
+    acknowledgeMs: waitMs,
+    refreshMs: optional(integer(1_000, 3_660 * 24 * HOUR_MS)),
+    precisionMs: optional(integer(10, 60_000)),
+  }),
+  quota: optional(quotaSchema),
+  attestation: optional(attestationPolicySchema),
+}
+
+export const genesisDocumentCodec: Codec<GenesisDocument> = codec(
+  'genesis-document',
+  MAX_GENESIS_BYTES,
+  struct<GenesisDocument>(documentFields),
+)
+
 export const genesisCodec: Codec<Genesis> = codec(
   'genesis',
-  128 * 1024,
-  struct<Genesis>({
-    name: textUpTo(64),
-    createdMs: timeMs,
-    operators: list(publicKey32, 32),
-    approvals: integer(1, 32),
-    members: list(memberSchema, MAX_GENESIS_MEMBERS),
-    creators: list(publicKey32, 256),
-    timing: struct<Timing>({
-      epochMs: integer(100, 24 * HOUR_MS),
-      proposeMs: waitMs,
-      voteMs: waitMs,
-      roundDeltaMs: waitMs,
-      dealMs: waitMs,
-      acknowledgeMs: waitMs,
-      refreshMs: optional(integer(1_000, 3_660 * 24 * HOUR_MS)),
-      precisionMs: optional(integer(10, 60_000)),
-    }),
-    quota: optional(quotaSchema),
-    attestation: optional(attestationPolicySchema),
-  }),
+  MAX_GENESIS_BYTES,
+  struct<Genesis>({ ...documentFields, possessions: list(dleqProofSchema, MAX_GENESIS_MEMBERS) }),
 )

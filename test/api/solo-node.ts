@@ -1,4 +1,5 @@
-import { OstrakaError, peerIdOf, type Rng, Secret, toHex } from '../../src/base/index.ts'
+import { OstrakaError, peerIdOf, type Rng, Secret, SeededRng, toHex } from '../../src/base/index.ts'
+import { proveFounders } from '../../src/control/index.ts'
 import {
   combineShares,
   cryptoReady,
@@ -49,6 +50,7 @@ import {
   canonicalBytes,
   type Deal,
   type Genesis,
+  type GenesisDocument,
   type OperationRequest,
   type SealedDealing,
   type SetPolicy,
@@ -163,7 +165,7 @@ export class SoloNode implements NodePort {
       location: { region: 'local', latitude: 0, longitude: 0 },
     }
     const waits = { proposeMs: 1000, voteMs: 500, roundDeltaMs: 250, dealMs: 1000, acknowledgeMs: 1000 }
-    return {
+    const document: GenesisDocument = {
       name: 'solo',
       createdMs: 1_700_000_000_000,
       operators: [],
@@ -172,6 +174,7 @@ export class SoloNode implements NodePort {
       creators: [],
       timing: { epochMs: 3000, ...waits },
     }
+    return proveFounders(document, [this.#sealing], new SeededRng('founders'))
   }
 
   /** One process needs no key to agree with itself. */

@@ -1,5 +1,5 @@
 import { OstrakaError, peerIdOf, Secret, SeededRng, type Store, type Write } from '../../src/base/index.ts'
-import { networkIdOf } from '../../src/control/index.ts'
+import { networkIdOf, proveFounders } from '../../src/control/index.ts'
 import { cryptoReady, generateSealingKey, SigningKey, sha256, signValue } from '../../src/crypto/index.ts'
 import { SystemClock } from '../../src/io/index.ts'
 import { signOperation } from '../../src/keys/index.ts'
@@ -7,6 +7,7 @@ import { type RunningNode, startNode } from '../../src/node/index.ts'
 import type { Attestor } from '../../src/trust/index.ts'
 import type {
   Genesis,
+  GenesisDocument,
   KeyKind,
   Operation,
   OperationRequest,
@@ -100,10 +101,10 @@ export class Solo {
     store: TestStore = new TestStore(),
     createdMs: number = Date.now(),
     timing: Partial<Genesis['timing']> = {},
-    more: Partial<Genesis> = {},
+    more: Partial<GenesisDocument> = {},
   ) {
     this.store = store
-    this.genesis = {
+    const document: GenesisDocument = {
       name: 'sim-audit',
       createdMs,
       operators: [owner.publicKey],
@@ -128,6 +129,7 @@ export class Solo {
       },
       ...more,
     }
+    this.genesis = proveFounders(document, [this.#sealing], new SeededRng('founders'))
     this.networkId = networkIdOf(this.genesis)
   }
 

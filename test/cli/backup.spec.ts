@@ -6,7 +6,8 @@ import { peerIdOf, Secret, SeededRng, utf8 } from '../../src/base/index.ts'
 import { backUpNode, restoreNode } from '../../src/cli/backup.ts'
 import { writeGenesis } from '../../src/cli/genesis-file.ts'
 import { initNode, nodeFiles, openNode } from '../../src/cli/node-directory.ts'
-import { generateSealingKey } from '../../src/crypto/index.ts'
+import { proveFounders } from '../../src/control/index.ts'
+import { generateSealingKey, type SealingKeyPair } from '../../src/crypto/index.ts'
 import { createStore, LOWEST_COST, openKeystore, openStore } from '../../src/io/index.ts'
 import type { Genesis, Member } from '../../src/wire/index.ts'
 import { keyNamed, TIMING } from '../control/fixture.ts'
@@ -16,9 +17,12 @@ const LOCATION = { region: 'eu', latitude: 1, longitude: 2 }
 
 const passphrase = (text = 'correct horse'): Secret => new Secret(utf8(text))
 
-function genesisOf(members: readonly Member[]): Genesis {
+/** The nodes' sealing keys are in the members' order. */
+function genesisOf(members: readonly Member[], sealingKeys: readonly SealingKeyPair[]): Genesis {
   const operators = [keyNamed('operator').publicKey]
-  return { name: 'sim', createdMs: NOW_MS, operators, approvals: 1, members, creators: [], timing: TIMING }
+  const [name, creators] = ['sim', []]
+  const document = { name, createdMs: NOW_MS, operators, approvals: 1, members, creators, timing: TIMING }
+  return proveFounders(document, sealingKeys, new SeededRng('founders'))
 }
 
 describe('the backup of a node', function () {
@@ -27,15 +31,18 @@ describe('the backup of a node', function () {
   let dir: string
   let out: string
   let member: Member
+  let own: SealingKeyPair
 
   beforeEach(async () => {
     base = mkdtempSync(join(tmpdir(), 'ostraka-backup-'))
     dir = join(base, 'node')
     out = join(base, 'node.backup')
     member = await initNode(dir, passphrase(), LOCATION, new SeededRng('node'), LOWEST_COST)
-    const { publicKey: sealingKey } = generateSealingKey(new SeededRng('other'))
-    const other = { ...member, peerId: peerIdOf(keyNamed('other').publicKey), sealingKey: sealingKey.bytes }
-    writeGenesis(nodeFiles(dir).genesis, genesisOf([member, other]))
+    const others = generateSealingKey(new SeededRng('other'))
+    const peerId = peerIdOf(keyNamed('other').publicKey)
+    const other = { ...member, peerId, sealingKey: others.publicKey.bytes }
+    own = (await openNode(dir, passphrase())).sealingKeys
+    writeGenesis(nodeFiles(dir).genesis, genesisOf([member, other], [own, others]))
     writeFileSync(nodeFiles(dir).peers, '["/ip4/127.0.0.1/tcp/1"]\n')
     mkdirSync(join(dir, 'principals'))
     writeFileSync(join(dir, 'principals', `${'ab'.repeat(32)}.json`), '{"nonce":"","sealed":""}\n')
@@ -122,7 +129,7 @@ describe('the backup of a node', function () {
   })
 
   it('of a network’s only founder is refused: nobody else has its log', async () => {
-    writeGenesis(nodeFiles(dir).genesis, genesisOf([member]))
+    writeGenesis(nodeFiles(dir).genesis, genesisOf([member], [own]))
     await backUpNode(dir, out, passphrase(), NOW_MS)
     await assert.rejects(restored(), { code: 'not_enough_nodes' })
     assert.ok(!existsSync(join(base, 'again')))

@@ -91,7 +91,7 @@ describe('command line', function () {
     }
   })
 
-  it('a genesis file carries the attestation policy, there and back', () => {
+  it('a genesis file carries the attestation policy, there and back', async () => {
     const accepted = 'a5'.repeat(32)
     assert.equal(run('principal', 'new', '--out', 'attesting.json').status, 0)
     assert.equal(run('node', 'init', '--dir', 'attesting').status, 0)
@@ -99,7 +99,7 @@ describe('command line', function () {
     const required = ['--require-attestation', 'tpm2', '--accept', accepted, '--max-age', '7']
     const made = run('network', 'create', ...args, ...required, '--out', 'attesting-genesis.json', '--json')
     assert.equal(made.status, 0, made.stderr)
-    const genesis = readGenesis(join(dir, 'attesting-genesis.json'))
+    const genesis = await readGenesis(join(dir, 'attesting-genesis.json'))
     assert.equal(networkIdText(genesis), JSON.parse(made.stdout).networkId)
     const measurements = [new Uint8Array(32).fill(0xa5)]
     assert.deepEqual(genesis.attestation, {
@@ -108,10 +108,8 @@ describe('command line', function () {
       measurements,
       attestationKeys: [],
     })
-    const { attestation, ...plain } = genesis
-    writeGenesis(join(dir, 'plain.json'), plain)
-    assert.deepEqual(readGenesis(join(dir, 'plain.json')), plain)
-    assert.equal(attestation?.maxAgeEpochs, 7)
+    writeGenesis(join(dir, 'again.json'), genesis)
+    assert.deepEqual(await readGenesis(join(dir, 'again.json')), genesis)
   })
 
   it('explains every command with an example, and prints JSON when asked', () => {

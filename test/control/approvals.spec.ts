@@ -46,7 +46,7 @@ describe('approvals', () => {
   })
 
   it('with one operator its approval is needed all the same', () => {
-    const alone: Genesis = { ...makeGenesis(founders), approvals: 1 }
+    const alone: Genesis = makeGenesis(founders, {}, { approvals: 1 })
     const propose = signed(alone, proposal().value)
     const id = idOf(propose)
     const state = decided(initialState(alone), propose)

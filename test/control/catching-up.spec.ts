@@ -106,7 +106,7 @@ describe('a node that lags', () => {
   it('keeps its own old blocks and snapshot until a newer snapshot is whole', () => {
     const { network, late } = withLaggard(3, { limits: { snapshotInterval: 10 } })
     network.start(late)
-    network.runUntil(() => isLevel(network, late), 2000, 'level')
+    network.runUntil(() => isLevel(network, late), 5000, 'level')
     network.stop(late)
     makeBlocks(network, 30, 'more')
     network.start(late)

@@ -1,9 +1,23 @@
-import { OstrakaError, peerIdOf, Secret, SeededRng, utf8 } from '../../src/base/index.ts'
-import { type MemberRecord, memberPath, networkIdOf, type Reducer } from '../../src/control/index.ts'
-import { cryptoReady, SigningKey, sha256, signValue } from '../../src/crypto/index.ts'
+import { OstrakaError, peerIdOf, Secret, SeededRng, toHex, utf8 } from '../../src/base/index.ts'
+import {
+  type MemberRecord,
+  memberPath,
+  networkIdOf,
+  proveFounders,
+  type Reducer,
+} from '../../src/control/index.ts'
+import {
+  cryptoReady,
+  generateSealingKey,
+  type SealingKeyPair,
+  SigningKey,
+  sha256,
+  signValue,
+} from '../../src/crypto/index.ts'
 import type {
   CreateKey,
   Genesis,
+  GenesisDocument,
   Report,
   SignedTransaction,
   Timing,
@@ -35,20 +49,32 @@ export function nodeKeys(count: number): SigningKey[] {
   return Array.from({ length: count }, (_, index) => keyNamed(`node-${index}`))
 }
 
-export function makeGenesis(keys: readonly SigningKey[], timing: Partial<Timing> = {}): Genesis {
-  return {
+/** The sealing key with which the node of that key founds networks. */
+export function sealingPairOf(key: SigningKey): SealingKeyPair {
+  return generateSealingKey(new SeededRng(toHex(key.publicKey)))
+}
+
+export function makeGenesis(
+  keys: readonly SigningKey[],
+  timing: Partial<Timing> = {},
+  changes: Partial<GenesisDocument> = {},
+): Genesis {
+  const pairs = keys.map(sealingPairOf)
+  const document: GenesisDocument = {
     name: 'sim-control',
     createdMs: START_MS,
     operators: [operator.publicKey],
     approvals: 1,
-    members: keys.map(key => ({
+    members: keys.map((key, at) => ({
       peerId: peerIdOf(key.publicKey),
-      sealingKey: sha256(key.publicKey),
+      sealingKey: pairs[at]!.publicKey.bytes,
       location: { region: 'eu', latitude: 50, longitude: 10 },
     })),
     creators: [principal.publicKey],
     timing: { ...TIMING, ...timing },
+    ...changes,
   }
+  return proveFounders(document, pairs, new SeededRng('founders'))
 }
 
 /** A transaction of any type serves; the test reducer reads no more than its name. */

@@ -14,14 +14,22 @@ import {
 import { invitePath } from '../../src/control/records.ts'
 import {
   cryptoReady,
-  generateSealingKey,
   type SealingKeyPair,
   type SigningKey,
   sha256,
   signValue,
 } from '../../src/crypto/index.ts'
 import type { Certificate, Genesis, Invite, Join, Signed, SignedTransaction } from '../../src/wire/index.ts'
-import { keyNamed, makeGenesis, nodeKeys, operator, START_MS, signed, testReducer } from './fixture.ts'
+import {
+  keyNamed,
+  makeGenesis,
+  nodeKeys,
+  operator,
+  START_MS,
+  sealingPairOf,
+  signed,
+  testReducer,
+} from './fixture.ts'
 
 const founders = nodeKeys(4)
 const genesis = makeGenesis(founders)
@@ -41,10 +49,6 @@ function inviteOf(name: string, more: Partial<Invite> = {}, key: SigningKey = op
 function acceptanceOf({ value: { nonce, key } }: Signed<Invite>, peerId: PeerId): Uint8Array {
   const own = ['a', 'b', 'c'].map(tokenKey).find(each => toHex(each.publicKey) === toHex(key))!
   return signValue(own, 'join', networkIdOf(genesis), { invite: nonce, peerId }).signature
-}
-
-function sealingPairOf(key: SigningKey): SealingKeyPair {
-  return generateSealingKey(new SeededRng(toHex(key.publicKey)))
 }
 
 function proofOf(pair: SealingKeyPair, owner: Partial<SealingKeyOwner> & Pick<SealingKeyOwner, 'peerId'>) {
@@ -278,7 +282,7 @@ describe('leaving and removal', () => {
   it('takes as many distinct operators as the genesis asks for', () => {
     const [second, third] = [keyNamed('operator-2'), keyNamed('operator-3')]
     const operators = [operator, second, third].map(each => each.publicKey)
-    const strict: Genesis = { ...genesis, operators, approvals: 2 }
+    const strict: Genesis = makeGenesis(founders, {}, { operators, approvals: 2 })
     const state = initialState(strict)
     const target = founders[0]!
     refuses(state, removalOf(target, [], operator, strict), 'unauthorized')

@@ -27,7 +27,7 @@ export const second: SigningKey = keyNamed('operator-2')
 export const third: SigningKey = keyNamed('operator-3')
 export const operators: readonly Uint8Array[] = [operator, second, third].map(each => each.publicKey)
 /** Two of three decide. */
-export const genesis: Genesis = { ...makeGenesis(founders), operators, approvals: 2 }
+export const genesis: Genesis = makeGenesis(founders, {}, { operators, approvals: 2 })
 const certificate: Certificate = { height: 1, round: 0, blockId: new Uint8Array(32), signatures: [] }
 export const EXPIRES_MS: number = START_MS + 3_600_000
 export const target: PeerId = peerIdOf(founders[0]!.publicKey)

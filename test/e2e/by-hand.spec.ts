@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { anyPort } from '../../src/cli/testnet/layout.ts'
 import { PASSPHRASE, type Served, Workplace } from './by-hand.ts'
 import { eventually, TEST_TIMEOUT_MS } from './testnet.ts'
@@ -123,5 +123,73 @@ describe('a network made by hand, as the operations manual says', function () {
     // a node that lies here and belongs to none is what a network begins with
     const other = JSON.parse(place.done(...again, '--out', 'other.json', '--json'))
     assert.deepEqual([other.dirs, other.made], [['spare'], null])
+  })
+})
+
+describe('a network that hosts found together, as the operations manual says', function () {
+  this.timeout(TEST_TIMEOUT_MS)
+  const place = new Workplace()
+  const founders = ['a', 'b']
+
+  after(() => place.stop())
+
+  it('does not begin before every founder has proven its sealing key, and says whose proof is missing', async () => {
+    place.done('principal', 'new', '--out', 'operator.json')
+    const peers = founders.map(dir => {
+      const peerId = place.done('node', 'init', '--dir', dir)
+      // as on another host: of this node the operator has its member.json alone
+      copyFileSync(place.file(`${dir}/member.json`), place.file(`${dir}.json`))
+      return peerId
+    })
+    const created = place.command(
+      ...['network', 'create', '--name', 'acme', '--operator', 'operator.json', '--epoch-seconds', '2'],
+      ...['--member', 'a.json', 'b.json'],
+    )
+    assert.equal(created.status, 0, created.stderr)
+    for (const peerId of peers) assert.match(created.stderr, new RegExp(peerId))
+    assert.match(created.stderr, /ostraka node prove --dir DIR\n/)
+    for (const dir of founders) copyFileSync(place.file('genesis.json'), place.file(`${dir}/genesis.json`))
+    assert.equal(place.done('node', 'prove', '--dir', 'a'), created.stdout)
+    const early = ['network', 'assemble', 'genesis.json', 'a/genesis.json']
+    assert.match(
+      place.command(...early).stderr,
+      new RegExp(`^unproven: .*founder ${peers[1]} has not proven`),
+    )
+    assert.match(
+      place.command('node', 'run', '--dir', 'a', '--api', '127.0.0.1:0').stderr,
+      new RegExp(`unproven: .*founder ${peers[1]} has not proven.*node prove --dir`),
+    )
+    place.done('node', 'prove', '--dir', 'b')
+    assert.equal(place.done(...early, 'b/genesis.json'), created.stdout)
+    for (const dir of founders) copyFileSync(place.file('genesis.json'), place.file(`${dir}/genesis.json`))
+    const listen = await freeAddress()
+    writeFileSync(place.file('b/peers.json'), JSON.stringify([`${listen}/p2p/${peers[0]}`]))
+    const first = await place.run('a', '--listen', listen)
+    await place.run('b')
+    assert.equal(first.networkId, created.stdout)
+    const client = place.client(first.api)
+    try {
+      await eventually('both decide', async () => (await client.status()).height > 0)
+    } finally {
+      client.close()
+    }
+  })
+})
+
+describe('a founder whose network was created without its passphrase', function () {
+  this.timeout(TEST_TIMEOUT_MS)
+  const place = new Workplace()
+
+  after(() => place.stop())
+
+  it('proves its own sealing key when it starts', async () => {
+    place.done('principal', 'new', '--out', 'operator.json')
+    place.done('node', 'init', '--dir', 'node')
+    copyFileSync(place.file('node/member.json'), place.file('member.json'))
+    const networkId = place.done(
+      ...['network', 'create', '--name', 'acme', '--operator', 'operator.json', '--member', 'member.json'],
+    )
+    copyFileSync(place.file('genesis.json'), place.file('node/genesis.json'))
+    assert.equal((await place.run('node')).networkId, networkId)
   })
 })

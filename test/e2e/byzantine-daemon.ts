@@ -29,7 +29,7 @@ import { deafToItself, tellTwoStories } from './two-faced-gossip.ts'
 async function main(dir: string, passphraseFile: string, listen: string, misdeed: string): Promise<void> {
   const passphrase = new Secret(new Uint8Array(Buffer.from(readFileSync(passphraseFile, 'utf8').trim())))
   const secrets = await openNode(dir, passphrase)
-  const genesis = readGenesis(nodeFiles(dir).genesis)
+  const genesis = await readGenesis(nodeFiles(dir).genesis)
   const { identity } = secrets
   const peers = addressBook(JSON.parse(readFileSync(join(dir, 'peers.json'), 'utf8')))
   const liar: Liar = { identity, networkId: networkIdOf(genesis) }

@@ -85,7 +85,7 @@ describe('a gateway that lies', function () {
   before(async () => {
     net = await Testnet.start()
     genesisFile = join(net.node('node-1').dir, 'genesis.json')
-    const genesis = readGenesis(genesisFile)
+    const genesis = await readGenesis(genesisFile)
     trust = { checkpoint: genesisCheckpoint(genesis), epochMs: genesis.timing.epochMs }
     gateway = new LyingGateway(net.node('node-1').api)
     await gateway.listen()

@@ -5,6 +5,7 @@ import {
   initialState,
   type LedgerReader,
   type LedgerState,
+  proveFounders,
   type TransactionResult,
 } from '../../src/control/index.ts'
 import {
@@ -31,7 +32,7 @@ import type {
   Block,
   CreateKey,
   Effect,
-  Genesis,
+  GenesisDocument,
   SignedTransaction,
   Transaction,
 } from '../../src/wire/index.ts'
@@ -76,7 +77,7 @@ export class CeremonyNetwork {
   #pending: SignedTransaction[] = []
   #inbox: (() => void)[] = []
 
-  constructor(count: number, seed: string, changes: Partial<Genesis> = {}) {
+  constructor(count: number, seed: string, changes: Partial<GenesisDocument> = {}) {
     this.rng = new SeededRng(seed)
     this.principal = new SigningKey(new Secret(this.rng.bytes(32)))
     const parts = Array.from({ length: count }, () => ({
@@ -84,7 +85,7 @@ export class CeremonyNetwork {
       sealingKeys: generateSealingKey(this.rng),
       storageKey: new Secret(this.rng.bytes(32)),
     }))
-    const genesis: Genesis = {
+    const document: GenesisDocument = {
       name: 'sim ceremonies',
       createdMs: this.nowMs,
       operators: [this.principal.publicKey],
@@ -105,6 +106,11 @@ export class CeremonyNetwork {
       },
       ...changes,
     }
+    const genesis = proveFounders(
+      document,
+      parts.map(({ sealingKeys }) => sealingKeys),
+      new SeededRng(`founders/${seed}`),
+    )
     this.ledger = initialState(genesis)
     for (const part of parts) this.#add(part)
     for (const node of this.nodes)

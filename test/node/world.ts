@@ -6,9 +6,10 @@ import {
   type TransportHandlers,
   type Write,
 } from '../../src/base/index.ts'
+import { proveFounders } from '../../src/control/index.ts'
 import { cryptoReady, generateSealingKey, SigningKey } from '../../src/crypto/index.ts'
 import { type RunningNode, type StartOptions, startNode } from '../../src/node/index.ts'
-import { type Genesis, peerMessageCodec } from '../../src/wire/index.ts'
+import { type GenesisDocument, peerMessageCodec } from '../../src/wire/index.ts'
 
 await cryptoReady
 
@@ -116,7 +117,7 @@ export async function member(
     identity: new SigningKey(new Secret(rng.bytes(32))),
     sealingKeys: generateSealingKey(rng),
   }))
-  const genesis: Genesis = {
+  const document: GenesisDocument = {
     name: 'sim driver',
     createdMs: START_MS,
     operators: [],
@@ -136,6 +137,11 @@ export async function member(
       acknowledgeMs: 1000,
     },
   }
+  const genesis = proveFounders(
+    document,
+    parts.map(({ sealingKeys }) => sealingKeys),
+    rng.fork('founders'),
+  )
   world.other = genesis.members[1]?.peerId ?? ''
   return startNode({
     genesis,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { openExport } from '../../src/api/export-client.ts'
 import { fromHex, isOstrakaError, Secret, SeededRng } from '../../src/base/index.ts'
-import { networkIdOf, proposalIdOf } from '../../src/control/index.ts'
+import { networkIdOf, proposalIdOf, proveFounders } from '../../src/control/index.ts'
 import { cryptoReady, generateSealingKey, SigningKey, signValue } from '../../src/crypto/index.ts'
 import { Findings } from '../../src/sim/checks/findings.ts'
 import { SecretCheck } from '../../src/sim/checks/secrets.ts'
@@ -12,7 +12,7 @@ import { type Conditions, SimNetwork } from '../../src/sim/network.ts'
 import { RecordMesh } from '../../src/sim/records.ts'
 import { VirtualTime } from '../../src/sim/time.ts'
 import { Trace } from '../../src/sim/trace.ts'
-import type { Consent, Genesis, Transaction } from '../../src/wire/index.ts'
+import type { Consent, Genesis, GenesisDocument, Transaction } from '../../src/wire/index.ts'
 import { exportedJson } from '../api/exported.ts'
 
 await cryptoReady
@@ -77,7 +77,7 @@ class World {
   }
 
   #genesis(seed: number): Genesis {
-    return {
+    const document: GenesisDocument = {
       name: `sim exports ${seed}`,
       createdMs: START_MS,
       operators: this.operators.map(({ publicKey }) => publicKey),
@@ -93,6 +93,8 @@ class World {
         ...{ dealMs: 6000, acknowledgeMs: 6000 },
       },
     }
+    const pairs = this.hosts.map(({ sealingKeys }) => sealingKeys)
+    return proveFounders(document, pairs, new SeededRng(`founders/${seed}`))
   }
 
   /** Runs `script` in virtual time. */

@@ -13,11 +13,11 @@ import { attestationNonces } from '../../src/trust/index.ts'
 import type {
   AttestationEvidence,
   AttestationPolicy,
-  Genesis,
+  GenesisDocument,
   SetAttestation,
   SignedTransaction,
 } from '../../src/wire/index.ts'
-import { keyNamed, operator, signed } from '../control/fixture.ts'
+import { keyNamed, makeGenesis, operator, signed } from '../control/fixture.ts'
 import { TrustLedger } from './ledger.ts'
 
 const program = sha256(utf8('release'))
@@ -33,9 +33,9 @@ const MEASURED: AttestationPolicy = {
 
 /** A ledger whose members attest by hand. */
 class Attested extends TrustLedger {
-  constructor(nodes: number, genesis: Partial<Genesis> = {}) {
+  constructor(nodes: number, genesis: Partial<GenesisDocument> = {}) {
     super(nodes)
-    Object.assign(this, { genesis: { ...this.genesis, ...genesis } })
+    Object.assign(this, { genesis: makeGenesis(this.keys, {}, genesis) })
     this.state = initialState(this.genesis)
     // the first block brings the first challenge
     this.block([])

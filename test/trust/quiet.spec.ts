@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import * as dagCbor from '@ipld/dag-cbor'
 import { SeededRng } from '../../src/base/index.ts'
+import { proveFounders } from '../../src/control/index.ts'
 import { cryptoReady } from '../../src/crypto/index.ts'
 import { FaultCounts } from '../../src/sim/fault-counts.ts'
 import { GossipMesh } from '../../src/sim/gossip.ts'
@@ -55,7 +56,9 @@ class QuietNetwork {
       ...{ dealMs: 10_000, acknowledgeMs: 10_000 },
     }
     const principals = { operators: [], approvals: 1, creators: [] }
-    const genesis = { name: 'sim quiet', createdMs: START_MS, members, timing, ...principals }
+    const document = { name: 'sim quiet', createdMs: START_MS, members, timing, ...principals }
+    const pairs = this.hosts.map(({ sealingKeys }) => sealingKeys)
+    const genesis = proveFounders(document, pairs, new SeededRng('founders'))
     for (const host of this.hosts) void host.start(genesis)
     await this.time.run(START_MS + MADE_EPOCHS * EPOCH_MS)
     this.sent.clear()

@@ -19,7 +19,9 @@ import {
   type ExportedShares,
   exportedSharesCodec,
   type Genesis,
+  type GenesisDocument,
   genesisCodec,
+  genesisDocumentCodec,
   type Header,
   headerCodec,
   type Invite,
@@ -382,7 +384,7 @@ const exportedShares: ExportedShares = {
   encapsulation,
   shares: [{ slot: 4, sealed: bytes(48, 74) }],
 }
-const genesis: Genesis = {
+const genesisDocument: GenesisDocument = {
   name: 'sim one',
   createdMs: 1_800_000_000_000,
   operators: [hash(44)],
@@ -397,6 +399,10 @@ const genesis: Genesis = {
     dealMs: 10_000,
     acknowledgeMs: 9000,
   },
+}
+const genesis: Genesis = {
+  ...genesisDocument,
+  possessions: [{ challenge: hash(90), response: hash(91) }],
 }
 
 const stateProof: StateProof = {
@@ -449,6 +455,7 @@ const byType = <T extends { readonly type: string }>(values: readonly T[]): [str
 
 /** Every codec of the wire. */
 export const SAMPLED: Readonly<Record<string, Sampled>> = {
+  'genesis-document': sampled(genesisDocumentCodec, [['document', genesisDocument]]),
   genesis: sampled(genesisCodec, [
     ['genesis', genesis],
     ['attesting', { ...genesis, attestation: attestationPolicy }],

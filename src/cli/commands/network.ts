@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import type { Secret } from '../../base/index.ts'
 import { ATTESTATION_METHODS, type AttestationMethod } from '../../wire/index.ts'
 import { exampleText } from '../connection.ts'
 import { collect, integerFrom, numberFrom } from '../options.ts'
@@ -56,7 +57,7 @@ export function registerNetwork(program: Command): void {
     .option('--max-age <epochs>', 'how many epochs an attestation counts', integerFrom(1, 2 ** 31), 40)
     .option('--out <file>', 'where it goes, besides the directories of founding nodes', 'genesis.json')
     .option('--psk-file <file>', 'give the nodes here this pre-shared key, which network psk makes')
-    .option('--passphrase-file <file>', `for a node that is made: ${PASSPHRASE}`)
+    .option('--passphrase-file <file>', `of the nodes here, which prove their sealing keys: ${PASSPHRASE}`)
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
@@ -67,7 +68,28 @@ export function registerNetwork(program: Command): void {
       ]),
     )
     .action(createNetwork)
+  registerAssembly(network)
   registerKey(network)
+}
+
+function registerAssembly(network: Command): void {
+  network
+    .command('assemble')
+    .description('join copies of a draft genesis, in each of which founders have proven their sealing keys')
+    .argument('<file...>', 'copies of the draft, as node prove wrote them')
+    .option('--out <file>', 'where the genesis goes; a draft of it may lie there', 'genesis.json')
+    .option('--json', 'print JSON')
+    .addHelpText('after', exampleText(['ostraka network assemble genesis.json a.json b.json c.json']))
+    .action(
+      async (files: readonly string[], { out, json }: { readonly out: string; readonly json?: boolean }) => {
+        const { assemble } = await import('../founding.ts')
+        const { networkIdText } = await import('../genesis-file.ts')
+        const genesis = await assemble(files, out)
+        const networkId = networkIdText(genesis)
+        print({ networkId, members: genesis.members.length, out }, json, () => [networkId])
+        if (json !== true) note([`${out} is complete: copy it into the directory of each founding node.`])
+      },
+    )
 }
 
 function registerKey(network: Command): void {
@@ -109,7 +131,7 @@ async function policyFrom({ requireAttestation: method, accept = [], maxAge }: C
 async function createNetwork(options: CreateOptions): Promise<void> {
   const { principalNamed } = await import('../../api/index.ts')
   const { OstrakaError } = await import('../../base/index.ts')
-  const { readPassphrase, readPreSharedKey } = await import('../../io/index.ts')
+  const { readPreSharedKey } = await import('../../io/index.ts')
   const { findFounders, requireNoFile, writeFounding } = await import('../founding.ts')
   const { DEFAULT_TIMING, majorityOf, networkIdText } = await import('../genesis-file.ts')
   const operators = options.operator.map(principalNamed)
@@ -118,18 +140,40 @@ async function createNetwork(options: CreateOptions): Promise<void> {
   if (approvals > operators.length) throw new OstrakaError('malformed', 'more approvals than operators')
   requireNoFile(options.out)
   if (options.pskFile !== undefined) readPreSharedKey(options.pskFile).wipe()
-  const founders = await findFounders(options.member ?? [], options.dir ?? [], () =>
-    readPassphrase(passphraseSources(options.passphraseFile, 'New passphrase for ./node: ')),
-  )
+  const passphrase = passphraseOnce(options.passphraseFile)
+  const founders = await findFounders(options.member ?? [], options.dir ?? [], passphrase.required)
   const timing = { ...DEFAULT_TIMING, epochMs: Math.round(options.epochSeconds * 1000) }
   const { name, out } = options
   const { members, dirs, made } = founders
   const policy = await policyFrom(options)
-  const genesis = { name, createdMs: Date.now(), operators, approvals, members, creators, timing, ...policy }
-  await writeFounding(out, founders, genesis, options.pskFile)
-  const networkId = networkIdText(genesis)
-  print({ networkId, members: members.length, out, dirs, made }, options.json, () => [networkId])
-  if (!options.json) note(nextSteps(options, members.length, dirs, made))
+  const document = { name, createdMs: Date.now(), operators, approvals, members, creators, timing, ...policy }
+  const secret = founders.provers.length === 0 ? undefined : await passphrase.ifGiven()
+  const unproven = await writeFounding(out, founders, document, secret, options.pskFile)
+  secret?.wipe()
+  const networkId = networkIdText(document)
+  print({ networkId, members: members.length, out, dirs, made, unproven }, options.json, () => [networkId])
+  if (!options.json) note(nextSteps(options, members.length, dirs, made, unproven))
+}
+
+/** The passphrase is read at most once: a prompt is not repeated, and the environment forgets it. */
+function passphraseOnce(file: string | undefined) {
+  let known: Secret | undefined
+  const read = async (question: string): Promise<Secret> => {
+    const { readPassphrase } = await import('../../io/index.ts')
+    known ??= await readPassphrase(passphraseSources(file, question))
+    return known
+  }
+  return {
+    required: () => read('New passphrase for ./node: '),
+    /** Without any, the nodes here prove their keys later. */
+    ifGiven: async () => {
+      const { isOstrakaError } = await import('../../base/index.ts')
+      return read('Passphrase of the nodes here: ').catch(error => {
+        if (file === undefined && isOstrakaError(error, 'not_found')) return undefined
+        throw error
+      })
+    },
+  }
 }
 
 function nextSteps(
@@ -137,11 +181,24 @@ function nextSteps(
   members: number,
   dirs: readonly string[],
   made: string | null,
+  unproven: readonly string[],
 ): readonly string[] {
+  const names = `${out} names ${members === 1 ? 'one founding node' : `${members} founding nodes`}${made === null ? '' : `, made in ./${made}`}.`
+  if (unproven.length > 0) {
+    return [
+      names,
+      'It is a draft: these have not proven their sealing keys, and no node starts before all have.',
+      ...unproven.map(peerId => `  ${peerId}`),
+      `Copy ${out} into the directory of each, and prove there:`,
+      '  ostraka node prove --dir DIR',
+      'Then join the copies, and copy the result into the directory of each founding node:',
+      `  ostraka network assemble ${out} DIR/genesis.json… --out ${out}`,
+    ]
+  }
   const run = dirs.map(dir => `  ostraka node run --dir ${dir}`)
   const elsewhere = members - dirs.length
   return [
-    `${out} names ${members === 1 ? 'one founding node' : `${members} founding nodes`}${made === null ? '' : `, made in ./${made}`}.`,
+    names,
     ...(run.length === 0 ? [] : ['Start:', ...run]),
     ...(elsewhere === 0
       ? []

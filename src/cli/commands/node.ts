@@ -50,6 +50,13 @@ interface JoinOptions extends Omit<InitOptions, 'region' | 'lat' | 'lon'> {
   readonly api?: readonly string[]
 }
 
+interface ProveOptions {
+  readonly dir: string
+  readonly genesis?: string
+  readonly passphraseFile?: string
+  readonly json?: boolean
+}
+
 interface LeaveOptions {
   readonly dir: string
   readonly api: string
@@ -78,9 +85,24 @@ export function registerNode(program: Command): void {
       exampleText(['ostraka node init --dir /var/lib/ostraka --region eu-west --lat 50.1 --lon 8.7']),
     )
     .action(initNode)
+  registerProving(node)
   registerRunning(node)
   registerJoining(node)
   registerBackups(node)
+}
+
+function registerProving(node: Command): void {
+  node
+    .command('prove')
+    .description(
+      'prove, for the network of a draft genesis, that the sealing key which it names is this node’s: the proof goes into that file',
+    )
+    .requiredOption('--dir <dir>', 'the node’s directory')
+    .option('--genesis <file>', 'the draft; by default genesis.json in the directory')
+    .option('--passphrase-file <file>', PASSPHRASE)
+    .option('--json', 'print JSON')
+    .addHelpText('after', exampleText(['ostraka node prove --dir /var/lib/ostraka']))
+    .action(proveNode)
 }
 
 function registerRunning(node: Command): void {
@@ -196,7 +218,7 @@ async function joinNetwork(options: JoinOptions): Promise<void> {
   const { isInviteText, joinTransaction, prepareJoin, readInvite, submitJoin } = await import('../invites.ts')
   if (isInviteText(options.invite)) note([SHOWN_INVITE])
   const { initNode: init, nodeFiles, openNode } = await import('../node-directory.ts')
-  const token = readInvite(options.invite)
+  const token = await readInvite(options.invite)
   const passphrase = await readPassphrase(passphraseSources(options.passphraseFile, 'Passphrase: '))
   const files = nodeFiles(options.dir)
   if (!existsSync(files.keystore)) {
@@ -237,7 +259,7 @@ async function leaveNetwork(options: LeaveOptions): Promise<void> {
   const { identity, identitySeed, storageKey } = await openNode(options.dir, passphrase)
   for (const secret of [passphrase, identitySeed, storageKey]) secret.wipe()
   const peerId = peerIdOf(identity.publicKey)
-  const leave = signIn(readGenesis(nodeFiles(options.dir).genesis), identity, { type: 'leave' })
+  const leave = signIn(await readGenesis(nodeFiles(options.dir).genesis), identity, { type: 'leave' })
   const client = connect({ api: options.api })
   try {
     const decision = await client.removeMember(peerId, leave)
@@ -260,6 +282,24 @@ async function initNode(options: InitOptions): Promise<void> {
       `${options.dir}/member.json is what network create needs of it; or have it join a network: node join --dir ${options.dir}`,
     ])
   }
+}
+
+async function proveNode(options: ProveOptions): Promise<void> {
+  const { readPassphrase } = await import('../../io/index.ts')
+  const { proveInto } = await import('../founding.ts')
+  const { nodeFiles, openNode } = await import('../node-directory.ts')
+  const { networkIdText } = await import('../genesis-file.ts')
+  const passphrase = await readPassphrase(passphraseSources(options.passphraseFile, 'Passphrase: '))
+  const secrets = await openNode(options.dir, passphrase)
+  const genesis = options.genesis ?? nodeFiles(options.dir).genesis
+  const { document, possessions } = await proveInto(genesis, secrets)
+  for (const secret of [passphrase, secrets.identitySeed, secrets.storageKey]) secret.wipe()
+  const unproven = document.members.map(({ peerId }) => peerId).filter(peerId => !possessions.has(peerId))
+  const networkId = networkIdText(document)
+  print({ networkId, genesis, unproven }, options.json, () => [networkId])
+  const rest = unproven.length === 0 ? 'it has all proofs' : `${unproven.length} founders have still to prove`
+  if (!options.json)
+    note([`${genesis} has this node’s proof; ${rest}. To join copies: ostraka network assemble`])
 }
 
 async function runNode(options: RunOptions): Promise<void> {

@@ -63,11 +63,11 @@ async function admit(state: TestnetState, node: TestnetNode, location: Location)
   const living = state.nodes.filter(isAlive)
   if (living.length === 0) throw new OstrakaError('not_found', 'no node of this testnet runs: testnet up')
   const rng = new SystemRng()
-  const token = readInvite(
+  const token = await readInvite(
     makeInvite(
       {
         operator: readPrincipal(state.operator),
-        genesis: readGenesis(nodeFiles(living[0]!.dir).genesis),
+        genesis: await readGenesis(nodeFiles(living[0]!.dir).genesis),
         peers: living.map(other => `${other.listen}/p2p/${other.peerId}`),
         apis: living.map(other => other.api),
         expiresMs: Date.now() + INVITE_TTL_MS,

@@ -4,8 +4,10 @@ import { createServer } from 'node:net'
 import { basename, join } from 'node:path'
 import { createToken, PrincipalVault, readPrincipalSeed, writePrincipal } from '../../api/index.ts'
 import { OstrakaError, type Rng, Secret, toBase64 } from '../../base/index.ts'
+import { proveFounders } from '../../control/index.ts'
+import type { SealingKeyPair } from '../../crypto/index.ts'
 import { LOWEST_COST, SystemRng } from '../../io/index.ts'
-import type { Genesis, Location, Member, Timing } from '../../wire/index.ts'
+import type { GenesisDocument, Location, Member, Timing } from '../../wire/index.ts'
 import { DEFAULT_TIMING, majorityOf, networkIdText, writeGenesis } from '../genesis-file.ts'
 import { initNode, nodeFiles, openNode } from '../node-directory.ts'
 import { claimDirectory, noteMade } from './marker.ts'
@@ -73,7 +75,7 @@ export async function layOut(options: LayoutOptions): Promise<TestnetState> {
   for (const [index, name] of names.entries()) {
     members.push(await makeNode({ dir, passphraseFile }, name, placeOf(index, regions)))
   }
-  const genesis: Genesis = {
+  const document: GenesisDocument = {
     name: 'testnet',
     createdMs: Date.now(),
     operators: publicKeys,
@@ -83,7 +85,12 @@ export async function layOut(options: LayoutOptions): Promise<TestnetState> {
     timing: { ...(epochMs < DEFAULT_TIMING.epochMs ? WAITS : DEFAULT_TIMING), epochMs },
   }
   const nodes = await addressed(options, names, members)
-  for (const node of nodes) await furnish(node, nodes, genesis, passphraseFile, join(dir, 'testnet.key'), rng)
+  const sealingKeys: SealingKeyPair[] = []
+  for (const node of nodes) {
+    sealingKeys.push(await furnish(node, nodes, passphraseFile, join(dir, 'testnet.key'), rng))
+  }
+  const genesis = proveFounders(document, sealingKeys, rng)
+  for (const node of nodes) writeGenesis(nodeFiles(node.dir).genesis, genesis)
   principal.seed.wipe()
   const state: TestnetState = {
     id,
@@ -185,22 +192,25 @@ export function isFree(port: number): Promise<boolean> {
   })
 }
 
+/** Gives a node its address book and the testnet's principal; returns the sealing key with which it founds the network. */
 async function furnish(
   node: TestnetNode,
   nodes: readonly TestnetNode[],
-  genesis: Genesis,
   passphraseFile: string,
   principalFile: string,
   rng: Rng,
-): Promise<void> {
+): Promise<SealingKeyPair> {
   const files = nodeFiles(node.dir)
-  writeGenesis(files.genesis, genesis)
   const others = nodes.filter(other => other !== node).map(other => `${other.listen}/p2p/${other.peerId}`)
   writeFileSync(files.peers, `${JSON.stringify(others, null, 2)}\n`)
-  const { storageKey, identitySeed } = await openNode(node.dir, await passphraseOf(passphraseFile))
+  const { storageKey, identitySeed, sealingKeys } = await openNode(
+    node.dir,
+    await passphraseOf(passphraseFile),
+  )
   lend(node, principalFile, storageKey, rng)
   storageKey.wipe()
   identitySeed.wipe()
+  return sealingKeys
 }
 
 /** Lets the node lend the testnet's principal, and makes a token for it. */

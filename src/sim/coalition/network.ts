@@ -13,6 +13,7 @@ import {
   initialState,
   type LedgerReader,
   type LedgerState,
+  proveFounders,
   type Reducer,
   transactionIdOf,
 } from '../../control/index.ts'
@@ -39,7 +40,14 @@ import {
   vaultPaths,
 } from '../../keys/index.ts'
 import { REDUCER, reading } from '../../node/index.ts'
-import type { Block, Effect, Genesis, SignedTransaction, Transaction } from '../../wire/index.ts'
+import type {
+  Block,
+  Effect,
+  Genesis,
+  GenesisDocument,
+  SignedTransaction,
+  Transaction,
+} from '../../wire/index.ts'
 
 /** What outlives one network: two networks may be kept by the same hosts. */
 export interface CoalitionHost {
@@ -134,7 +142,7 @@ export class CoalitionNetwork {
 
   #genesis(): Genesis {
     const { seed, hosts, operators, creators, refreshMs } = this.options
-    return {
+    const document: GenesisDocument = {
       name: `sim ${seed}`,
       createdMs: START_MS,
       operators: operators.map(({ publicKey }) => publicKey),
@@ -150,6 +158,7 @@ export class CoalitionNetwork {
         ...{ dealMs: 4000, acknowledgeMs: 4000, refreshMs },
       },
     }
+    return proveFounders(document, hosts.map(sealingKeysOf), new SeededRng(`founders/${seed}`))
   }
 
   #add(host: CoalitionHost, index: number): void {
