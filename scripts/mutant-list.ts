@@ -628,6 +628,20 @@ export const MUTANTS: readonly Mutant[] = [
     specs: ['test/keys/late-evidence.spec.ts'],
   },
   {
+    name: 'late evidence: a false complaint convicts the dealer',
+    file: 'src/keys/evidence-handler.ts',
+    find: "    : { culprit: signer, reason: 'false_complaint' }",
+    replace: "    : { culprit: dealt.dealer, reason: 'bad_dealing' }",
+    specs: ['test/keys/late-evidence.spec.ts'],
+  },
+  {
+    name: 'late evidence: a false complaint costs its signer nothing',
+    file: 'src/keys/evidence-handler.ts',
+    find: "  return guilty === 'dealer'\n",
+    replace: "  if (guilty !== 'dealer') return undefined\n  return guilty === 'dealer'\n",
+    specs: ['test/keys/late-evidence.spec.ts'],
+  },
+  {
     name: 'liveness: a daemon that is just beginning is taken for one that has ended',
     file: 'src/cli/testnet/state.ts',
     find: 'return (Number(fields[PROC_STAT.flags]) & PF_KTHREAD) === 0',

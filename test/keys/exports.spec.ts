@@ -1,14 +1,21 @@
 import assert from 'node:assert/strict'
-import { isOstrakaError, type OstrakaError, SeededRng } from '../../src/base/index.ts'
+import { isOstrakaError, type OstrakaError, SeededRng, toHex } from '../../src/base/index.ts'
 import {
   checkShare,
   cryptoReady,
   generateSealingKey,
   open,
   ProvenEncapsulation,
+  sealingContext,
   verifySigned,
 } from '../../src/crypto/index.ts'
-import { exportInfo, exportOccasion, keyPaths, type VersionRecord } from '../../src/keys/index.ts'
+import {
+  dealingContext,
+  exportInfo,
+  exportOccasion,
+  keyPaths,
+  type VersionRecord,
+} from '../../src/keys/index.ts'
 import { VersionMaterial, versionName } from '../../src/keys/operations/material.ts'
 import type { ExportAnswer } from '../../src/wire/index.ts'
 import { ExportNetwork } from './export-network.ts'
@@ -223,6 +230,32 @@ describe('a holder that is asked to export', () => {
     }
     assert.ok(!opens({}, slot, network.principal.publicKey))
     assert.ok(!opens({}, slot + 1))
+  })
+
+  it('makes an encapsulation that is proven for no dealing: no complaint opens it, whoever has the one-time key', () => {
+    const network = new ExportNetwork('complained')
+    const id = network.inUse('k')
+    const [holder] = holdersOf(network, 'k')
+    const { value, signer } = network.answer(holder!, id).shares
+    const { networkId } = network.ledger
+    const ceremonies = network.nodes.flatMap(({ state }) => [...state.closed.values()])
+    assert.ok(ceremonies.length > 0)
+    for (const closed of ceremonies) {
+      for (const { dealer, fromSlot } of [...closed.deals, { dealer: signer, fromSlot: 0 }]) {
+        const context = dealingContext(networkId, { ...closed, id: closed.ceremony }, { dealer, fromSlot })
+        assert.equal(ProvenEncapsulation.verify(value.encapsulation, sealingContext(context)), undefined)
+      }
+    }
+    const occasion = exportOccasion({ networkId, proposal: id }, signer)
+    assert.ok(ProvenEncapsulation.verify(value.encapsulation, occasion))
+  })
+
+  it('makes a new encapsulation for each answer, so that one says nothing of another', () => {
+    const network = new ExportNetwork('fresh')
+    const id = network.inUse('k')
+    const [holder] = holdersOf(network, 'k')
+    const encs = [1, 2, 3].map(() => toHex(network.answer(holder!, id).shares.value.encapsulation.enc))
+    assert.equal(new Set(encs).size, encs.length)
   })
 })
 

@@ -1,8 +1,22 @@
 import assert from 'node:assert/strict'
 import { peerIdOf } from '../../src/base/index.ts'
-import { cryptoReady, signValue } from '../../src/crypto/index.ts'
-import { type DealRecord, keyPaths } from '../../src/keys/index.ts'
-import type { ClosedCeremony, Complain, Deal, Evidence } from '../../src/wire/index.ts'
+import {
+  cryptoReady,
+  ProvenEncapsulation,
+  proveOpening,
+  sealingContext,
+  shareInfo,
+  signValue,
+} from '../../src/crypto/index.ts'
+import { type DealRecord, dealingContext, keyPaths, sharePath, vaultPaths } from '../../src/keys/index.ts'
+import {
+  type ClosedCeremony,
+  type Complain,
+  type Deal,
+  type Evidence,
+  sealedDealingCodec,
+} from '../../src/wire/index.ts'
+import { CeremonyNetwork } from './ceremony-network.ts'
 import { attacked, garbage, refresh } from './forged-dealings.ts'
 
 await cryptoReady
@@ -109,4 +123,59 @@ describe('a complaint that a leader leaves out until the ceremony is over', () =
     accuse({ ...deal, root: network.rng.bytes(32) })
     assert.ok(network.convictions().includes(`${dealer.peerId} equivocation`))
   })
+})
+
+type Node = CeremonyNetwork['nodes'][number]
+
+/** A refresh in which all dealt soundly, and its preimage. */
+function sound(seed: string): { readonly network: CeremonyNetwork; readonly closed: ClosedCeremony } {
+  const network = new CeremonyNetwork(5, seed)
+  network.create('k')
+  network.run()
+  refresh(network)
+  return { network, closed: [...network.nodes[0]!.state.closed.values()].at(-1)! }
+}
+
+/** What `node` says of the share that another has dealt it: with its very ciphertext, path and opening. */
+function complaintOf(network: CeremonyNetwork, closed: ClosedCeremony, node: Node): Complain {
+  const dealt = closed.deals.find(({ dealer }) => peerIdOf(dealer) !== node.peerId)!
+  const index = closed.slots.findIndex(({ peerId }) => peerId === node.peerId)
+  const { slot } = closed.slots[index]!
+  const bytes = network.nodes
+    .map(({ disk }) => disk.get(vaultPaths.record(dealt.recordHash)))
+    .find(record => record !== undefined)!
+  const { shares } = sealedDealingCodec.decode(bytes).value
+  const context = dealingContext(network.ledger.networkId, { ...closed, id: closed.ceremony }, dealt)
+  const proven = ProvenEncapsulation.verify(dealt.encapsulation, sealingContext(context))!
+  return {
+    ...{ type: 'complain', ceremony: closed.ceremony, dealing: dealt.place, slot },
+    ...{ sealed: shares[index]!.sealed, path: sharePath(shares, index) },
+    opening: proveOpening(node.world.sealingKeys, proven, shareInfo(context, slot), network.rng),
+  }
+}
+
+describe('a complaint about a sound dealing, brought when the ceremony is over', () => {
+  const lies: Readonly<Record<string, (complaint: Complain, network: CeremonyNetwork) => Complain>> = {
+    'with its true opening': complaint => complaint,
+    'with an opening that is not that of its sealing key': (complaint, network) => {
+      const { proof, sharedPoint } = complaint.opening!
+      return { ...complaint, opening: { sharedPoint, proof: { ...proof, response: network.rng.bytes(32) } } }
+    },
+    'without an opening': ({ opening: _, ...complaint }) => complaint,
+  }
+  for (const [name, lie] of Object.entries(lies)) {
+    it(`${name} convicts the complainer, and not the dealer`, () => {
+      const { network, closed } = sound(name)
+      const liar = network.nodes.find(({ peerId }) => closed.slots.some(slot => slot.peerId === peerId))!
+      const complaint = lie(complaintOf(network, closed, liar), network)
+      const { networkId } = network.ledger
+      const signed = signValue(liar.world.identity, 'transaction', networkId, complaint)
+      network.submit(network.principal, {
+        type: 'report-evidence',
+        evidence: { type: 'late-complaint', closed, complaint: signed },
+      })
+      network.run(network.nowMs + 1_000)
+      assert.deepEqual(network.convictions(), [`${liar.peerId} false_complaint`])
+    })
+  }
 })

@@ -9,7 +9,9 @@ import {
   beaconSkeleton,
   type Certificate,
   type CertifiedBlock,
+  type ClosedCeremony,
   type Codec,
+  type Complain,
   certificateCodec,
   certifiedBlockCodec,
   certifiedHeaderCodec,
@@ -267,6 +269,27 @@ const beacon: Beacon = {
   coordinate: { positionUs: [12_000, -7_500, 0], heightUs: 1_250, errorPermille: 85 },
 }
 
+const closed: ClosedCeremony = {
+  ceremony: hash(9),
+  keyId: hash(92),
+  version: 2,
+  kind: 'ed25519',
+  slots: [
+    { slot: 1, peerId: peer(93), sealingKey: hash(94) },
+    { slot: 2, peerId: peer(95), sealingKey: hash(96) },
+  ],
+  deals: [
+    {
+      place: 1,
+      dealer: hash(97),
+      fromSlot: 3,
+      commitments: [hash(3), bytes(33, 4)],
+      encapsulation,
+      recordHash: hash(98),
+    },
+  ],
+}
+
 const evidence: Readonly<Record<string, Evidence>> = {
   'conflicting-votes': {
     type: 'conflicting-votes',
@@ -303,6 +326,8 @@ const evidence: Readonly<Record<string, Evidence>> = {
     first: { root: hash(59), signature: bytes(64, 60) },
     second: { root: hash(61), signature: bytes(64, 62) },
   },
+  'late-complaint': { type: 'late-complaint', closed, complaint: signed(transactions.complain as Complain) },
+  'late-deal': { type: 'late-deal', closed, deal: signed(transactions.deal as Deal) },
 }
 
 const signedTransactions: ReadonlyMap<string, Signed<Transaction>> = new Map([

@@ -10,6 +10,7 @@ import {
   MAX_FRAME_BYTES,
   MAX_INPUTS,
   MAX_RECORD_BYTES,
+  MAX_SLOTS,
   partialRequestCodec,
   peerMessageCodec,
   peerRequestCodec,
@@ -229,6 +230,12 @@ describe('identifiers and ranges', () => {
       ['transaction', 'value.nonce'],
       ['transaction', 'value.root', 'deal'],
       ['transaction', 'value.commitments.0', 'deal'],
+      ['transaction', 'value.evidence.closed.ceremony', 'late-complaint'],
+      ['transaction', 'value.evidence.closed.slots.0.sealingKey', 'late-complaint'],
+      ['transaction', 'value.evidence.closed.deals.0.recordHash', 'late-deal'],
+      ['transaction', 'value.evidence.closed.deals.0.encapsulation.enc', 'late-deal'],
+      ['transaction', 'value.evidence.complaint.signature', 'late-complaint'],
+      ['transaction', 'value.evidence.deal.signer', 'late-deal'],
       ['transaction', 'value.partials.0.element', 'randomness'],
       ['transaction', 'value.partials.0.proof.response', 'randomness'],
       ['header', 'previous'],
@@ -237,6 +244,24 @@ describe('identifiers and ranges', () => {
       for (const length of [0, 31, 34, 63, 65]) {
         refuses(SAMPLED[name]!.codec, bent(name, path, new Uint8Array(length), sample))
       }
+    }
+  })
+
+  it('refuses a preimage of a ceremony with more slots or deals, or a place beyond them', () => {
+    const { slots, deals } = (fresh('transaction', 'late-deal').value as { evidence: { closed: Tree } })
+      .evidence.closed as { slots: Tree[]; deals: Tree[] }
+    const path = 'value.evidence.closed'
+    for (const [name, value] of [
+      ['slots', Array.from({ length: MAX_SLOTS + 1 }, () => slots[0])],
+      ['deals', Array.from({ length: MAX_SLOTS + 1 }, () => deals[0])],
+      ['deals.0.place', MAX_SLOTS],
+      ['deals.0.place', -1],
+      ['deals.0.fromSlot', MAX_SLOTS + 1],
+      ['slots.0.slot', 0],
+      ['version', 0],
+      ['kind', 'rsa'],
+    ] as const) {
+      refuses(transactionCodec, bent('transaction', `${path}.${name}`, value, 'late-deal'))
     }
   })
 
