@@ -293,6 +293,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
           maxInboundStreams: STREAMS_PER_CONNECTION,
           streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES },
         }),
+        options.counters,
       ),
     ],
     connectionGater: gater(options, sentAway),

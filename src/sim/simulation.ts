@@ -312,6 +312,7 @@ class Simulation {
         }
       },
       started: (host, port) => {
+        this.#watch.started(host)
         port.onBlock(certified => {
           const isNewest = this.#watch.block(host, port, certified)
           if (isNewest && this.#byzantine.isHonest(host.peerId)) this.#trial?.follow(port)

@@ -64,6 +64,11 @@ export class Watch {
     this.#acknowledgements.see(frame)
   }
 
+  /** A host's node runs, after a start or a restart. */
+  started(host: SimHost): void {
+    this.#floods.restarted(host.peerId)
+  }
+
   /** A block that a host has applied; whether it is the host's newest, and not one of many that it replays. */
   block(host: SimHost, port: NodePort, certified: CertifiedBlock): boolean {
     this.agreement.see(host.peerId, certified)

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict'
 import { Uint8ArrayList } from 'uint8arraylist'
+import { Counters } from '../../src/io/counters.ts'
 import { spare } from '../../src/io/muxing.ts'
 
 const DATA = 0
 const WINDOW_UPDATE = 1
+const PING = 2
+const SYN = 1
 const ACK = 2
 const FIN = 4
+const RESET = 8
 
 /** Yamux's header. */
 function header(type: number, flags: number, stream: number, length: number): Uint8Array {
@@ -19,17 +23,25 @@ function header(type: number, flags: number, stream: number, length: number): Ui
 }
 
 /** A connection that keeps what is sent. */
-function connect(): { send(data: Uint8Array | Uint8ArrayList): boolean; readonly sent: Uint8Array[] } {
+function connect(counters: Counters = new Counters()): {
+  send(data: Uint8Array | Uint8ArrayList): boolean
+  readonly sent: Uint8Array[]
+  isAborted: boolean
+} {
   const sent: Uint8Array[] = []
   const connection = {
     sent,
+    isAborted: false,
+    abort(): void {
+      connection.isAborted = true
+    },
     send(data: Uint8Array | Uint8ArrayList): boolean {
       assert.ok(data instanceof Uint8Array, 'in one piece')
       sent.push(data)
       return sent.length < 100
     },
   }
-  spare(connection)
+  spare(connection, counters)
   return connection
 }
 
@@ -59,6 +71,31 @@ describe('a sparing muxer', () => {
     send(header(WINDOW_UPDATE, ACK, 3, 1000))
     send(header(WINDOW_UPDATE, FIN, 1, 0))
     assert.deepEqual(sent, [header(WINDOW_UPDATE, ACK, 3, 1000), header(WINDOW_UPDATE, FIN, 1, 0)])
+  })
+
+  for (const [what, type, flag] of [
+    ['opens streams', WINDOW_UPDATE, ACK],
+    ['opens more streams than it may have', WINDOW_UPDATE, RESET],
+    ['pings', PING, ACK],
+  ] as const) {
+    it(`ends a connection whose other side ${what} without end`, () => {
+      const counters = new Counters()
+      const connection = connect(counters)
+      const { send, sent } = connection
+      for (let times = 0; times < 10_000 && !connection.isAborted; times++) send(header(type, flag, 1, times))
+      assert.ok(connection.isAborted)
+      assert.ok(sent.length >= 3072 && sent.length < 5000, `after ${sent.length}`)
+      assert.equal(counters.snapshot().stream_refused, 1)
+    })
+  }
+
+  it('counts nothing that this side begins by itself', () => {
+    const connection = connect()
+    for (let times = 0; times < 10_000; times++) {
+      connection.send(header(WINDOW_UPDATE, SYN, 2 * times, 0))
+      connection.send(header(WINDOW_UPDATE, times % 2 === 0 ? FIN : RESET, 2 * times, 0))
+    }
+    assert.ok(!connection.isAborted)
   })
 
   it('remembers no more than a few hundred streams', () => {

@@ -21,6 +21,7 @@ import {
   toLittleEndian,
 } from '../../src/sim/checks/arithmetic.ts'
 import { Findings } from '../../src/sim/checks/findings.ts'
+import { FloodCheck } from '../../src/sim/checks/flood.ts'
 import { NonceCheck } from '../../src/sim/checks/nonces.ts'
 import { RandomnessCheck } from '../../src/sim/checks/randomness.ts'
 import { SecretCheck } from '../../src/sim/checks/secrets.ts'
@@ -166,6 +167,28 @@ describe('the nonce checker', () => {
   it('finds a nonce that has signed two messages, and lets the same answer be repeated', () => {
     deepEqual(see(...exchange(1), ...exchange(1), ...exchange(2, 2)), [])
     deepEqual(see(...exchange(1), ...exchange(2)), ['one challenge per nonce pair'])
+  })
+})
+
+describe('the flood checker', () => {
+  const line = { hiding: new Uint8Array(32), binding: new Uint8Array(32) }
+  const nonces = (count: number): Frame =>
+    frame('answer', {
+      type: 'nonces',
+      nonces: [{ slot: 1, commitments: new Array(count).fill(line) }],
+    })
+
+  it('finds a node that makes more nonces for a peer than its budget allows, and begins anew when it restarts', () => {
+    const findings = new Findings(() => {})
+    const check = new FloodCheck(findings, () => true)
+    check.see(nonces(2900), 0)
+    check.see(nonces(200), 2000)
+    deepEqual(rules(findings), [])
+    check.restarted(peers[0]!)
+    check.see(nonces(3000), 3000)
+    deepEqual(rules(findings), [])
+    check.see(nonces(100), 3500)
+    deepEqual(rules(findings), ['a peer gets no more than its budget'])
   })
 })
 

@@ -20,6 +20,15 @@ export class FloodCheck {
     this.#isHonest = isHonest
   }
 
+  /** A node that restarts has forgotten what its peers have had. */
+  restarted(peerId: PeerId): void {
+    for (const pair of this.#made.keys()) {
+      if (!pair.startsWith(`${peerId} `)) continue
+      this.#made.delete(pair)
+      this.#firstMs.delete(pair)
+    }
+  }
+
   see(frame: Frame, nowMs: number): void {
     if (frame.kind !== 'answer' || !this.#isHonest(frame.from)) return
     const answer = contentOf<NoncesAnswer>(frame)
