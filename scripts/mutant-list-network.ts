@@ -7,6 +7,13 @@ const KEPT = ['test/io/kept-records.spec.ts']
 /** What guards a node against one member's gossip, records and connections, and against whoever reaches its port. */
 export const NETWORK_MUTANTS: readonly Mutant[] = [
   {
+    name: 'transport: nobody is told of a peer that was sent away',
+    file: 'src/io/rpc.ts',
+    find: 'handlers.sentAway?.(peerId)',
+    replace: 'undefined',
+    specs: ['test/io/rpc.spec.ts'],
+  },
+  {
     name: 'muxer: a peer opens streams and pings without end',
     file: 'src/io/muxing.ts',
     find: 'if (!answers.pass(frame)) {',

@@ -36,6 +36,8 @@ export interface TransportHandlers {
   request(from: PeerId, frame: Uint8Array): Promise<Uint8Array>
   /** A peer's connection came up or went down. */
   peer(peerId: PeerId, isConnected: boolean): void
+  /** A peer was disconnected for what it did, and is kept away for a while. */
+  sentAway?(peerId: PeerId): void
 }
 
 /** Authenticated frames between members. */

@@ -82,6 +82,7 @@ export class Host implements PeerGate {
   readonly #dialler: Dialler
   readonly #connectedPeers = new Set<PeerId>()
   readonly #listeners = new Set<PeerListener>()
+  readonly #awayListeners = new Set<(peerId: PeerId) => void>()
   readonly #farewells = new Map<PeerId, NodeJS.Timeout>()
   readonly #sentAway: SentAway
   #isStopping = false
@@ -164,6 +165,7 @@ export class Host implements PeerGate {
     this.#options.counters.add('peer_sent_away')
     this.#sentAway.add(peerId, forMs, () => this.#dialler.review())
     this.#dialler.review()
+    for (const listener of this.#awayListeners) listener(peerId)
     for (const connection of this.libp2p.getConnections(peerIdFromString(peerId))) {
       connection.abort(new OstrakaError('forbidden', reason, { peerId }))
     }
@@ -191,6 +193,12 @@ export class Host implements PeerGate {
   onPeer(listener: PeerListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  /** Tells of each peer that is disconnected for what it did. */
+  onSentAway(listener: (peerId: PeerId) => void): () => void {
+    this.#awayListeners.add(listener)
+    return () => this.#awayListeners.delete(listener)
   }
 
   /** True once connected; false when the peer is known to be out of reach or `patienceMs` have passed. */

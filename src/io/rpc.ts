@@ -24,6 +24,7 @@ export type RpcHost = Pick<
   | 'isConnected'
   | 'connectedPeers'
   | 'onPeer'
+  | 'onSentAway'
   | 'whenConnected'
   | 'openStream'
   | 'hangUp'
@@ -65,10 +66,15 @@ export class RpcTransport implements Transport {
   async start(handlers: TransportHandlers): Promise<void> {
     this.#started.resolve(handlers)
     const { host } = this.#options
-    this.#forgetPeers = host.onPeer((peerId, isConnected) => {
+    const forgetPeers = host.onPeer((peerId, isConnected) => {
       if (!isConnected) this.#drop(peerId)
       handlers.peer(peerId, isConnected)
     })
+    const forgetAway = host.onSentAway(peerId => handlers.sentAway?.(peerId))
+    this.#forgetPeers = () => {
+      forgetPeers()
+      forgetAway()
+    }
     for (const peerId of host.connectedPeers()) handlers.peer(peerId, true)
   }
 

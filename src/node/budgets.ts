@@ -49,6 +49,8 @@ interface Account {
   excessAtMs: number
   /** Refused since the last beat. */
   refused: number
+  /** Whether the transport has sent it away since the last beat. */
+  isSentAway: boolean
   cutOffs: number
   cutOffUntilMs: number
 }
@@ -122,16 +124,25 @@ export class Budgets {
     this.#exceed(from, this.#account(from, nowMs), units, nowMs)
   }
 
+  /** The transport has sent the peer away, for whatever reason. */
+  sentAway(peerId: PeerId, nowMs: number): void {
+    this.#account(peerId, nowMs).isSentAway = true
+  }
+
   isCutOff(peerId: PeerId, nowMs: number): boolean {
     return nowMs < (this.#accounts.get(peerId)?.cutOffUntilMs ?? 0)
   }
 
-  /** Whether the peer was over its budgets since this was last asked: refused more than `tolerance` times, or cut off. */
+  /**
+   * Whether the peer was over its budgets since this was last asked: refused more than `tolerance` times, or cut off, or sent
+   * away for messages that every node refuses.
+   */
   takeExcess(peerId: PeerId, tolerance: number, nowMs: number): boolean {
     const account = this.#accounts.get(peerId)
     if (account === undefined) return false
-    const isOver = account.refused > tolerance || nowMs < account.cutOffUntilMs
+    const isOver = account.refused > tolerance || account.isSentAway || nowMs < account.cutOffUntilMs
     account.refused = 0
+    account.isSentAway = false
     return isOver
   }
 
@@ -174,6 +185,7 @@ export class Budgets {
         excess: 0,
         excessAtMs: nowMs,
         refused: 0,
+        isSentAway: false,
         cutOffs: 0,
         cutOffUntilMs: 0,
       }

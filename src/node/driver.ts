@@ -120,6 +120,7 @@ export class Driver {
       message: (from, frame) => this.#onMessage(from, frame),
       request: (from, frame) => this.#onRequest(from, frame),
       peer: (peerId, isConnected) => this.dispatch({ type: 'peer', peerId, isConnected }),
+      sentAway: peerId => this.#state.budgets.sentAway(peerId, clock.nowMs()),
     })
     this.dispatch({ type: 'start' })
     this.#performer.measure()

@@ -23,6 +23,7 @@ interface Node {
 describe('RpcTransport', () => {
   let alice: Node
   let bob: Node
+  let sentAway: PeerId[]
   let serve: (frame: Uint8Array) => Promise<Uint8Array>
 
   const startNode = async (index: number, other: number): Promise<Node> => {
@@ -47,12 +48,14 @@ describe('RpcTransport', () => {
       message: (_from, frame) => messages.push(frame),
       request: (_from, frame) => serve(frame),
       peer: () => {},
+      sentAway: peerId => sentAway.push(peerId),
     })
   const ask = (frame: Uint8Array, deadlineMs = 60_000) =>
     alice.transport.request(peerIdAt(1), frame, deadlineMs)
 
   beforeEach(async () => {
     serve = async frame => frame
+    sentAway = []
     alice = await startNode(0, 1)
     bob = await startNode(1, 0)
     alice.host.learnAddress(peerIdAt(1), bob.host.addresses())
@@ -63,6 +66,12 @@ describe('RpcTransport', () => {
       await transport.stop()
       await host.stop()
     }
+  })
+
+  it('tells of a peer that was sent away, for whatever reason', async () => {
+    await startTransport(alice)
+    alice.host.disconnect(peerIdAt(1), 60_000, 'it sent garbage')
+    assert.deepEqual(sentAway, [peerIdAt(1)])
   })
 
   it('uses one stream for all requests, and a new one when that was lost', async () => {

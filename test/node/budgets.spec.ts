@@ -88,6 +88,13 @@ describe('budgets', () => {
     ok(!budgets.takeExcess('another', 64, 0))
   })
 
+  it('name the peer that the transport has sent away, once', () => {
+    const budgets = new Budgets()
+    budgets.sentAway('garbler', 0)
+    ok(budgets.takeExcess('garbler', 64, 0))
+    ok(!budgets.takeExcess('garbler', 64, 1_000))
+  })
+
   it('give a peer back what a request cost that a client had signed', () => {
     const budgets = new Budgets()
     for (let asked = 0; asked < 100_000; asked++) {
