@@ -93,7 +93,8 @@ function snapshotParts({ ledger }: CeremonyNetwork): Uint8Array[] {
   let job: ReturnType<typeof startSnapshot> | null = startSnapshot(ledger, { header, certificate })
   while (job !== null) {
     const progress = continueSnapshot(job)
-    parts.push(progress.writes[0]!.value!)
+    // the last write is the list of the parts
+    if (progress.job !== null) parts.push(progress.writes[0]!.value!)
     job = progress.job
   }
   return parts

@@ -1,8 +1,18 @@
 import { OstrakaError } from '../base/index.ts'
 import { canonicalBytes } from '../wire/index.ts'
 import { Leaf, MAX_LEDGER_RECORD_BYTES } from './merkle-leaf.ts'
-import { cut, hashOf, insertLeaf, type MerkleProof, proveIn, removeLeaf, type Trie } from './merkle-trie.ts'
-import { ascend, find, insert, type OrderedIndex, remove } from './ordered-index.ts'
+import {
+  areAscending,
+  cut,
+  hashOf,
+  insertLeaf,
+  type MerkleProof,
+  proveIn,
+  removeLeaf,
+  type Trie,
+  trieOf,
+} from './merkle-trie.ts'
+import { ascend, find, insert, type OrderedIndex, orderedIndexOf, remove } from './ordered-index.ts'
 
 export interface MapEntry<T = unknown> {
   readonly path: string
@@ -24,6 +34,13 @@ export class MerkleMap {
     this.#trie = trie
     this.#index = index
     this.size = size
+  }
+
+  /** The map of these leaves, which ascend by path hash as a cut gives them. Errors: `malformed` when they do not. */
+  static ofLeaves(leaves: readonly Leaf[]): MerkleMap {
+    if (!areAscending(leaves)) throw new OstrakaError('malformed', 'records do not ascend by path hash')
+    const byPath = leaves.toSorted((a, b) => (a.path < b.path ? -1 : 1))
+    return new MerkleMap(trieOf(leaves), orderedIndexOf(byPath), leaves.length)
   }
 
   /** The record's value, frozen; undefined when there is none. */

@@ -60,6 +60,25 @@ export function insertLeaf(node: Trie, leaf: Leaf, depth = 0): Trie {
   return insertLeaf(parted, leaf, depth)
 }
 
+/** Whether the leaves ascend by path hash, each path once. */
+export function areAscending(leaves: readonly Leaf[]): boolean {
+  return leaves.every((leaf, at) => at === 0 || compareBytes(leaves[at - 1]!.keyHash, leaf.keyHash) < 0)
+}
+
+/** The trie that inserting these leaves gives, at the cost of its branches alone. The leaves ascend by path hash. */
+export function trieOf(leaves: readonly Leaf[], depth = 0, from = 0, end: number = leaves.length): Trie {
+  if (from === end) return null
+  if (end - from === 1) return leaves[from]!
+  let low = from
+  let high = end
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (bitAt(leaves[middle]!.keyHash, depth) === 0) low = middle + 1
+    else high = middle
+  }
+  return new Branch(trieOf(leaves, depth + 1, from, low), trieOf(leaves, depth + 1, low, end))
+}
+
 export function removeLeaf(node: Trie, keyHash: Uint8Array, depth = 0): Trie {
   if (node === null) return null
   if (node instanceof Leaf) return equalBytes(node.keyHash, keyHash) ? null : node
@@ -172,14 +191,11 @@ export function rootOfCut(subtrees: readonly Subtree[]): Uint8Array | undefined 
 
 /** The root of the subtree at `depth` that holds exactly these leaves; undefined when they do not belong under one. */
 export function rootOfSubtree(leaves: readonly Leaf[], depth: number): Uint8Array | undefined {
-  let node: Trie = null
-  for (const [index, leaf] of leaves.entries()) {
-    const before = leaves[index - 1]
-    if (before !== undefined && compareBytes(before.keyHash, leaf.keyHash) >= 0) return undefined
-    for (let bit = 0; bit < depth; bit++) {
-      if (bitAt(leaf.keyHash, bit) !== bitAt(leaves[0]!.keyHash, bit)) return undefined
-    }
-    node = insertLeaf(node, leaf, depth)
+  if (!areAscending(leaves)) return undefined
+  const [first] = leaves
+  const last = leaves.at(-1)
+  for (let bit = 0; bit < depth && first !== last; bit++) {
+    if (bitAt(first!.keyHash, bit) !== bitAt(last!.keyHash, bit)) return undefined
   }
-  return hashOf(node)
+  return hashOf(trieOf(leaves, depth))
 }

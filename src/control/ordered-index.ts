@@ -13,6 +13,8 @@ export interface IndexNode {
 
 export type OrderedIndex = IndexNode | null
 
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
 function isAbove(a: IndexNode, b: IndexNode): boolean {
   return a.leaf.priority > b.leaf.priority
 }
@@ -37,6 +39,20 @@ export function insert(node: OrderedIndex, leaf: Leaf): IndexNode {
   const right = insert(node.right, leaf)
   if (!isAbove(right, node)) return { ...node, right }
   return { ...right, left: { ...node, right: right.left } }
+}
+
+/** The index that inserting these leaves gives, in one pass. The leaves ascend by path. */
+export function orderedIndexOf(leaves: readonly Leaf[]): OrderedIndex {
+  // the rightmost branch so far, from the root down: a new leaf takes the place of the nodes below it in priority
+  const right: Mutable<IndexNode>[] = []
+  for (const leaf of leaves) {
+    const node: Mutable<IndexNode> = { leaf, left: null, right: null }
+    while (right.length > 0 && isAbove(node, right.at(-1)!)) node.left = right.pop()!
+    const parent = right.at(-1)
+    if (parent !== undefined) parent.right = node
+    right.push(node)
+  }
+  return right[0] ?? null
 }
 
 export function remove(node: OrderedIndex, path: string): OrderedIndex {

@@ -124,18 +124,17 @@ export function pruningWrites(
 
 /** Whether these bytes are exactly the records of this part. Errors: `malformed`, `too_large`. */
 export function isPart(bytes: Uint8Array, { depth, root }: SnapshotPart): boolean {
-  const leaves = partCodec.decode(bytes).map(record => new Leaf(record.path, record.bytes))
-  const found = rootOfSubtree(leaves, depth)
+  const found = rootOfSubtree(leavesOf(bytes), depth)
   return found !== undefined && equalBytes(found, root)
 }
 
 /** The records in a snapshot's parts. Errors: `malformed`, `too_large`. */
 export function joinParts(parts: readonly Uint8Array[]): MerkleMap {
-  let records = MerkleMap.empty
-  for (const bytes of parts) {
-    for (const { path, bytes: value } of partCodec.decode(bytes)) records = records.setBytes(path, value)
-  }
-  return records
+  return MerkleMap.ofLeaves(parts.flatMap(leavesOf))
+}
+
+function leavesOf(part: Uint8Array): Leaf[] {
+  return partCodec.decode(part).map(({ path, bytes }) => new Leaf(path, bytes))
 }
 
 type Entries = ReadonlyArray<{ readonly key: string; readonly value: Uint8Array }>

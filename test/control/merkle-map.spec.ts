@@ -37,6 +37,27 @@ describe('the Merkle map', () => {
     }
   })
 
+  it('can be built at once of its leaves, and is then as if they had been inserted one by one', () => {
+    for (const count of [0, 1, 2, 3, 1000]) {
+      const map = build(new Map(Array.from({ length: count }, (_, n) => [`${n % 7}/${n}`, n])))
+      const leaves = [...map.pieces(1 << 30)].flatMap(piece => [...piece.leaves])
+      const built = MerkleMap.ofLeaves(leaves)
+      assert.equal(toHex(built.root()), toHex(map.root()))
+      assert.equal(built.size, count)
+      assert.deepEqual([...built.entries()], [...map.entries()])
+      assert.deepEqual([...built.entries('3/', '3/5')], [...map.entries('3/', '3/5')])
+      for (const { path, value } of map.entries()) assert.deepEqual(built.get(path), value)
+      // it changes as the other does
+      const changed = [map, built].map(one => one.set('3/new', { n: -1 }).delete('3/3').delete('0/0'))
+      assert.equal(toHex(changed[1]!.root()), toHex(changed[0]!.root()))
+      assert.deepEqual([...changed[1]!.entries()], [...changed[0]!.entries()])
+      if (count < 2) continue
+      for (const bad of [leaves.toReversed(), [leaves[0]!, ...leaves]]) {
+        assert.throws(() => MerkleMap.ofLeaves(bad), { code: 'malformed' })
+      }
+    }
+  })
+
   it('keeps every version: a change leaves the map it was made from as it was', () => {
     const one = build(
       new Map([
