@@ -24,9 +24,22 @@ export function print<T>(
   else for (const line of lines(value)) printLine(line)
 }
 
+/** Whether standard error, like standard output, is for a program that asked for JSON. */
+let isStderrJson = false
+
+export function setStderrJson(isJson: boolean): void {
+  isStderrJson = isJson
+}
+
 /** What to do next, for people: on standard error, so that what programs read stays clean. */
 export function note(lines: readonly string[]): void {
-  for (const line of lines) process.stderr.write(`${visible(line)}\n`)
+  if (isStderrJson) noteJson({ note: lines.join('\n') })
+  else for (const line of lines) process.stderr.write(`${visible(line)}\n`)
+}
+
+/** One object on a line of standard error. */
+export function noteJson(value: unknown): void {
+  process.stderr.write(`${visibleJson(JSON.stringify(value))}\n`)
 }
 
 type Cell = string | number | null | undefined

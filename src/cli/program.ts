@@ -14,15 +14,17 @@ import { registerPrincipals } from './commands/principals.ts'
 import { registerRandomness } from './commands/randomness.ts'
 import { registerSim } from './commands/sim.ts'
 import { registerTestnet } from './commands/testnet.ts'
+import { EXIT, EXIT_HELP } from './exit-codes.ts'
 import { report } from './failures.ts'
+import { setStderrJson } from './output.ts'
 import { VERSION } from './software.ts'
 
 const FOOTER = `
-Exit codes: 0 done; 1 refused or failed, with the error's code on standard error; 2 wrong usage.
+${EXIT_HELP}
 Try it:  ostraka testnet up --detach && ostraka key create hello --kind ed25519 && ostraka status`
 
-/** The whole command line, without running it. */
-export function createProgram(): Command {
+/** The whole command line, without running it. With `isJson` its parser leaves standard error to `report`. */
+export function createProgram(isJson = false): Command {
   const program = new Command('ostraka')
     .version(VERSION)
     .description('A threshold key-management network: keys exist only as shares on several nodes')
@@ -32,6 +34,7 @@ export function createProgram(): Command {
     // `--version` behind a command is that command's: of a key, not of this program
     .enablePositionalOptions()
     .exitOverride()
+  if (isJson) program.configureOutput({ writeErr: () => {} })
   registerTestnet(program)
   registerNetwork(program)
   registerNode(program)
@@ -59,15 +62,27 @@ function inheritExit(command: Command): void {
   }
 }
 
+/** Known before the arguments are parsed: a parser that refuses them reports as JSON too. */
+function asksForJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--')
+  return argv.slice(0, end === -1 ? undefined : end).includes('--json')
+}
+
 export async function run(argv: readonly string[]): Promise<void> {
-  // a closed pipe (`ostraka log | head`) is no failure
-  process.stdout.on('error', error => {
-    if ((error as NodeJS.ErrnoException).code === 'EPIPE') process.exit(0)
-    throw error
-  })
-  try {
-    await createProgram().parseAsync([...argv])
-  } catch (thrown) {
-    process.exitCode = report(thrown)
+  if (!process.stdout.listeners('error').includes(endOnClosedPipe)) {
+    process.stdout.on('error', endOnClosedPipe)
   }
+  const isJson = asksForJson(argv)
+  setStderrJson(isJson)
+  try {
+    await createProgram(isJson).parseAsync([...argv])
+  } catch (thrown) {
+    process.exitCode = report(thrown, isJson)
+  }
+}
+
+/** A closed pipe (`ostraka log | head`) is no failure. */
+function endOnClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(EXIT.done)
+  throw error
 }

@@ -80,13 +80,13 @@ describe('command line', function () {
   })
 
   it('names the file that is not there, cannot be made, or is a directory', () => {
-    for (const [args, text] of [
-      [['principal', 'new', '--out', 'nowhere/p.json'], /^not_found: nowhere\/p.json: /],
-      [['sign', 'k', '.', '--api', 'http://127.0.0.1:1'], /^conflict: \. is a directory/],
-      [['status', '--api', 'http://127.0.0.1:1', '--principal-file', 'none'], /^not_found: none: /],
+    for (const [args, text, exit] of [
+      [['principal', 'new', '--out', 'nowhere/p.json'], /^not_found: nowhere\/p.json: /, 4],
+      [['sign', 'k', '.', '--api', 'http://127.0.0.1:1'], /^conflict: \. is a directory/, 7],
+      [['status', '--api', 'http://127.0.0.1:1', '--principal-file', 'none'], /^not_found: none: /, 4],
     ] as const) {
       const { status, stderr } = run(...args)
-      assert.equal(status, 1)
+      assert.equal(status, exit)
       assert.match(stderr, text)
     }
   })
@@ -128,7 +128,7 @@ describe('command line', function () {
     }
   })
 
-  it('leaves with 0 after help, 2 after wrong usage, 1 after a refusal with its code', () => {
+  it('leaves with 0 after help, 2 after wrong usage, the class of its code after a refusal', () => {
     assert.equal(run('--help').status, 0)
     assert.equal(run('key', 'create', '--help').status, 0)
     for (const args of [
@@ -146,10 +146,10 @@ describe('command line', function () {
       assert.equal(run(...args).status, 2, args.join(' '))
     }
     const refused = run('status')
-    assert.equal(refused.status, 1)
+    assert.equal(refused.status, 4)
     assert.match(refused.stderr, /^not_found: no daemon/)
     const unreachable = run('status', '--api', 'http://127.0.0.1:1')
-    assert.equal(unreachable.status, 1)
+    assert.equal(unreachable.status, 5)
     assert.match(unreachable.stderr, /^unreachable: /)
   })
 
@@ -181,7 +181,7 @@ describe('command line', function () {
       '--listen',
       '/ip4/127.0.0.1/tcp/0',
     )
-    assert.equal(stranger.status, 1)
+    assert.equal(stranger.status, 3)
     assert.match(stranger.stderr, /stranger: this node is no founder/)
     writeFileSync(join(dir, 'wrong'), 'another passphrase')
     const locked = run('node', 'run', '--dir', 'a', '--genesis', 'genesis.json', '--passphrase-file', 'wrong')
@@ -192,7 +192,7 @@ describe('command line', function () {
   it('never touches a directory that is not a testnet’s', () => {
     writeFileSync(join(dir, 'precious'), 'x')
     const up = run('testnet', 'up', '--dir', '.', '--detach')
-    assert.equal(up.status, 1)
+    assert.equal(up.status, 7)
     assert.match(up.stderr, /^conflict: /)
     assert.equal(readFileSync(join(dir, 'precious'), 'utf8'), 'x')
     assert.match(run('testnet', 'status', '--dir', '.').stderr, /^not_found: /)

@@ -108,7 +108,7 @@ describe('attestation of real processes', function () {
     await eventually('two epochs pass', async () => (await attestation()).epoch > epoch + 1)
     assert.match((await net.client('node-1').status()).warnings.join('\n'), /accepts 0 of 5 members/)
     const refused = net.ostraka('node-1', ...['key', 'create', 'late', '--kind', 'ed25519'])
-    assert.equal(refused.status, 1)
+    assert.equal(refused.status, 6)
     assert.match(String(refused.stderr), /^not_enough_nodes:/)
     policy('allow', program)
     const after = await net.client('node-1').key('steady')

@@ -11,7 +11,7 @@ import {
   withVerifyingClient,
 } from '../connection.ts'
 import { integerFrom, numberFrom, OFFERED_KINDS } from '../options.ts'
-import { print, shortPeer, tableLines } from '../output.ts'
+import { note, print, shortPeer, tableLines } from '../output.ts'
 import { registerExport } from './approvals.ts'
 import { registerChanges } from './changes.ts'
 
@@ -125,7 +125,7 @@ async function importKey(name: string, options: ImportOptions): Promise<void> {
   const secret = await readSecretFile(options.secretFile)
   try {
     const made = await withVerifyingClient(options, (client, isVerifying) => {
-      if (!isVerifying) process.stderr.write(UNVERIFIED)
+      if (!isVerifying) note([UNVERIFIED])
       return client.importKey(newKeyOf(name, options), secret, options.secretForm)
     })
     print({ ...made, verified: made.verified ?? null }, options.json, keyLines)
@@ -135,7 +135,7 @@ async function importKey(name: string, options: ImportOptions): Promise<void> {
 }
 
 const UNVERIFIED =
-  'the daemon is believed when it says to whom the shares go: give --genesis or --network to have that proven\n'
+  'the daemon is believed when it says to whom the shares go: give --genesis or --network to have that proven'
 
 function newKeyOptions(command: Command): Command {
   return command
