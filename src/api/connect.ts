@@ -88,7 +88,8 @@ class HttpClient extends NetworkClient implements Client {
   }
 
   async keys(): Promise<readonly KeyJson[]> {
-    return ((await this.requests.get('/api/v1/keys')) as { keys: KeyJson[] }).keys
+    type Page = { readonly keys: readonly KeyJson[] }
+    return (await this.requests.getPages<Page, 'keys'>('/api/v1/keys', 'keys')).keys
   }
 
   async key(name: string): Promise<KeyJson> {

@@ -79,7 +79,7 @@ function nodeGauges(port: NodePort, registry: Registry): void {
   gauge('ostraka_members_connected', 'Members connected to this node', () => {
     return port.status().members.filter(member => member.state === 'connected').length
   })
-  gauge('ostraka_keys', 'Keys in the control log', () => port.keys().length)
+  gauge('ostraka_keys', 'Keys in the control log', () => port.keyCount())
   gauge('ostraka_convictions', 'Members that proof has convicted', () => port.status().convictions.length)
   gauge('ostraka_pending_approvals', 'Exceptional acts that wait for operators or for their use', () => {
     return port.status().approvals.length

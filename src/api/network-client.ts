@@ -59,7 +59,8 @@ export class NetworkClient {
   }
 
   async members(): Promise<readonly MembershipJson[]> {
-    return ((await this.requests.get('/api/v1/members')) as { members: MembershipJson[] }).members
+    type Page = { readonly members: readonly MembershipJson[] }
+    return (await this.requests.getPages<Page, 'members'>('/api/v1/members', 'members')).members
   }
 
   async attestation(): Promise<AttestationJson> {
@@ -92,7 +93,8 @@ export class NetworkClient {
   }
 
   async creators(): Promise<readonly CreatorJson[]> {
-    return ((await this.requests.get('/api/v1/creators')) as { creators: CreatorJson[] }).creators
+    type Page = { readonly creators: readonly CreatorJson[] }
+    return (await this.requests.getPages<Page, 'creators'>('/api/v1/creators', 'creators')).creators
   }
 
   grantCreate(grant: SignedTransaction): Promise<CreatorJson> {
@@ -100,7 +102,7 @@ export class NetworkClient {
   }
 
   async approvals(): Promise<ApprovalsJson> {
-    return (await this.requests.get('/api/v1/approvals')) as ApprovalsJson
+    return this.requests.getPages<ApprovalsJson, 'proposals'>('/api/v1/approvals', 'proposals')
   }
 
   stepApproval(step: SignedTransaction): Promise<ProposalJson> {

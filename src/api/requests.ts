@@ -102,6 +102,21 @@ export class Requests {
     )
   }
 
+  /** All pages of a list as one answer; `field` names the list in it. */
+  async getPages<Page, Field extends string & keyof Page>(path: string, field: Field): Promise<Page> {
+    const items: unknown[] = []
+    let after: string | undefined
+    for (;;) {
+      const query = after === undefined ? '' : `?after=${encodeURIComponent(after)}`
+      const { next, ...page } = (await this.get(`${path}${query}`)) as Record<string, readonly unknown[]> & {
+        readonly next?: string
+      }
+      for (const item of page[field] ?? []) items.push(item)
+      if (next === undefined) return { ...page, [field]: items } as Page
+      after = next
+    }
+  }
+
   async sendJson(method: 'POST' | 'PUT', path: string, body: unknown): Promise<unknown> {
     const headers = { 'content-type': 'application/json', ...(await this.#authorization(method, path)) }
     return jsonOfAnswer(await this.#http.send({ method, path, headers, body: JSON.stringify(body) }))

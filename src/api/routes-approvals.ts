@@ -10,6 +10,7 @@ import {
   transactionCodec,
 } from '../wire/index.ts'
 import type { ExportJson } from './json.ts'
+import { next, pageQuery, slicePage } from './pages.ts'
 import type { ExportResult, NodePort, ProposalView } from './port.ts'
 import { type Answer, type Call, type Context, keyNameOf, type Route, requirePrincipal } from './route.ts'
 import { requireKey } from './routes-keys.ts'
@@ -43,12 +44,21 @@ const listApprovals: Route = {
   method: 'GET',
   path: '/api/v1/approvals',
   id: 'listApprovals',
-  summary: 'The acts that were put before the operators: what waits, and what became of the others.',
+  summary:
+    'The acts that were put before the operators: what waits, and what became of the others, in pages.',
+  query: pageQuery,
   answers: {
-    200: { description: 'Oldest first; those that are over for a month.', schema: schema.approvals },
+    200: {
+      description: 'Oldest first, those after the one whose id is `after`; those that are over for a month.',
+      schema: schema.approvals(next),
+    },
   },
-  errors: [],
-  handle: ({ port }) => ({ status: 200, body: port.approvals() }),
+  errors: ['not_found'],
+  handle({ port }, call) {
+    const view = port.approvals()
+    const page = slicePage(view.proposals, ({ id }) => id, call)
+    return { status: 200, body: { ...view, proposals: page.items, ...page.next } }
+  },
 }
 
 const takeStep: Route = {

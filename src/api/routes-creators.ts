@@ -1,5 +1,6 @@
 import { fromBase64, toBase64 } from '../base/index.ts'
 import type { CreatorJson } from './json.ts'
+import { next, pageQuery, slicePage } from './pages.ts'
 import type { CreatorView, NodePort } from './port.ts'
 import type { Answer, Route } from './route.ts'
 import { transactionOf } from './routes-keys.ts'
@@ -30,12 +31,19 @@ const listCreators: Route = {
   method: 'GET',
   path: '/api/v1/creators',
   id: 'listCreators',
-  summary: 'Which principals may create keys, or might once.',
+  summary: 'Which principals may create keys, or might once, in pages.',
+  query: pageQuery,
   answers: {
-    200: { description: 'The principals.', schema: schema.object({ creators: schema.listOf(creator) }) },
+    200: {
+      description: 'The principals after `after`.',
+      schema: schema.object({ creators: schema.listOf(creator), next }, ['next']),
+    },
   },
-  errors: [],
-  handle: ({ port }) => ({ status: 200, body: { creators: creators(port) } }),
+  errors: ['not_found'],
+  handle({ port }, call) {
+    const page = slicePage(creators(port), ({ principal }) => principal, call)
+    return { status: 200, body: { creators: page.items, ...page.next } }
+  },
 }
 
 const grant: Route = {

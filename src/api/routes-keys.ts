@@ -10,6 +10,7 @@ import {
   transactionCodec,
 } from '../wire/index.ts'
 import { keyJson, policyJson, type RuleJson } from './json.ts'
+import { next, pageOf, pageQuery } from './pages.ts'
 import type { KeyView, NodePort } from './port.ts'
 import { type Call, type Context, keyNameOf, type Route, requirePrincipal } from './route.ts'
 import * as schema from './schemas.ts'
@@ -88,12 +89,22 @@ const listKeys: Route = {
   method: 'GET',
   path: '/api/v1/keys',
   id: 'listKeys',
-  summary: 'All keys of the network.',
+  summary: 'The keys of the network, in pages.',
+  query: { ...pageQuery, after: { ...pageQuery.after, ...schema.name } },
   answers: {
-    200: { description: 'The keys, by name.', schema: schema.object({ keys: schema.listOf(schema.key) }) },
+    200: {
+      description: 'The keys after the one named `after`, by name.',
+      schema: schema.object({ keys: schema.listOf(schema.key), next }, ['next']),
+    },
   },
   errors: [],
-  handle: ({ port }) => ({ status: 200, body: { keys: port.keys().map(keyJson) } }),
+  handle({ port }, call) {
+    const { after, limit } = pageOf(call)
+    const keys = port.keys(after, limit + 1)
+    const page = keys.slice(0, limit)
+    const rest = keys.length > limit ? { next: page.at(-1)!.name } : {}
+    return { status: 200, body: { keys: page.map(keyJson), ...rest } }
+  },
 }
 
 const createKey: Route = {

@@ -1,5 +1,6 @@
 import { fromBase64, OstrakaError, peerIdOf, toBase64, toHex } from '../base/index.ts'
 import { genesisCodec, type SignedTransaction, transactionCodec } from '../wire/index.ts'
+import { next, pageQuery, slicePage } from './pages.ts'
 import type { MembershipView, NodePort } from './port.ts'
 import type { Answer, Call, Context, JsonSchema, Route } from './route.ts'
 import { transactionOf } from './routes-keys.ts'
@@ -29,12 +30,19 @@ const listMembers: Route = {
   method: 'GET',
   path: '/api/v1/members',
   id: 'listMembers',
-  summary: 'Every member that there is or was, as the control log has it.',
+  summary: 'Every member that there is or was, as the control log has it, in pages.',
+  query: pageQuery,
   answers: {
-    200: { description: 'The members.', schema: schema.object({ members: schema.listOf(schema.member) }) },
+    200: {
+      description: 'The members after the one whose peer id is `after`.',
+      schema: schema.object({ members: schema.listOf(schema.member), next }, ['next']),
+    },
   },
-  errors: [],
-  handle: ({ port }) => ({ status: 200, body: { members: port.members() } }),
+  errors: ['not_found'],
+  handle({ port }, call) {
+    const page = slicePage(port.members(), member => member.peerId, call)
+    return { status: 200, body: { members: page.items, ...page.next } }
+  },
 }
 
 const showGenesis: Route = {

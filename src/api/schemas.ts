@@ -277,11 +277,8 @@ export const trust: JsonSchema = object({
   convictions: listOf(object({ ...conviction, transactionId: text })),
 })
 
-export const approvals: JsonSchema = object({
-  needed: count,
-  operators: listOf(bytes),
-  proposals: listOf(proposal),
-})
+export const approvals = (next: JsonSchema): JsonSchema =>
+  object({ needed: count, operators: listOf(bytes), proposals: listOf(proposal), next }, ['next'])
 
 export const exported: JsonSchema = object({
   proposal,

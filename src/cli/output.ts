@@ -47,7 +47,9 @@ type Cell = string | number | null | undefined
 /** Left-aligned columns, as wide as their widest cell; the last is not padded. */
 export function tableLines(head: readonly string[], rows: ReadonlyArray<readonly Cell[]>): string[] {
   const cells = [head, ...rows.map(row => row.map(cell => visible((cell ?? '-').toString())))]
-  const widths = head.map((_, column) => Math.max(...cells.map(row => (row[column] ?? '').length)))
+  const widths = head.map((_, column) =>
+    cells.reduce((width, row) => Math.max(width, (row[column] ?? '').length), 0),
+  )
   return cells.map(row =>
     row
       .map((cell, column) => cell.padEnd(widths[column]!))

@@ -72,6 +72,8 @@ export interface LedgerReader {
   get<T>(path: string): T | undefined
   /** Entries whose path starts with `prefix`, ascending by path. */
   list<T>(prefix: string): readonly MapEntry<T>[]
+  /** At most `limit` entries under `prefix`, ascending, those after the path `after`: what a bounded sweep reads. */
+  page<T>(prefix: string, after: string, limit: number): readonly MapEntry<T>[]
 }
 
 /** The state as a handler sees and changes it. A handler that throws leaves no trace. */
@@ -79,8 +81,6 @@ export interface Ledger extends LedgerReader, BlockContext {
   /** `value` is plain data that CBOR can carry; it is copied. Errors: `too_large`. */
   put(path: string, value: object): void
   delete(path: string): void
-  /** At most `limit` entries under `prefix`, ascending, those after the path `after`: what a bounded sweep reads. */
-  page<T>(prefix: string, after: string, limit: number): readonly MapEntry<T>[]
   /**
    * Has a block made once block time reaches `timeMs`, though nothing else happens; that block, or a soon later one, hands
    * `subject` to its handler (`deadlines.ts`). A subject has one deadline: registering another takes its place.
@@ -133,13 +133,7 @@ export class LedgerDraft implements Ledger {
   }
 
   page<T>(prefix: string, after: string, limit: number): readonly MapEntry<T>[] {
-    const page: MapEntry<T>[] = []
-    // no path lies between one and itself with a zero character behind it
-    for (const entry of this.records.entries<T>(prefix, after === '' ? prefix : `${after}\0`)) {
-      page.push(entry)
-      if (page.length === limit) break
-    }
-    return page
+    return this.records.page<T>(prefix, after, limit)
   }
 
   wakeAt(timeMs: number, subject: string): void {

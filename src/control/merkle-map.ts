@@ -83,6 +83,27 @@ export class MerkleMap {
     }
   }
 
+  /** At most `limit` entries under `prefix`, ascending, those after the path `after`. */
+  page<T>(prefix: string, after: string, limit: number): MapEntry<T>[] {
+    // no path lies between one and itself with a zero character behind it
+    const page: MapEntry<T>[] = []
+    for (const entry of this.entries<T>(prefix, after === '' ? prefix : `${after}\0`)) {
+      page.push(entry)
+      if (page.length === limit) break
+    }
+    return page
+  }
+
+  /** How many entries are under `prefix`; decodes none. */
+  count(prefix: string): number {
+    let count = 0
+    for (const { path } of ascend(this.#index, prefix)) {
+      if (!path.startsWith(prefix)) break
+      count++
+    }
+    return count
+  }
+
   /** Paths and canonical bytes, ascending, from the path `from` on. */
   *encoded(from = ''): Generator<{ readonly path: string; readonly bytes: Uint8Array }> {
     for (const { path, bytes } of ascend(this.#index, from)) yield { path, bytes }

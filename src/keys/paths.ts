@@ -3,6 +3,7 @@ import { type PeerId, toHex } from '../base/index.ts'
 /** Where the ledger keeps what; see records.ts. */
 export const paths = {
   key: (name: string): string => `key/${name}`,
+  allKeys: 'key/',
   keyName: (keyId: Uint8Array): string => `key-name/${toHex(keyId)}`,
   version: (keyId: Uint8Array, version: number): string => `version/${toHex(keyId)}/${version}`,
   versions: (keyId: Uint8Array): string => `version/${toHex(keyId)}/`,

@@ -39,7 +39,9 @@ export interface NodePort {
   attestation(): AttestationView
   /** An epoch's randomness with what proves it, the newest for 0; undefined when it is not kept, or not drawn yet. */
   randomness(epoch: number): RandomnessView | undefined
-  keys(): readonly KeyView[]
+  /** At most `limit` keys by name, those after the name `after`. */
+  keys(after: string, limit: number): readonly KeyView[]
+  keyCount(): number
   key(name: string): KeyView | undefined
   /** Whether its policy lets anybody read this key and what proves it. */
   isPublicKey(name: string): boolean

@@ -301,6 +301,7 @@ export function reading(ledger: LedgerState): LedgerReader {
   return {
     get: path => ledger.records.get(path),
     list: prefix => [...ledger.records.entries(prefix)] as never,
+    page: (prefix, after, limit) => ledger.records.page(prefix, after, limit),
   }
 }
 

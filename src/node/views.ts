@@ -197,10 +197,15 @@ export function keyViewOf(state: NodeState, name: string): KeyView | undefined {
   return key && keyView(state, key)
 }
 
-export function keyViews(state: NodeState): KeyView[] {
+/** At most `limit` keys by name, those after the name `after`. */
+export function keyViews(state: NodeState, after: string, limit: number): KeyView[] {
   return reading(state.ledger)
-    .list<KeyRecord>('key/')
+    .page<KeyRecord>(keyPaths.allKeys, after === '' ? '' : keyPaths.key(after), limit)
     .map(entry => keyView(state, entry.value))
+}
+
+export function keyCount(state: NodeState): number {
+  return state.ledger.records.count(keyPaths.allKeys)
 }
 
 function keyRecord(state: NodeState, name: string): KeyRecord | undefined {

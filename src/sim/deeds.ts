@@ -219,7 +219,7 @@ export class Deeds {
     const { port } = host
     if (port === undefined) return
     const nonces = port
-      .keys()
+      .keys('', 1000)
       .filter(({ version }) => version > 0)
       .map(({ keyId, version, versions }): PeerRequest => {
         const generation = versions.find(each => each.version === version)?.generation ?? 0

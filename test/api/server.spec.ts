@@ -60,6 +60,40 @@ describe('HTTP server', () => {
     assert.equal(Buffer.from(key.publicKey as string, 'base64').length, 32)
   })
 
+  it('lists keys in pages of a bounded length, each key once, which the client joins', async () => {
+    const names = async (query: string) => {
+      const { keys, next } = (await (await read(`/api/v1/keys${query}`)).json()) as {
+        readonly keys: ReadonlyArray<{ readonly name: string }>
+        readonly next?: string
+      }
+      return { names: keys.map(({ name }) => name), next }
+    }
+    for (const name of ['page-a', 'page-b']) await api.client.createKey({ name, ...KEY })
+    const all = (await api.client.keys()).map(({ name }) => name)
+    assert.ok(all.length >= 3)
+    assert.deepEqual(all, all.toSorted())
+    const paged: string[] = []
+    let after: string | undefined = ''
+    while (after !== undefined) {
+      const page = await names(`?limit=2${after === '' ? '' : `&after=${after}`}`)
+      assert.ok(page.names.length >= 1 && page.names.length <= 2)
+      paged.push(...page.names)
+      after = page.next
+    }
+    assert.deepEqual(paged, all)
+    assert.deepEqual(await names(`?limit=${all.length}`), { names: all, next: undefined })
+    assert.deepEqual(await names('?after=zzz'), { names: [], next: undefined })
+    assert.deepEqual(
+      (await names('?after=page-aa')).names[0],
+      'page-b',
+      'the key of the cursor need not be there',
+    )
+    for (const query of ['?limit=0', '?limit=257', '?limit=-1', '?after=a/b', '?from=1']) {
+      await refuses(read(`/api/v1/keys${query}`), 400, 'malformed')
+    }
+    await refuses(read('/api/v1/creators?after=nobody'), 404, 'not_found')
+  })
+
   it('signs what the platform’s Ed25519 verifies', async () => {
     const message = utf8('a message')
     const { signatures, publicKey } = await api.client.sign('first', [message])

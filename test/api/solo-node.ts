@@ -196,8 +196,13 @@ export class SoloNode implements NodePort {
     return { epoch: 0, revision: 0, policy, eligible: 1, accepted: 1, isMoving: true, members: [member] }
   }
 
-  keys(): readonly KeyView[] {
-    return [...this.#keys.values()].map(key => key.view)
+  keys(after: string, limit: number): readonly KeyView[] {
+    const names = [...this.#keys.keys()].filter(name => name > after).sort()
+    return names.slice(0, limit).map(name => this.key(name)!)
+  }
+
+  keyCount(): number {
+    return this.#keys.size
   }
 
   isPublicKey(name: string): boolean {

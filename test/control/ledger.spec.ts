@@ -149,7 +149,8 @@ describe('the right to create keys', () => {
 
   it('is what the genesis says, until an operator grants or withdraws it', () => {
     let state = initialState(genesis)
-    const has = (): boolean => mayCreate({ get: path => state.records.get(path), list: () => [] }, someone)
+    const has = (): boolean =>
+      mayCreate({ get: path => state.records.get(path), list: () => [], page: () => [] }, someone)
     assert.equal(has(), false)
     const grant = (revision: number, isAllowed: boolean): SignedTransaction =>
       signed(genesis, { type: 'grant-create', principal: someone, revision, isAllowed }, operator)

@@ -138,7 +138,11 @@ export class CeremonyNetwork {
 
   reader(): LedgerReader {
     const { records } = this.ledger
-    return { get: path => records.get(path), list: prefix => [...records.entries(prefix)] as never }
+    return {
+      get: path => records.get(path),
+      list: prefix => [...records.entries(prefix)] as never,
+      page: (prefix, after, limit) => records.page(prefix, after, limit),
+    }
   }
 
   node(peerId: PeerId): Node {

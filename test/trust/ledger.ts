@@ -39,7 +39,11 @@ export class TrustLedger {
 
   get reader(): LedgerReader {
     const { records } = this.state
-    return { get: path => records.get(path), list: prefix => [...records.entries(prefix)] as never }
+    return {
+      get: path => records.get(path),
+      list: prefix => [...records.entries(prefix)] as never,
+      page: (prefix, after, limit) => records.page(prefix, after, limit),
+    }
   }
 
   member(node: number): MemberRecord {
