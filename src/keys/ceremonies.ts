@@ -9,7 +9,7 @@ import {
 } from '../wire/index.ts'
 import { isHandoff, openCeremonies, standingDealings } from './ceremony-rules.ts'
 import { type CeremonyState, dealingName, type Work } from './ceremony-state.ts'
-import { completeVersion, endCeremony, eraseRetired, kindOf, scanVersions } from './completing.ts'
+import { completeVersion, endCeremony, eraseRetired, kindOf, scanPage, scanVersions } from './completing.ts'
 import { type DealingPlan, makeDealing } from './dealer.ts'
 import {
   fetchRecord,
@@ -26,7 +26,7 @@ import { paths } from './paths.ts'
 import { hasShares, type Need } from './receiving.ts'
 import type { CeremonyRecord, Dealer, DealRecord } from './records.ts'
 import { onRecordsLoaded, onRecordTimer, scheduleFirstWalk } from './republishing.ts'
-import { eraseSealingKeys, renewSealingKey } from './sealing-keys.ts'
+import { erasePage, eraseSealingKeys, renewSealingKey } from './sealing-keys.ts'
 import { witnessDeals } from './seen-deals.ts'
 import { slotsOf } from './slots.ts'
 import { vaultPaths } from './vault.ts'
@@ -104,7 +104,9 @@ export function begin(state: CeremonyState, nowMs: number, rng: Rng): Step<Cerem
 function onTimer(work: Work, id: Token): void {
   if (onRecordTimer(work, id)) return
   if (id === 'ceremony/sealing') renewSealingKey(work)
+  else if (id === 'ceremony/scan') scanPage(work)
   else if (id === 'ceremony/erase') eraseSealingKeys(work)
+  else if (id === 'ceremony/erase-page') erasePage(work)
   else if (id.startsWith('ceremony/fetch/')) fetchRecord(work, id.slice('ceremony/fetch/'.length))
   else if (id.startsWith('ceremony/late/')) {
     const ceremony = work.state.tracked.get(id.slice('ceremony/late/'.length))

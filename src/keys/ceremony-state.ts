@@ -7,6 +7,7 @@ import { EarlyRecords } from './early-records.ts'
 import type { Need, Shelf } from './receiving.ts'
 import type { CeremonyRecord, DealRecord } from './records.ts'
 import { REPUBLISHED_KEY, type RecordWalk, republishedCodec } from './republishing.ts'
+import { SecretMap } from './secret-map.ts'
 import { SeenDeals } from './seen-deals.ts'
 import type { Vault } from './vault.ts'
 
@@ -58,6 +59,12 @@ export interface CeremonyState extends Shelf {
   readonly serving: Map<Token, Token>
   /** This node's sealing key pairs, by public key. */
   readonly sealing: Map<string, SealingKeyPair>
+  /** Versions of which this node should hold shares and does not (yet): how many, by the version's path. */
+  readonly lacking: Map<string, number>
+  /** The look at all versions that goes on: where it is, and the dealings whose shares no version has claimed so far. */
+  scan: { after: string; readonly unclaimed: Set<string> } | undefined
+  /** The search for unused sealing keys that goes on: where it is, and the keys that no version has used so far. */
+  erasure: { after: string; readonly unused: Set<string> } | undefined
   /** The one that is announced and not yet in the ledger, and what it is announced as. */
   pendingSealing: { readonly publicKey: string; readonly revision: number } | undefined
   /** When all records were last put into the DHT again; undefined for a new node. */
@@ -86,8 +93,11 @@ export function recoverCeremonies(
   const { vault } = world
   const state: CeremonyState = {
     world,
-    shares: new Map(),
-    subshares: new Map(),
+    shares: new SecretMap(),
+    subshares: new SecretMap(),
+    lacking: new Map(),
+    scan: undefined,
+    erasure: undefined,
     complained: new Set(),
     tracked: new Map(),
     dealings: new Map(),

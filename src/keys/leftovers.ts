@@ -3,23 +3,24 @@ import type { ChainRecord, LedgerReader } from '../control/index.ts'
 import { openCeremonies } from './ceremony-rules.ts'
 import type { Work } from './ceremony-state.ts'
 import { paths } from './paths.ts'
-import { forgetDealingsBut } from './receiving.ts'
+import { forgetDealing } from './receiving.ts'
 import { claimOf, isSigned, recordStanding } from './record-pins.ts'
-import type { DealRecord, VersionDealing, VersionRecord } from './records.ts'
+import type { DealRecord } from './records.ts'
 import { vaultPaths } from './vault.ts'
 
 /**
  * Erases what this node keeps of dealings whose ceremony ended while it did not look: it was down, or jumped over the end by
- * a snapshot.
+ * a snapshot. `unclaimed` are the dealings, by the paths of their shares, that no version is made of.
  */
-export function eraseLeftovers(work: Work): void {
+export function eraseLeftovers(work: Work, unclaimed: Set<string>): void {
   const { state, ledger, effects } = work
   if (isBehindItself(work)) return
   const writes: Write[] = []
   for (const [name, { deal }] of state.dealings) {
     if (!isOpen(ledger, deal.ceremony)) writes.push(...forgetOwnDealing(work, name))
   }
-  if (state.subshares.size > 0) writes.push(...forgetDealingsBut(state, usefulDealings(ledger)))
+  for (const { recordHash } of standingDeals(ledger)) unclaimed.delete(vaultPaths.subshares(recordHash))
+  for (const subshares of unclaimed) writes.push(...forgetDealing(state, subshares))
   if (writes.length > 0) effects.push({ type: 'persist', writes })
 }
 
@@ -56,12 +57,8 @@ function isOpen(ledger: LedgerReader, ceremony: Uint8Array): boolean {
   return ledger.get(paths.ceremony(ceremony)) !== undefined
 }
 
-/** The dealings that versions are made of, and those that stand in open ceremonies. */
-function usefulDealings(ledger: LedgerReader): VersionDealing[] {
-  return [
-    ...openCeremonies(ledger).flatMap(({ id, dealt }) =>
-      dealt.map(place => ledger.get<DealRecord>(paths.deal(id, place))!),
-    ),
-    ...ledger.list<VersionRecord>('version/').flatMap(({ value }) => value.dealings),
-  ]
+function standingDeals(ledger: LedgerReader): DealRecord[] {
+  return openCeremonies(ledger).flatMap(({ id, dealt }) =>
+    dealt.map(place => ledger.get<DealRecord>(paths.deal(id, place))!),
+  )
 }

@@ -1,4 +1,4 @@
-import { equalBytes, type Rng, type Secret, toHex, type Write } from '../base/index.ts'
+import { equalBytes, type Rng, toHex, type Write } from '../base/index.ts'
 import {
   checkShare,
   combineWeightedShares,
@@ -14,13 +14,14 @@ import { provenEncapsulation } from './encapsulations.ts'
 import { suiteOf } from './kinds.ts'
 import type { CeremonyRecord, RecipientSlot, VersionDealing, VersionRecord } from './records.ts'
 import { type SealedRecord, sharePath } from './sealed-records.ts'
+import type { SecretMap } from './secret-map.ts'
 import { type Vault, vaultPaths } from './vault.ts'
 import { dealingWeights } from './version-rules.ts'
 
 /** The secrets a node holds, by their path on disk: whole shares of versions, and its shares of single dealings. */
 export interface Shelf {
-  readonly shares: Map<string, Secret>
-  readonly subshares: Map<string, Secret>
+  readonly shares: SecretMap
+  readonly subshares: SecretMap
   /** Dealings (by record hash) whose share for this node was bad. */
   readonly complained: Set<string>
 }
@@ -176,15 +177,12 @@ export function completeShares(
   return writes
 }
 
-function forget(secrets: Map<string, Secret>, isOver: (path: string) => boolean): Write[] {
-  const writes: Write[] = []
-  for (const [path, secret] of secrets) {
-    if (!isOver(path)) continue
-    secret.wipe()
+function forget(secrets: SecretMap, paths: readonly string[]): Write[] {
+  for (const path of paths) {
+    secrets.get(path)!.wipe()
     secrets.delete(path)
-    writes.push({ key: path, value: null })
   }
-  return writes
+  return paths.map(key => ({ key, value: null }))
 }
 
 /** Wipes this node's shares of single dealings, in memory and on disk. */
@@ -192,22 +190,19 @@ export function forgetDealings(
   shelf: Shelf,
   dealings: readonly Pick<VersionDealing, 'recordHash'>[],
 ): Write[] {
-  const prefixes = dealings.map(({ recordHash }) => vaultPaths.subshares(recordHash))
-  return forget(shelf.subshares, path => prefixes.some(prefix => path.startsWith(prefix)))
+  return dealings.flatMap(({ recordHash }) => forgetDealing(shelf, vaultPaths.subshares(recordHash)))
 }
 
-/** Wipes this node's shares of single dealings but for these. */
-export function forgetDealingsBut(
-  shelf: Shelf,
-  dealings: readonly Pick<VersionDealing, 'recordHash'>[],
-): Write[] {
-  const kept = new Set(dealings.map(({ recordHash }) => vaultPaths.subshares(recordHash)))
-  return forget(shelf.subshares, path => !kept.has(path.slice(0, path.lastIndexOf('/') + 1)))
+/** The same of one dealing, by the path under which its shares are. */
+export function forgetDealing(shelf: Shelf, subshares: string): Write[] {
+  return forget(shelf.subshares, shelf.subshares.under(subshares))
 }
 
 /** Wipes this node's shares of a version that are not of the generation to keep; all of them without one. */
 export function forgetShares(shelf: Shelf, keyId: Uint8Array, version: number, keep?: number): Write[] {
   const all = vaultPaths.shares(keyId, version)
-  const kept = keep === undefined ? undefined : `${all}${keep}/`
-  return forget(shelf.shares, path => path.startsWith(all) && !(kept !== undefined && path.startsWith(kept)))
+  const over = shelf.shares
+    .under(all)
+    .filter(path => keep === undefined || !path.startsWith(`${all}${keep}/`))
+  return forget(shelf.shares, over)
 }

@@ -40,6 +40,9 @@ export function announceSealingKey(
 /** Unused sealing keys are looked for this much later than they may have become so, to look once for many keys. */
 const ERASE_DELAY_SHARE = 0.05
 
+/** Versions that one step of that search reads, in some tens of milliseconds. */
+const SEARCHED_PER_STEP = 256
+
 /**
  * Announces a fresh sealing key when the present one has served its time, or was lost; its secret is on disk before that.
  */
@@ -84,22 +87,41 @@ export function eraseLater({ state, effects, nowMs }: Work): void {
  * never be opened (forward secrecy of shares).
  */
 export function eraseSealingKeys(work: Work): void {
-  const { state, ledger, effects } = work
+  const { state } = work
+  state.erasure = { after: '', unused: new Set(state.sealing.keys()) }
+  erasePage(work)
+}
+
+/**
+ * Goes on with the search for unused sealing keys. A ceremony that opens meanwhile seals under the present key or a later
+ * one, and one that ends meanwhile was tracked before: neither can need a key that is taken for unused.
+ */
+export function erasePage(work: Work): void {
+  const { state, ledger, effects, nowMs } = work
+  const { erasure } = state
+  if (erasure === undefined) return
+  const { unused } = erasure
   const { peerId } = state.world
-  const used = new Set<string>([
-    toHex(ledger.get<MemberRecord>(memberPath(peerId))?.sealingKey ?? new Uint8Array(0)),
-  ])
-  if (state.pendingSealing !== undefined) used.add(state.pendingSealing.publicKey)
+  const member = ledger.get<MemberRecord>(memberPath(peerId))
+  if (member !== undefined) unused.delete(toHex(member.sealingKey))
+  if (state.pendingSealing !== undefined) unused.delete(state.pendingSealing.publicKey)
   for (const ceremony of state.tracked.values()) {
-    for (const { sealingKey } of slotsOf(ceremony.slots, peerId)) used.add(toHex(sealingKey))
+    for (const { sealingKey } of slotsOf(ceremony.slots, peerId)) unused.delete(toHex(sealingKey))
   }
-  for (const { value: version } of ledger.list<VersionRecord>('version/')) {
+  const page = ledger.page<VersionRecord>(paths.allVersions, erasure.after, SEARCHED_PER_STEP)
+  for (const { value: version } of page) {
     if (version.state === 'destroyed') continue
-    for (const { sealingKey } of slotsOf(version.slots, peerId)) used.add(toHex(sealingKey))
+    for (const { sealingKey } of slotsOf(version.slots, peerId)) unused.delete(toHex(sealingKey))
   }
+  if (page.length === SEARCHED_PER_STEP) {
+    erasure.after = page.at(-1)!.path
+    effects.push({ type: 'timer', id: 'ceremony/erase-page', atMs: nowMs })
+    return
+  }
+  state.erasure = undefined
   const writes: Write[] = []
-  for (const [name, pair] of state.sealing) {
-    if (used.has(name)) continue
+  for (const name of unused) {
+    const pair = state.sealing.get(name)!
     state.sealing.delete(name)
     pair.secretKey.wipe()
     writes.push({ key: vaultPaths.sealing(pair.publicKey.bytes), value: null })

@@ -20,7 +20,6 @@ import {
   type KeyRecord,
   keyPaths,
   type VersionRecord,
-  vaultPaths,
 } from '../keys/index.ts'
 import { loadOf, medianRoundTrip } from '../trust/index.ts'
 import { pendingApprovals } from './approvals.ts'
@@ -268,17 +267,9 @@ export function failingDeadlines(state: NodeState): number {
   return reading(state.ledger).list('retry/').length
 }
 
-/** Versions of which this node should hold a share and does not (yet). */
-export function missingShares(state: NodeState): number {
-  let missing = 0
-  for (const { value: version } of reading(state.ledger).list<VersionRecord>('version/')) {
-    for (const { slot, peerId } of version.slots) {
-      if (peerId !== state.peerId || version.state === 'destroyed') continue
-      const path = vaultPaths.share(version.keyId, version.version, version.generation, slot)
-      if (!state.ceremonies.shares.has(path)) missing++
-    }
-  }
-  return missing
+/** Slots of which this node should hold the share and does not (yet), of the versions that it has looked at since its start. */
+export function missingShares({ ceremonies }: NodeState): number {
+  return [...ceremonies.lacking.values()].reduce((sum, lacking) => sum + lacking, 0)
 }
 
 /** An idle log makes a block an epoch; several missing ones mean that something is wrong, though peers still answer. */
