@@ -22,6 +22,8 @@ import {
   sealedDealingCodec,
   type Transaction,
 } from '../wire/index.ts'
+import type { Findings } from './checks/findings.ts'
+import type { CopiedImports } from './copied-imports.ts'
 import type { FaultCounts } from './fault-counts.ts'
 import { Forger } from './forger.ts'
 import { contentOf } from './frames.ts'
@@ -29,6 +31,7 @@ import type { SimHost } from './host.ts'
 import type { Misdeed } from './misdeeds.ts'
 import type { Frame } from './network.ts'
 import type { Newcomers } from './newcomers.ts'
+import type { RecordFiller } from './record-filler.ts'
 import type { VirtualTime } from './time.ts'
 
 export interface DeedContext {
@@ -39,6 +42,8 @@ export interface DeedContext {
   readonly time: VirtualTime
   readonly faults: FaultCounts
   readonly newcomers: Newcomers
+  readonly imports: CopiedImports
+  readonly filler: RecordFiller
   /** Hosts that keep to the protocol. */
   readonly honest: () => readonly SimHost[]
 }
@@ -90,14 +95,15 @@ export class Deeds {
     if (misdeed === 'forged-evidence') this.#forger.see(frame)
     // shares of single dealings are there for a moment only: from the dealing to the version
     const isAboutShares = frame.kind === 'message' && (frame.to === host.peerId || frame.from === host.peerId)
-    if (misdeed !== 'false-complaint') return
+    if (misdeed !== 'false-complaint' && misdeed !== 'copied-import') return
     if (frame.kind === 'message') this.#learnDeals(contentOf<PeerMessage>(frame))
-    if (this.#hasBegun && isAboutShares) void this.#complain()
+    if (misdeed === 'false-complaint' && this.#hasBegun && isAboutShares) void this.#complain()
   }
 
   #learnDeals(message: PeerMessage): void {
     if (message.type !== 'transactions') return
     for (const { value, signer } of message.transactions) {
+      this.#context.imports.see(value)
       if (value.type !== 'deal') continue
       this.#deals.set(toHex(recordHashOf({ ...value, dealer: signer }, value.root)), value)
     }
@@ -130,6 +136,10 @@ export class Deeds {
         return this.#flood()
       case 'stolen-invite':
         return this.#stealInvite()
+      case 'copied-import':
+        return this.#copyImport()
+      case 'record-filler':
+        return this.#fillRecords()
       default:
     }
   }
@@ -232,6 +242,26 @@ export class Deeds {
       for (let count = 0; count < FLOOD_REQUESTS; count++) host.ask(peerId, frames[count % frames.length]!)
       faults.add('flood')
     }
+  }
+
+  /** A client of its own deals under what it has seen of an honest dealer, through whichever node will take it. */
+  async #copyImport(): Promise<void> {
+    const { host, rng, honest, imports, faults } = this.#context
+    const seen = [...this.#deals.values()].at(-1)
+    const { port } = honest()[randomBelow(rng, honest().length)] ?? host
+    if (seen === undefined || port === undefined) return
+    if (await imports.deal(port, seen.encapsulation)) faults.add('copied-import')
+  }
+
+  #fillRecords(): void {
+    const { host, filler, faults } = this.#context
+    if (host.isUp && filler.fill(host.peerId)) faults.add('record-filler')
+  }
+
+  /** In the end, at an honest host. */
+  inspect(host: SimHost, findings: Findings): void {
+    this.#context.imports.inspect(host, findings)
+    this.#context.filler.inspect(host, findings)
   }
 
   /** An invited node hands its join to this host, which keeps it back and tries to join in its place. */

@@ -4,6 +4,7 @@ export const MISDEEDS = [
   'conflicting-beacons',
   'bad-dealing',
   'copied-encapsulation',
+  'copied-import',
   'censored-complaint',
   'bad-partial',
   'bad-randomness',
@@ -16,6 +17,7 @@ export const MISDEEDS = [
   'forged-signature',
   'silence',
   'flood',
+  'record-filler',
 ] as const
 
 export type Misdeed = (typeof MISDEEDS)[number]
@@ -51,4 +53,8 @@ export const DESERTS: Readonly<Record<Misdeed, Desert>> = {
   'forged-signature': { verdict: 'nothing' },
   silence: { verdict: 'suspended' },
   flood: { verdict: 'suspended' },
+  // a client's dealing is refused, and a client is no member
+  'copied-import': { verdict: 'nothing' },
+  // nobody keeps what no log pins
+  'record-filler': { verdict: 'nothing' },
 }

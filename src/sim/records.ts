@@ -57,6 +57,12 @@ export class RecordMesh {
     return this.shelf(peerId).get(key) ?? this.#early.get(peerId)?.get(key)
   }
 
+  /** Where a host has a record now; nothing is reviewed first. */
+  placeOf(peerId: PeerId, key: string): 'disk' | 'memory' | undefined {
+    if (this.shelf(peerId).has(key)) return 'disk'
+    return this.#early.get(peerId)?.get(key) === undefined ? undefined : 'memory'
+  }
+
   /** Moves records that are pinned by now to the shelf, and forgets those that nothing needs. */
   review(peerId: PeerId): void {
     const judge = this.judges.get(peerId)?.()

@@ -7,6 +7,7 @@ import { Calls } from './calls.ts'
 import { RELEASE_ONLY, TAMPERED } from './checks/attestation.ts'
 import { Findings } from './checks/findings.ts'
 import { Clients } from './clients.ts'
+import { CopiedImports } from './copied-imports.ts'
 import { Deeds } from './deeds.ts'
 import { Ending } from './ending.ts'
 import { FaultCounts, type FaultKind } from './fault-counts.ts'
@@ -16,6 +17,7 @@ import type { Misdeed } from './misdeeds.ts'
 import { SimNetwork } from './network.ts'
 import { Newcomers } from './newcomers.ts'
 import { drawPlan, drawTrial, mostFaulty, type Plan } from './plan.ts'
+import { RecordFiller } from './record-filler.ts'
 import { RecordMesh } from './records.ts'
 import { Storm } from './storm.ts'
 import { VirtualTime } from './time.ts'
@@ -96,6 +98,8 @@ class Simulation {
   readonly #clients: Clients
   readonly #deeds: readonly Deeds[]
   readonly #newcomers: Newcomers
+  /** A client that may create keys and keeps to no protocol, where the misdeed wants one. */
+  readonly #rogue: SigningKey
   readonly #trial: Trial | undefined
   #isDone = false
 
@@ -126,7 +130,9 @@ class Simulation {
     ) as [SigningKey, SigningKey, SigningKey]
     const tampered = this.#plan.tampered === undefined ? undefined : this.#hosts[this.#plan.tampered]!
     if (tampered !== undefined) tampered.program = TAMPERED
-    const document = makeGenesis(seed, this.#hosts, owner)
+    this.#rogue = new SigningKey(new Secret(this.#rng.fork('rogue').bytes(32)))
+    const creators = options.misdeed === 'copied-import' ? [owner, this.#rogue] : [owner]
+    const document = makeGenesis(seed, this.#hosts, owner, creators)
     this.#genesis = proveFounders(
       tampered === undefined ? document : { ...document, attestation: RELEASE_ONLY },
       this.#hosts.map(({ sealingKeys }) => sealingKeys),
@@ -160,7 +166,10 @@ class Simulation {
   #deedsOf(host: SimHost, misdeed: Misdeed, networkId: Uint8Array): Deeds {
     const [time, faults, rng] = [this.#time, this.#faults, this.#rng.fork(`deeds/${host.name}`)]
     const newcomers = this.#newcomers
-    return new Deeds({ host, misdeed, networkId, time, faults, rng, newcomers, honest: () => this.#honest() })
+    const imports = new CopiedImports(this.#rogue, networkId, this.#plan.kinds[0]!, rng.fork('imports'))
+    const filler = new RecordFiller(host.identity, networkId, this.#records, rng.fork('filler'))
+    const others = { newcomers, imports, filler, honest: () => this.#honest() }
+    return new Deeds({ host, misdeed, networkId, time, faults, rng, ...others })
   }
 
   #trialOf(misdeed: Misdeed, culprit: SimHost): Trial {
@@ -248,6 +257,7 @@ class Simulation {
     await new Ending({ time, rng, findings, ...parts, honest: this.#honest(), kinds: this.#plan.kinds }).run()
     await this.#watch.inspect(this.#clients)
     this.#trial?.inspect()
+    for (const deeds of this.#deeds) for (const host of this.#honest()) deeds.inspect(host, this.#findings)
   }
 
   /** Where attestation is asked for, no key can be made before the hosts have attested. */
@@ -339,7 +349,12 @@ class Simulation {
   }
 }
 
-function makeGenesis(seed: number, hosts: readonly SimHost[], owner: SigningKey): GenesisDocument {
+function makeGenesis(
+  seed: number,
+  hosts: readonly SimHost[],
+  owner: SigningKey,
+  creators: readonly SigningKey[],
+): GenesisDocument {
   return {
     name: `sim ${seed}`,
     createdMs: START_MS,
@@ -350,7 +365,7 @@ function makeGenesis(seed: number, hosts: readonly SimHost[], owner: SigningKey)
       sealingKey: sealingKeys.publicKey.bytes,
       location: { region: 'sim', latitude: (index * 17) % 90, longitude: (index * 31) % 180 },
     })),
-    creators: [owner.publicKey],
+    creators: creators.map(({ publicKey }) => publicKey),
     timing: {
       epochMs: EPOCH_MS,
       proposeMs: 600,

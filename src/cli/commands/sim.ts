@@ -24,6 +24,8 @@ const CHARGES: Readonly<Record<Charge, string>> = {
   flood: 'asks everybody for more than it could ever use',
   censor: 'a leader that leaves out what others say in ceremonies, by a clock that is wrong',
   'forged-signature': 'signatures in others’ names that nobody made',
+  'copied-import': 'a client of its own imports a key under an honest dealer’s encapsulation',
+  'record-filler': 'sends every node signed records of ceremonies that nobody opened',
   silence: 'says nothing any more',
 }
 
