@@ -238,7 +238,8 @@ function tell(transport: RpcTransport, host: Host, voice: Voice, sent: Sent): vo
       type: 'retire-version' as const,
       name: String(Buffer.from(mark)),
       version: index + 1,
-      state: 'archived' as const,
+      revision: 0,
+      change: 'archive' as const,
     }),
   )
   const messages: PeerMessage[] = [

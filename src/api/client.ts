@@ -184,8 +184,17 @@ export interface Client {
   rotateKey(name: string): Promise<KeyJson>
   refreshKey(name: string): Promise<KeyJson>
   reshareKey(name: string, change: ChangeJson): Promise<KeyJson>
+  /** Errors: `malformed` for a retention that is not to come. */
   archiveVersion(name: string, version: number, retainUntilMs?: number): Promise<KeyJson>
+  /** The version is `pending-destruction` for as long as the network makes it wait, then destroyed. */
   destroyVersion(name: string, version: number): Promise<KeyJson>
+  cancelDestroy(name: string, version: number): Promise<KeyJson>
+  /** Asks the operators to destroy a version that waits for it without the rest of its waiting time. */
+  proposeDestruction(
+    name: string,
+    version: number,
+    asked: { readonly reason: string; readonly expiresMs: number },
+  ): Promise<ProposalJson>
   sign(name: string, messages: readonly Uint8Array[], options?: OperationOptions): Promise<Signatures>
   derive(name: string, inputs: readonly Uint8Array[], options?: OperationOptions): Promise<Evaluated>
   /** Evaluates elements that the caller blinded; their proofs are the caller's to check. */

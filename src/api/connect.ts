@@ -160,17 +160,32 @@ class HttpClient extends NetworkClient implements Client {
 
   archiveVersion(name: string, version: number, retainUntilMs?: number): Promise<KeyJson> {
     const until = retainUntilMs === undefined ? {} : { retainUntilMs }
-    return this.#retire(name, 'archive', {
-      type: 'retire-version',
-      name,
-      version,
-      state: 'archived',
-      ...until,
-    })
+    return this.#retire(name, 'archive', { version, ...until })
   }
 
   destroyVersion(name: string, version: number): Promise<KeyJson> {
-    return this.#retire(name, 'destroy', { type: 'retire-version', name, version, state: 'destroyed' })
+    return this.#retire(name, 'destroy', { version })
+  }
+
+  cancelDestroy(name: string, version: number): Promise<KeyJson> {
+    return this.#retire(name, 'cancel-destroy', { version })
+  }
+
+  async proposeDestruction(
+    name: string,
+    version: number,
+    { reason, expiresMs }: { readonly reason: string; readonly expiresMs: number },
+  ): Promise<ProposalJson> {
+    const { keyId } = await this.key(name)
+    const act = { type: 'destroy-version', name, keyId: fromHex(keyId), version } as const
+    const value: Transaction = { type: 'propose', nonce: systemRng.bytes(16), act, reason, expiresMs }
+    const body = { version, reason, expiresMs }
+    return (await this.requests.change(
+      'POST',
+      `${keyPath(name)}/destroy-now`,
+      body,
+      () => value,
+    )) as ProposalJson
   }
 
   async #changeKey(name: string, change: ChangeKey['change'], body: ChangeJson): Promise<KeyJson> {
@@ -180,10 +195,15 @@ class HttpClient extends NetworkClient implements Client {
     return (await this.requests.change('POST', `${keyPath(name)}/${change}`, body, () => value)) as KeyJson
   }
 
-  async #retire(name: string, verb: string, value: RetireVersion): Promise<KeyJson> {
-    const { version, retainUntilMs } = value
-    const body = { version, ...(retainUntilMs === undefined ? {} : { retainUntilMs }) }
-    return (await this.requests.change('POST', `${keyPath(name)}/${verb}`, body, () => value)) as KeyJson
+  async #retire(
+    name: string,
+    change: RetireVersion['change'],
+    body: Pick<RetireVersion, 'version' | 'retainUntilMs'>,
+  ): Promise<KeyJson> {
+    const { versions } = await this.key(name)
+    const revision = versions.find(({ version }) => version === body.version)?.revision ?? 0
+    const value: RetireVersion = { type: 'retire-version', name, revision, change, ...body }
+    return (await this.requests.change('POST', `${keyPath(name)}/${change}`, body, () => value)) as KeyJson
   }
 
   async sign(name: string, messages: readonly Uint8Array[], options?: OperationOptions): Promise<Signatures> {

@@ -1,7 +1,13 @@
 import { bech32 } from '@scure/base'
 import type { AuditEntry } from '../audit/index.ts'
 import { toBase64, toHex } from '../base/index.ts'
-import { type CertifiedBlock, canonicalBytes, type PolicyRule, type Quota } from '../wire/index.ts'
+import {
+  type CertifiedBlock,
+  canonicalBytes,
+  type PolicyRule,
+  type Quota,
+  type VersionState,
+} from '../wire/index.ts'
 import type {
   ApprovalsView,
   AttestationPolicyView,
@@ -62,7 +68,13 @@ export interface KeyJson {
 
 export interface VersionJson {
   readonly version: number
-  readonly state: string
+  readonly state: VersionState
+  /** How often its owner has retired or kept it. */
+  readonly revision: number
+  /** archived: when its use ends; 0 means not by itself. */
+  readonly retainUntilMs: number
+  /** pending-destruction: when it is destroyed. */
+  readonly destroyAtMs: number | null
   readonly publicKey: string
   readonly generation: number
   readonly height: number
@@ -85,7 +97,9 @@ export interface PolicyJson {
 }
 
 export function keyJson(key: KeyView): KeyJson {
-  const hasRecipient = key.kind === 'x25519' && key.publicKey.length === 32
+  // a recipient is somebody to encrypt to: what is encrypted to a version that is leaving would be lost
+  const serves = key.versions.some(({ version, state }) => version === key.version && state === 'active')
+  const hasRecipient = key.kind === 'x25519' && serves
   return {
     name: key.name,
     kind: key.kind,
@@ -105,6 +119,9 @@ export function keyJson(key: KeyView): KeyJson {
     versions: key.versions.map(version => ({
       version: version.version,
       state: version.state,
+      revision: version.revision,
+      retainUntilMs: version.retainUntilMs,
+      destroyAtMs: version.destroyAtMs,
       publicKey: toBase64(version.publicKey),
       generation: version.generation,
       height: version.height,

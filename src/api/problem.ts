@@ -20,6 +20,8 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   unknown_key: 404,
   unknown_version: 404,
   version_destroyed: 410,
+  version_expired: 409,
+  pending_destruction: 409,
   not_found: 404,
   name_taken: 409,
   conflict: 409,

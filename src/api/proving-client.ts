@@ -55,6 +55,7 @@ export class Prover {
       keyId: key.keyId,
       kind: key.kind,
       version: record.version,
+      state: record.state,
       generation: record.generation,
       threshold: record.threshold,
       publicKey: record.publicKey,

@@ -1,4 +1,12 @@
-import { equalBytes, fromBase64, fromHex, OstrakaError, toBase64, toHex } from '../base/index.ts'
+import {
+  equalBytes,
+  fromBase64,
+  fromHex,
+  OstrakaError,
+  requireComing,
+  toBase64,
+  toHex,
+} from '../base/index.ts'
 import { proposalIdOf } from '../control/index.ts'
 import { verifySigned } from '../crypto/index.ts'
 import {
@@ -106,7 +114,11 @@ const askFields = {
   },
   reason: { type: 'string', minLength: 1, maxLength: 256, description: 'For the operators.' },
   version: schema.keyVersion,
-  expiresMs: { type: 'integer', minimum: 1, description: 'An hour from now unless given; a day at most.' },
+  expiresMs: {
+    ...schema.comingMs,
+    description:
+      'In milliseconds since the Unix epoch: an hour from now unless given; a day from now at most.',
+  },
 }
 
 interface AskJson {
@@ -193,6 +205,7 @@ function wishOf(
   }
   const { keyId, version: active } = requireKey(port, name)
   const { recipient, reason, version = 0, expiresMs = nowMs + DEFAULT_LIFE_MS } = body
+  requireComing(expiresMs, nowMs, 'expiresMs')
   const act: Propose['act'] = {
     ...{ type: 'export-key', name, keyId: fromHex(keyId) },
     ...{ version: version === 0 ? active : version, recipient: fromBase64(recipient) },
@@ -238,4 +251,54 @@ export function exportJson(
   }
 }
 
-export const approvalRoutes: readonly Route[] = [listApprovals, takeStep, exportKey]
+const destroyFields = {
+  version: { ...schema.keyVersion, minimum: 1, description: 'A version that is pending-destruction.' },
+  reason: askFields.reason,
+  expiresMs: askFields.expiresMs,
+}
+
+const destroyNow: Route = {
+  method: 'POST',
+  path: '/api/v1/keys/{name}/destroy-now',
+  id: 'destroyNow',
+  summary: 'Asks the operators to destroy a version that waits for it without the rest of its waiting time.',
+  body: schema.object(destroyFields, ['expiresMs']),
+  envelope: 'transaction',
+  answers: { 202: { description: 'The proposal, which waits for the operators.', schema: schema.proposal } },
+  errors: [
+    ...(['unknown_key', 'unknown_version', 'version_destroyed', 'forbidden', 'conflict'] as const),
+    ...(['expired', 'overloaded', 'no_quorum'] as const),
+  ],
+  async handle(context, call): Promise<Answer> {
+    const { port } = context
+    const name = keyNameOf(call)
+    requireKey(port, name)
+    const transaction = destructionStep(context, call, name)
+    const { transactionId } = await port.submit(transaction)
+    return { status: 202, body: requireProposal(port, toHex(proposalIdOf(transactionId))) }
+  },
+}
+
+function destructionStep({ port, rng, clock }: Context, call: Call, name: string): SignedTransaction {
+  if (call.envelope !== undefined) {
+    const transaction = transactionCodec.decode(call.envelope)
+    const { value } = transaction
+    if (value.type === 'propose' && value.act.type === 'destroy-version' && value.act.name === name)
+      return transaction
+    throw new OstrakaError('malformed', `a proposal to destroy a version of ${name} belongs here`)
+  }
+  const nowMs = clock.nowMs()
+  const body = call.body as { version: number; reason: string; expiresMs?: number }
+  const { version, reason, expiresMs = nowMs + DEFAULT_LIFE_MS } = body
+  requireComing(expiresMs, nowMs, 'expiresMs')
+  const act = {
+    type: 'destroy-version',
+    name,
+    keyId: fromHex(requireKey(port, name).keyId),
+    version,
+  } as const
+  const value: Propose = { type: 'propose', nonce: rng.bytes(16), act, reason, expiresMs }
+  return signTransaction(requirePrincipal(call), port.networkId, value)
+}
+
+export const approvalRoutes: readonly Route[] = [listApprovals, takeStep, exportKey, destroyNow]

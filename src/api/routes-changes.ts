@@ -1,4 +1,4 @@
-import type { PeerId } from '../base/index.ts'
+import { type PeerId, requireComing } from '../base/index.ts'
 import type { ChangeKey, RetireVersion, SignedTransaction } from '../wire/index.ts'
 import { keyJson } from './json.ts'
 import { type Answer, type Call, type Context, keyNameOf, type Route, requirePrincipal } from './route.ts'
@@ -61,7 +61,7 @@ const CEREMONY_ERRORS = [
 /** `POST /api/v1/keys/{name}/<verb>`, answered with the key as it then is. */
 function changeRoute(
   verb: string,
-  route: Pick<Route, 'id' | 'summary' | 'body' | 'errors' | 'handle'>,
+  route: Pick<Route, 'id' | 'summary' | 'description' | 'body' | 'errors' | 'handle'>,
   description: string,
 ): Route {
   return {
@@ -110,10 +110,10 @@ const reshare = changeRoute(
 )
 
 function retireTransaction(
-  { port }: Context,
+  { port, clock }: Context,
   call: Call,
   name: string,
-  state: RetireVersion['state'],
+  change: RetireVersion['change'],
 ): SignedTransaction {
   if (call.envelope !== undefined) {
     const transaction = transactionOf(call.envelope, 'retire-version')
@@ -121,18 +121,29 @@ function retireTransaction(
     return transaction
   }
   const body = call.body as { readonly version: number; readonly retainUntilMs?: number }
-  const value: RetireVersion = { type: 'retire-version', name, state, ...body }
+  const { retainUntilMs } = body
+  if (retainUntilMs !== undefined) requireComing(retainUntilMs, clock.nowMs(), 'retainUntilMs')
+  const known = requireKey(port, name).versions.find(each => each.version === body.version)
+  const value: RetireVersion = {
+    type: 'retire-version',
+    name,
+    revision: known?.revision ?? 0,
+    change,
+    ...body,
+  }
   return signTransaction(requirePrincipal(call), port.networkId, value)
 }
 
-async function retire(context: Context, call: Call, state: RetireVersion['state']): Promise<Answer> {
+async function retire(context: Context, call: Call, change: RetireVersion['change']): Promise<Answer> {
   const name = keyNameOf(call)
   requireKey(context.port, name)
-  await context.port.submit(retireTransaction(context, call, name, state))
+  await context.port.submit(retireTransaction(context, call, name, change))
   return { status: 200, body: keyJson(requireKey(context.port, name)) }
 }
 
-const RETIRING_ERRORS = ['unknown_key', 'unknown_version', 'forbidden', 'conflict', 'no_quorum'] as const
+const RETIRING_ERRORS = [
+  ...(['unknown_key', 'unknown_version', 'version_destroyed', 'forbidden', 'conflict', 'no_quorum'] as const),
+]
 
 const version = { type: 'integer', minimum: 1 } as const
 
@@ -141,9 +152,12 @@ const archive = changeRoute(
   {
     id: 'archiveVersion',
     summary: 'Takes a version out of service: it still decrypts and derives, until its retention ends.',
-    body: schema.object({ version, retainUntilMs: { type: 'integer', minimum: 1 } }, ['retainUntilMs']),
+    description:
+      'When its retention has ended it does nothing, but its shares are kept: archiving it again opens it again. Only ' +
+      '`destroy` destroys.',
+    body: schema.object({ version, retainUntilMs: schema.comingMs }, ['retainUntilMs']),
     errors: RETIRING_ERRORS,
-    handle: (context, call) => retire(context, call, 'archived'),
+    handle: (context, call) => retire(context, call, 'archive'),
   },
   'The key.',
 )
@@ -152,12 +166,27 @@ const destroy = changeRoute(
   'destroy',
   {
     id: 'destroyVersion',
-    summary: 'Destroys a version for good: its holders erase their shares, and no backup brings them back.',
+    summary: 'Destroys a version for good, once the network’s waiting time is over.',
+    description:
+      'At once nobody can use it: it is `pending-destruction`, and `cancel-destroy` keeps it. Then it is `destroyed`: its ' +
+      'holders erase their shares, and no backup brings them back. The genesis says how long it waits.',
     body: schema.object({ version }, []),
     errors: RETIRING_ERRORS,
-    handle: (context, call) => retire(context, call, 'destroyed'),
+    handle: (context, call) => retire(context, call, 'destroy'),
   },
   'The key.',
 )
 
-export const changeRoutes: readonly Route[] = [rotate, refresh, reshare, archive, destroy]
+const cancelDestroy = changeRoute(
+  'cancel-destroy',
+  {
+    id: 'cancelDestroy',
+    summary: 'Keeps a version that waits for its destruction: it is as it was before.',
+    body: schema.object({ version }, []),
+    errors: RETIRING_ERRORS,
+    handle: (context, call) => retire(context, call, 'cancel-destroy'),
+  },
+  'The key.',
+)
+
+export const changeRoutes: readonly Route[] = [rotate, refresh, reshare, archive, destroy, cancelDestroy]

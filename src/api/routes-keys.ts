@@ -1,4 +1,5 @@
 import { fromBase64, OstrakaError } from '../base/index.ts'
+import { requireRulesComing } from '../keys/index.ts'
 import {
   type CreateKey,
   type KeyKind,
@@ -40,7 +41,7 @@ export interface NewKeyJson {
 
 /** The control transaction that a JSON body asks for. Errors: `malformed`. */
 export function createKeyOf(
-  { rng }: Context,
+  { rng, clock }: Context,
   name: string,
   body: NewKeyJson,
   origin: CreateKey['origin'],
@@ -53,7 +54,7 @@ export function createKeyOf(
     kind: body.kind,
     threshold: body.threshold,
     shares: body.shares,
-    rules: rulesOf(body.policy?.rules ?? []),
+    rules: rulesOf(body.policy?.rules ?? [], clock.nowMs(), []),
     isPublic: body.policy?.public ?? false,
     isExportable: body.exportable ?? false,
     entropy: body.entropy ?? 0,
@@ -61,9 +62,16 @@ export function createKeyOf(
   }
 }
 
-function rulesOf(rules: readonly RuleJson[]): readonly PolicyRule[] {
+/** `before`: the rules that these replace, which may have ended. */
+function rulesOf(
+  rules: readonly RuleJson[],
+  nowMs: number,
+  before: readonly PolicyRule[],
+): readonly PolicyRule[] {
   const decoded = rules.map(rule => ({ ...rule, principal: fromBase64(rule.principal) }))
-  return policyRules.check(decoded, 'rules')
+  const checked = policyRules.check(decoded, 'rules')
+  requireRulesComing(checked, nowMs, before)
+  return checked
 }
 
 /** The transaction in a signed request, if it is of that type. Errors: `malformed`. */
@@ -171,15 +179,16 @@ const setPolicy: Route = {
   envelope: 'transaction',
   answers: { 200: { description: 'The new policy.', schema: schema.policy } },
   errors: ['unknown_key', 'forbidden', 'conflict', 'no_quorum'],
-  async handle({ port }, call) {
+  async handle(context, call) {
+    const { port } = context
     const name = keyNameOf(call)
     requireKey(port, name)
-    await port.submit(policyTransaction(port, call, name))
+    await port.submit(policyTransaction(context, call, name))
     return { status: 200, body: policyJson(requireKey(port, name)) }
   },
 }
 
-function policyTransaction(port: NodePort, call: Call, name: string): SignedTransaction {
+function policyTransaction({ port, clock }: Context, call: Call, name: string): SignedTransaction {
   if (call.envelope !== undefined) {
     const transaction = transactionOf(call.envelope, 'set-policy')
     requireSameName(transaction.value.name, name)
@@ -188,7 +197,8 @@ function policyTransaction(port: NodePort, call: Call, name: string): SignedTran
   const principal = requirePrincipal(call)
   const body = call.body as { revision: number; rules: readonly RuleJson[]; public?: boolean }
   const { revision, rules, public: isPublic = false } = body
-  const value: SetPolicy = { type: 'set-policy', name, revision, rules: rulesOf(rules), isPublic }
+  const after = rulesOf(rules, clock.nowMs(), requireKey(port, name).rules)
+  const value: SetPolicy = { type: 'set-policy', name, revision, rules: after, isPublic }
   return signTransaction(principal, port.networkId, value)
 }
 

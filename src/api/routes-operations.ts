@@ -79,6 +79,8 @@ function routeOf(shape: OperationShape): Route {
       'unknown_key',
       'unknown_version',
       'version_destroyed',
+      'version_expired',
+      'pending_destruction',
       'insufficient_shares',
       'overloaded',
     ],

@@ -5,6 +5,7 @@ import {
   MAX_POLICY_RULES,
   MAX_SLOTS,
   RIGHTS,
+  VERSION_STATES,
 } from '../wire/index.ts'
 import type { JsonSchema } from './route.ts'
 
@@ -44,12 +45,19 @@ export const keyVersion: JsonSchema = {
   description: 'Which version of the key; 0 or absent means the active one.',
 }
 
+/** The handler refuses what is past, or was meant in another unit. */
+export const comingMs: JsonSchema = {
+  type: 'integer',
+  minimum: 1,
+  description: 'A time to come, in milliseconds since the Unix epoch.',
+}
+
 export const rule: JsonSchema = object(
   {
     principal: { ...bytes, description: 'An Ed25519 public key.' },
     operations: listOf({ type: 'string', enum: RIGHTS }, { minItems: 1, uniqueItems: true }),
     ratePerMinute: { type: 'integer', minimum: 1, description: 'Inputs per minute, at each holder.' },
-    untilMs: { type: 'integer', minimum: 1, description: 'Milliseconds since the Unix epoch.' },
+    untilMs: comingMs,
   },
   ['ratePerMinute', 'untilMs'],
 )
@@ -63,7 +71,10 @@ export const policy: JsonSchema = object({ revision: count, rules, public: isPub
 const slot: JsonSchema = object({ slot: slotCount, peerId: text })
 const version: JsonSchema = object({
   version: count,
-  state: text,
+  state: { type: 'string', enum: VERSION_STATES },
+  revision: { ...count, description: 'How often its owner has retired or kept it.' },
+  retainUntilMs: { ...count, description: 'archived: when its use ends; 0 means not by itself.' },
+  destroyAtMs: nullableOf({ ...count, description: 'pending-destruction: when it is destroyed.' }),
   publicKey: bytes,
   generation: count,
   height: count,
@@ -82,11 +93,18 @@ export const key: JsonSchema = object(
       ...bytes,
       description: '32 raw bytes; BIP-340 x-only for secp256k1; empty while version is 0.',
     },
-    recipient: { type: 'string', description: 'x25519 only: the age1… string.' },
+    recipient: {
+      type: 'string',
+      description: 'x25519 only: the age1… string; absent unless the current version is active.',
+    },
     threshold: slotCount,
     shares: slotCount,
     holders: listOf(slot),
-    state: { type: 'string', description: 'creating, active or degraded.' },
+    state: {
+      type: 'string',
+      enum: ['creating', 'degraded', ...VERSION_STATES],
+      description: 'Of its current version; degraded: it has fewer slots than wanted.',
+    },
     exportable: flag,
     entropy: amount,
     owner: { ...bytes, description: 'A public key; empty for the network’s own key.' },
@@ -142,10 +160,17 @@ const auditResetAct = object({
   generation: { ...count, description: 'Of the log that begins.' },
 })
 
+const destroyAct = object({
+  type: { const: 'destroy-version' },
+  name,
+  keyId: text,
+  version: count,
+})
+
 export const proposal: JsonSchema = object({
   id: proposalId,
   proposer: bytes,
-  act: { anyOf: [exportAct, removalAct, attestationAct, auditResetAct] },
+  act: { anyOf: [exportAct, removalAct, attestationAct, auditResetAct, destroyAct] },
   reason: text,
   expiresMs: count,
   state: { type: 'string', description: 'open, approved, done, withdrawn or expired.' },

@@ -1,4 +1,5 @@
 import type { Checkpoint } from '../control/index.ts'
+import type { VersionState } from '../wire/index.ts'
 
 /** What a client goes by, so that it need not take the word of the daemon that it asks. */
 export interface Trust {
@@ -25,6 +26,7 @@ export interface ProvenKey {
   readonly keyId: Uint8Array
   readonly kind: string
   readonly version: number
+  readonly state: VersionState
   readonly generation: number
   readonly threshold: number
   readonly publicKey: Uint8Array

@@ -18,6 +18,8 @@ export const ERROR_CODES = [
   'unknown_key',
   'unknown_version',
   'version_destroyed',
+  'version_expired',
+  'pending_destruction',
   'not_found',
   'name_taken',
   'conflict',

@@ -56,6 +56,8 @@ function actOf(act: ProposalJson['act']): Act {
   switch (act.type) {
     case 'export-key':
       return { ...act, keyId: fromHex(act.keyId), recipient: fromBase64(act.recipient) }
+    case 'destroy-version':
+      return { ...act, keyId: fromHex(act.keyId) }
     case 'set-attestation':
       return { ...act, policy: policyOf(act.policy) }
     case 'remove-member':

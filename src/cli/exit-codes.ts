@@ -30,6 +30,8 @@ const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   unknown_key: EXIT.notFound,
   unknown_version: EXIT.notFound,
   version_destroyed: EXIT.notFound,
+  version_expired: EXIT.conflict,
+  pending_destruction: EXIT.conflict,
   not_found: EXIT.notFound,
   name_taken: EXIT.conflict,
   conflict: EXIT.conflict,

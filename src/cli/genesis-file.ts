@@ -12,6 +12,7 @@ import { checkFounders, networkIdOf } from '../control/index.ts'
 import { cryptoReady } from '../crypto/index.ts'
 import {
   type AttestationPolicy,
+  DEFAULT_DESTROY_DELAY_MS,
   type DleqProof,
   dleqProofSchema,
   type Genesis,
@@ -67,7 +68,11 @@ export const DEFAULT_TIMING: Timing = {
   roundDeltaMs: 500,
   dealMs: 20_000,
   acknowledgeMs: 20_000,
+  destroyDelayMs: DEFAULT_DESTROY_DELAY_MS,
 }
+
+/** No network is older: a number below it is in seconds. */
+const EARLIEST_MS = Date.UTC(2020, 0, 1)
 
 /** How many operators decide unless the genesis is told otherwise: more than half. */
 export function majorityOf(operators: number): number {
@@ -102,6 +107,7 @@ export function readDraft(path: string): DraftGenesis {
   const file = readJson(path) as GenesisFile
   return refusing(path, () => {
     const { attestation, ...rest } = file
+    if (file.createdMs < EARLIEST_MS) throw new Error('createdMs is no time of this network, in milliseconds')
     const document = checked({
       ...rest,
       ...(attestation === undefined ? {} : { attestation: policyOf(attestation) }),

@@ -1,5 +1,6 @@
 import { ageRecipient, type Client, type KeyJson, type Verified } from '../api/index.ts'
 import { fromBase64, isOstrakaError, OstrakaError } from '../base/index.ts'
+import { refusalOf, type VersionState } from '../wire/index.ts'
 import type { NetworkIdentity } from './age/index.ts'
 
 /** age files do not say whose they are; beyond this many candidates the caller has to. */
@@ -39,7 +40,7 @@ async function decryptionKeys(client: Client): Promise<readonly KeyJson[]> {
     if (!isOstrakaError(error, 'forbidden')) throw error
     throw new OstrakaError('forbidden', 'this principal may not list the keys: say which key with --key')
   })
-  return keys.filter(key => key.kind === 'x25519' && key.recipient !== undefined)
+  return keys.filter(key => key.kind === 'x25519' && key.version > 0)
 }
 
 /** Whom to encrypt to: the active version of a network key, and the certified state that says so, if one was asked. */
@@ -50,12 +51,18 @@ export interface CurrentRecipient {
   readonly verified: Verified | null
 }
 
-/** Errors: `unknown_key`, `wrong_kind`, `not_ready`, `unproven`. */
+/**
+ * Errors: `unknown_key`, `wrong_kind`, `not_ready`, `unproven`; for a version that is not active what `refusalOf` says, or
+ * `unknown_version`: nobody could open what was encrypted to it, or soon nobody could.
+ */
 export function currentRecipient(
   name: string,
 ): (client: Client, isVerifying: boolean) => Promise<CurrentRecipient> {
   return async (client, isVerifying) => {
-    const { version, recipient } = requireEncryption(await client.key(name))
+    const { version, publicKey, versions } = requireEncryption(await client.key(name))
+    const current = versions.find(each => each.version === version)
+    requireActive(name, version, current?.state ?? 'active')
+    const recipient = ageRecipient(fromBase64(publicKey))
     if (!isVerifying) return { name, version, recipient, verified: null }
     const proven = await client.provenKey(name)
     const provenRecipient = ageRecipient(proven.publicKey)
@@ -64,17 +71,24 @@ export function currentRecipient(
         name,
       })
     }
+    requireActive(name, proven.version, proven.state)
     return { name, version: proven.version, recipient: provenRecipient, verified: proven.verified }
   }
 }
 
+function requireActive(key: string, version: number, state: VersionState): void {
+  if (state === 'active') return
+  const text = `version ${version} of ${key} is ${state}: nothing is encrypted to it; key rotate makes the next`
+  throw refusalOf(state, { key, version }) ?? new OstrakaError('unknown_version', text, { key, version })
+}
+
 /** A key of kind x25519 with a version. Errors: `wrong_kind`, `not_ready`. */
-function requireEncryption(key: KeyJson): KeyJson & { readonly recipient: string } {
+function requireEncryption(key: KeyJson): KeyJson {
   if (key.kind !== 'x25519') {
     throw new OstrakaError('wrong_kind', `${key.name} is a ${key.kind} key: only x25519 keys encrypt`)
   }
-  if (key.recipient === undefined) throw new OstrakaError('not_ready', `${key.name} has no version yet`)
-  return { ...key, recipient: key.recipient }
+  if (key.version === 0) throw new OstrakaError('not_ready', `${key.name} has no version yet`)
+  return key
 }
 
 /** Destroyed versions too: that one of them was meant is a better answer than that no key fits. */

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { isAbsolute } from 'node:path'
 import { InvalidArgumentError } from 'commander'
+import { isOstrakaError, parseComingMs, parseDurationMs } from '../base/index.ts'
 import { KEY_KINDS, type KeyKind, RIGHTS, type Right } from '../wire/index.ts'
 
 /** Parsers of option values. What they refuse is wrong usage: exit code 2. */
@@ -36,29 +37,27 @@ export function rightList(text: string): readonly Right[] {
   return [...new Set(names)] as Right[]
 }
 
-const UNIT_MS: Readonly<Record<string, number>> = {
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-}
-
 /** `90s`, `15m`, `1h`, `7d` in milliseconds. */
 export function durationMs(text: string): number {
-  const match = /^(\d{1,9})([smhd])$/.exec(text)
-  if (match === null || Number(match[1]) === 0) {
-    throw new InvalidArgumentError('a duration such as 90s, 15m, 1h or 7d is needed')
-  }
-  return Number(match[1]) * UNIT_MS[match[2]!]!
+  return asUsage(() => parseDurationMs(text))
 }
 
-/** A moment: ISO 8601, or a duration from now on. In milliseconds since the Unix epoch. */
+/** A duration, or `none`. */
+export function delayMs(text: string): number {
+  return text === 'none' ? 0 : durationMs(text)
+}
+
+/** A moment to come: a full ISO 8601 time with its zone, or a duration from now on. In milliseconds since the Unix epoch. */
 export function momentMs(text: string): number {
-  if (/^\d+[smhd]$/.test(text)) return Date.now() + durationMs(text)
-  const moment = Date.parse(text)
-  if (Number.isNaN(moment))
-    throw new InvalidArgumentError('a time such as 2030-01-01T00:00:00Z or 7d is needed')
-  return moment
+  return asUsage(() => parseComingMs(text, Date.now()))
+}
+
+function asUsage<T>(parse: () => T): T {
+  try {
+    return parse()
+  } catch (error) {
+    throw isOstrakaError(error, 'malformed') ? new InvalidArgumentError(error.message) : error
+  }
 }
 
 /** An absolute http or https URL. */

@@ -1,33 +1,24 @@
 import { OstrakaError, type PeerId, publicKeyOf } from '../base/index.ts'
 import {
   chargeBytes,
-  type DeadlineHandler,
   type Ledger,
   type MemberRecord,
   memberPath,
   type TransactionContext,
   takeVersion,
 } from '../control/index.ts'
-import type { ChangeKey, RetireVersion } from '../wire/index.ts'
-import { abort, openCeremony } from './ceremony-rules.ts'
+import type { ChangeKey } from '../wire/index.ts'
+import { openCeremony } from './ceremony-rules.ts'
 import { ceremonyIdOf } from './context.ts'
 import { ceremonyLogBytes, requireRoom } from './creations.ts'
 import { acceptedMembers, eligibleMembers } from './eligible.ts'
 import { isOwnedBy } from './network-key.ts'
 import { paths } from './paths.ts'
-import type {
-  CeremonyRecord,
-  Dealer,
-  Handoff,
-  KeyRecord,
-  NewCeremony,
-  RecipientSlot,
-  VersionRecord,
-} from './records.ts'
+import type { Dealer, Handoff, KeyRecord, NewCeremony, RecipientSlot, VersionRecord } from './records.ts'
 import { assignSlots, dealingsNeeded, newSecretDealers } from './slots.ts'
-import { type Moment, RETENTION, retire, versionOf } from './version-rules.ts'
+import { type Moment, versionOf } from './version-rules.ts'
 
-function ownedKey(ledger: Ledger, name: string, at: TransactionContext): KeyRecord {
+export function ownedKey(ledger: Ledger, name: string, at: TransactionContext): KeyRecord {
   const key = ledger.get<KeyRecord>(paths.key(name))
   if (key === undefined) throw new OstrakaError('unknown_key', 'no key of this name', { key: name })
   if (!isOwnedBy(key, at.signer)) throw new OstrakaError('forbidden', 'only its owner changes a key')
@@ -36,7 +27,7 @@ function ownedKey(ledger: Ledger, name: string, at: TransactionContext): KeyReco
 
 /**
  * Opens a rotation, refresh or reshare. Errors: `unknown_key`, `forbidden`, `conflict` (another version or generation, or
- * an open ceremony), `malformed`, `not_enough_nodes`, `insufficient_shares`, `overloaded` { quota, limit, retryAfterMs? }.
+ * an open ceremony), `version_destroyed`, `malformed`, `not_enough_nodes`, `insufficient_shares`, `overloaded` { quota, limit, retryAfterMs? }.
  */
 export function changeKey(ledger: Ledger, change: ChangeKey, at: TransactionContext): void {
   const key = ownedKey(ledger, change.name, at)
@@ -59,6 +50,12 @@ export function changeKey(ledger: Ledger, change: ChangeKey, at: TransactionCont
     takeVersion(ledger, at.signer)
     openCharged(ledger, rotation(ledger, key, threshold, shares, at), at)
     return
+  }
+  if (version.state === 'destroyed') {
+    throw new OstrakaError(
+      'version_destroyed',
+      'nobody has shares of it to hand on: rotate makes a new secret',
+    )
   }
   const slots =
     change.change === 'refresh'
@@ -179,30 +176,4 @@ export function handoffCeremony(
     disqualified: [],
     acknowledged: [],
   }
-}
-
-/** Archives or destroys a version. Errors: `unknown_key`, `forbidden`, `unknown_version`, `conflict`. */
-export function retireVersion(ledger: Ledger, transaction: RetireVersion, at: TransactionContext): void {
-  const key = ownedKey(ledger, transaction.name, at)
-  if (openCeremonyOf(ledger, key)?.version === transaction.version) {
-    throw new OstrakaError('conflict', 'a ceremony of this version is open')
-  }
-  retire(ledger, key, transaction.version, transaction.state, transaction.retainUntilMs ?? 0)
-}
-
-function openCeremonyOf(ledger: Ledger, { ceremony }: KeyRecord): CeremonyRecord | undefined {
-  return ceremony.length === 0 ? undefined : ledger.get<CeremonyRecord>(paths.ceremony(ceremony))
-}
-
-/** Destroys what has been archived for its time. */
-export const endRetention: DeadlineHandler = (ledger, subject, at) => {
-  const version = ledger.get<VersionRecord>(subject.slice(RETENTION.length))
-  if (version?.state !== 'archived' || version.retainUntilMs === 0 || version.retainUntilMs > at.timeMs)
-    return
-  const { name } = ledger.get<{ readonly name: string }>(paths.keyName(version.keyId))!
-  const key = ledger.get<KeyRecord>(paths.key(name))!
-  const open = openCeremonyOf(ledger, key)
-  // else it would make new shares of what is destroyed
-  if (open?.version === version.version) abort(ledger, open, 'the version has reached its retention date')
-  retire(ledger, key, version.version, 'destroyed', 0)
 }

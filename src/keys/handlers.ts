@@ -1,4 +1,4 @@
-import { equalBytes, OstrakaError, peerIdOf, toHex } from '../base/index.ts'
+import { equalBytes, OstrakaError, peerIdOf, requireComing, toHex } from '../base/index.ts'
 import {
   chargeBytes,
   type DeadlineHandler,
@@ -36,9 +36,23 @@ import { recordHashOf } from './sealed-records.ts'
 import { slotsOf } from './slots.ts'
 import { isSoundDealing } from './soundness.ts'
 
-function checkRules(rules: readonly PolicyRule[]): void {
+/** Rules that stood before may have ended; no rule is made that has. Errors: `malformed`. */
+function checkRules(rules: readonly PolicyRule[], timeMs: number, before: readonly PolicyRule[] = []): void {
   const seen = new Set(rules.map(rule => toHex(rule.principal)))
   if (seen.size !== rules.length) throw new OstrakaError('malformed', 'a principal has two policy rules')
+  requireRulesComing(rules, timeMs, before)
+}
+
+/** Errors: `malformed` for a rule that is not in `before` and whose end is not to come. */
+export function requireRulesComing(
+  rules: readonly PolicyRule[],
+  timeMs: number,
+  before: readonly PolicyRule[],
+): void {
+  for (const { principal, untilMs } of rules) {
+    const stood = before.some(old => old.untilMs === untilMs && equalBytes(old.principal, principal))
+    if (untilMs !== undefined && !stood) requireComing(untilMs, timeMs, 'untilMs')
+  }
 }
 
 /**
@@ -78,7 +92,7 @@ function checkCreation(ledger: Ledger, create: CreateKey, at: TransactionContext
   if (kind === 'toy' && !ledger.genesis.name.startsWith('sim')) {
     throw new OstrakaError('unsupported', 'toy keys exist in simulations only')
   }
-  checkRules(rules)
+  checkRules(rules, at.timeMs)
 }
 
 /**
@@ -178,7 +192,7 @@ export function setPolicy(ledger: Ledger, transaction: SetPolicy, at: Transactio
   if (key.policyRevision !== transaction.revision) {
     throw new OstrakaError('conflict', 'the policy has changed meanwhile', { revision: key.policyRevision })
   }
-  checkRules(transaction.rules)
+  checkRules(transaction.rules, at.timeMs, key.rules)
   ledger.put(paths.key(key.name), {
     ...key,
     rules: transaction.rules,

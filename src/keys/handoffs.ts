@@ -10,7 +10,7 @@ import { NOBODY } from './network-key.ts'
 import { paths } from './paths.ts'
 import type { Handoff, KeyRecord, QueuedHandoff, VersionRecord } from './records.ts'
 import { type FoundVersion, findVersion, repairOf } from './repairs.ts'
-import { REFRESH } from './version-rules.ts'
+import { REFRESH } from './retiring.ts'
 
 /** Handoffs that the network opens by itself run at most this many at a time: clients' own ceremonies come first. */
 export const MAX_OPEN_HANDOFFS = 8

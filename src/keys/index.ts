@@ -1,7 +1,7 @@
 export { auditLosses, auditResetRule, recordCheckpoint, resetAudit } from './audit-handler.ts'
 export { begin as beginCeremonies, type CeremonyEvent, step as stepCeremonies } from './ceremonies.ts'
 export { type CeremonyState, type CeremonyWorld, recoverCeremonies } from './ceremony-state.ts'
-export { changeKey, endRetention, retireVersion } from './change-handlers.ts'
+export { changeKey } from './change-handlers.ts'
 export { forgetClosed } from './closed-ceremonies.ts'
 export { dealingContext } from './context.ts'
 export { openCreations } from './creations.ts'
@@ -15,6 +15,7 @@ export {
   complain,
   createKey,
   deal,
+  requireRulesComing,
   setPolicy,
   settleCeremony,
 } from './handlers.ts'
@@ -35,7 +36,9 @@ export {
 export type * from './records.ts'
 export { movesUnaccepted, sweepVersions } from './repairs.ts'
 export { forgetReplaced } from './replaced.ts'
+export { destroyRule, endDestruction, endRetention, retireVersion } from './retire-handlers.ts'
+export { forgetRetired } from './retiring.ts'
 export { recordHashOf, recordKeyOf, sharePath, shareTreeRoot } from './sealed-records.ts'
 export { announceSealingKey } from './sealing-keys.ts'
 export { Vault, vaultPaths } from './vault.ts'
-export { encodePublicKey, forgetRetired } from './version-rules.ts'
+export { encodePublicKey } from './version-rules.ts'

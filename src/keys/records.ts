@@ -1,5 +1,5 @@
 import type { PeerId } from '../base/index.ts'
-import type { Encapsulation, KeyKind, PolicyRule } from '../wire/index.ts'
+import type { Encapsulation, KeyKind, PolicyRule, VersionState } from '../wire/index.ts'
 
 /**
  * What the ledger holds about keys. Paths:
@@ -72,14 +72,21 @@ export interface VersionDealing extends Dealer {
   readonly recordHash: Uint8Array
 }
 
+/** The states from which a version can be destroyed. */
+export type ServingState = Exclude<VersionState, 'pending-destruction' | 'destroyed'>
+
 export interface VersionRecord {
   readonly keyId: Uint8Array
   readonly version: number
   /** Counts the share sets of one secret: 0 as created, one more with each refresh, reshare and repair. */
   readonly generation: number
-  readonly state: 'active' | 'archived' | 'destroyed'
-  /** archived: when it is destroyed; 0 means not by itself. */
+  readonly state: VersionState
+  /** How often its owner has archived it, had it destroyed, or called that off. */
+  readonly revision: number
+  /** archived: when its use ends; 0 means not by itself. */
   readonly retainUntilMs: number
+  /** pending-destruction: when (block time) it is destroyed, and what it is again if that is called off. */
+  readonly destruction?: { readonly atMs: number; readonly from: ServingState }
   /** The ceremony that made this generation. */
   readonly ceremony: Uint8Array
   /** As a standard client takes it: 32 bytes, x-only for secp256k1, the u-coordinate for x25519. */

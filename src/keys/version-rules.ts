@@ -1,5 +1,5 @@
-import { equalBytes, OstrakaError } from '../base/index.ts'
-import { giveVersionBack, type Ledger, type LedgerReader } from '../control/index.ts'
+import { equalBytes } from '../base/index.ts'
+import type { Ledger, LedgerReader } from '../control/index.ts'
 import {
   type Element,
   type Group,
@@ -16,22 +16,16 @@ import { forgetHandoff } from './handoff-queue.ts'
 import { suiteOf } from './kinds.ts'
 import { isNetworkKey } from './network-key.ts'
 import { paths } from './paths.ts'
-import type { CeremonyRecord, DealRecord, KeyRecord, RetiredRecord, VersionRecord } from './records.ts'
+import type { CeremonyRecord, DealRecord, KeyRecord, VersionRecord } from './records.ts'
 import { queueIfLacking } from './repairs.ts'
 import { keepReplaced } from './replaced.ts'
-
-/** What deadlines of a version are registered under, before its path. */
-export const REFRESH = 'refresh/'
-export const RETENTION = 'retention/'
+import { archive, destroy, REFRESH } from './retiring.ts'
 
 /** What a transition needs to know of the block it happens in. */
 export interface Moment {
   readonly height: number
   readonly timeMs: number
 }
-
-/** A replaced version still decrypts and derives for this long, unless its owner says otherwise. */
-const RETENTION_MS: number = 30 * 24 * 3_600_000
 
 export function versionOf(
   ledger: LedgerReader,
@@ -95,7 +89,9 @@ export function putVersion(
     version: ceremony.version,
     generation: ceremony.generation,
     state: base?.state ?? 'active',
+    revision: base?.revision ?? 0,
     retainUntilMs: base?.retainUntilMs ?? 0,
+    ...(base?.destruction === undefined ? {} : { destruction: base.destruction }),
     ceremony: ceremony.id,
     publicKey: encodePublicKey(ceremony.kind, joint[0]!),
     threshold: ceremony.threshold,
@@ -108,7 +104,7 @@ export function putVersion(
   if (base !== undefined) keepReplaced(ledger, base, at)
   ledger.put(paths.version(ceremony.keyId, ceremony.version), version)
   wakeForRefresh(ledger, version, at)
-  serve(ledger, ceremony, at)
+  serve(ledger, ceremony)
   certifySoon(ledger)
   forgetHandoff(ledger, version.keyId, version.version)
   // a member that fell from favour while the ceremony ran may have a slot in its result
@@ -125,57 +121,27 @@ export function certifySoon(ledger: Ledger): void {
 }
 
 /** The key's numbers and active version after a ceremony; the version that a rotation replaces is archived. */
-function serve(ledger: Ledger, ceremony: CeremonyRecord, at: Moment): void {
+function serve(ledger: Ledger, ceremony: CeremonyRecord): void {
   const key = ledger.get<KeyRecord>(paths.key(ceremony.name))!
   const isNew = ceremony.version > key.activeVersion
   const numbers =
     isNew || ceremony.version === key.activeVersion
       ? { threshold: ceremony.threshold, shares: ceremony.shares }
       : undefined
-  if (isNew && key.activeVersion > 0) {
-    // nobody will ask the network's key for what an earlier secret has made
-    if (isNetworkKey(key)) retire(ledger, key, key.activeVersion, 'destroyed', 0)
-    else retire(ledger, key, key.activeVersion, 'archived', at.timeMs + RETENTION_MS)
-  }
+  if (isNew && key.activeVersion > 0) replaceVersion(ledger, key)
   const activeVersion = Math.max(key.activeVersion, ceremony.version)
   ledger.put(paths.key(ceremony.name), { ...key, ...numbers, activeVersion })
+}
+
+function replaceVersion(ledger: Ledger, key: KeyRecord): void {
+  const replaced = versionOf(ledger, key.keyId, key.activeVersion)!
+  // nobody will ask the network's key for what an earlier secret has made
+  if (isNetworkKey(key)) destroy(ledger, key, replaced)
+  else if (replaced.state === 'active') archive(ledger, replaced, 0)
 }
 
 /** Block time at which a version's shares are due for renewal; that block's hook opens the refresh. */
 function wakeForRefresh(ledger: Ledger, { keyId, version }: VersionRecord, at: Moment): void {
   const refreshMs = ledger.genesis.timing.refreshMs ?? DEFAULT_REFRESH_MS
   ledger.wakeAt(at.timeMs + refreshMs, `${REFRESH}${paths.version(keyId, version)}`)
-}
-
-/**
- * active -> archived -> destroyed, forward only. What is destroyed stays in the ledger as a tombstone: a node whose
- * backup still has shares of it erases them when it reads the ledger. Errors: `unknown_version`, `conflict`.
- */
-export function retire(
-  ledger: Ledger,
-  key: KeyRecord,
-  number: number,
-  state: 'archived' | 'destroyed',
-  retainUntilMs: number,
-): void {
-  const version = versionOf(ledger, key.keyId, number)
-  if (version === undefined) throw new OstrakaError('unknown_version', 'no such version', { version: number })
-  if (version.state === 'destroyed') throw new OstrakaError('conflict', 'this version is destroyed')
-  const path = paths.version(key.keyId, number)
-  ledger.put(path, { ...version, state, retainUntilMs: state === 'archived' ? retainUntilMs : 0 })
-  if (state === 'archived' && retainUntilMs > 0) ledger.wakeAt(retainUntilMs, `${RETENTION}${path}`)
-  else ledger.cancelWake(`${RETENTION}${path}`)
-  if (state !== 'destroyed') return
-  ledger.cancelWake(`${REFRESH}${path}`)
-  forgetHandoff(ledger, key.keyId, number)
-  giveVersionBack(ledger, key.owner)
-  const retired: RetiredRecord = { keyId: key.keyId, version: number, height: ledger.height }
-  ledger.put(paths.retired(key.keyId, number), retired)
-}
-
-/** Before a block's transactions: who follows the log has seen what the block before destroyed. */
-export function forgetRetired(ledger: Ledger, { height }: { readonly height: number }): void {
-  for (const { path, value } of ledger.list<RetiredRecord>(paths.allRetired)) {
-    if (value.height < height) ledger.delete(path)
-  }
 }

@@ -56,6 +56,8 @@ function actView(act: Act): ActView {
   switch (act.type) {
     case 'export-key':
       return { ...act, keyId: toHex(act.keyId), recipient: toBase64(act.recipient) }
+    case 'destroy-version':
+      return { ...act, keyId: toHex(act.keyId) }
     case 'set-attestation':
       return { ...act, policy: policyView(act.policy) }
     case 'remove-member':

@@ -81,6 +81,7 @@ function exceptionalAct(
   const { id: requestHash, act } = proposal
   switch (act.type) {
     case 'export-key':
+    case 'destroy-version':
       return { requestHash, key: act.name, version: act.version }
     case 'remove-member':
     case 'reset-audit':

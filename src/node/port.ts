@@ -16,6 +16,7 @@ import type {
   Signed,
   SignedTransaction,
   StateProof,
+  VersionState,
 } from '../wire/index.ts'
 import type { AuditPage } from './audit-store.ts'
 import type { ProofSubject } from './proving.ts'
@@ -139,6 +140,12 @@ export type ActView =
   | { readonly type: 'remove-member'; readonly peerId: PeerId }
   | { readonly type: 'set-attestation'; readonly revision: number; readonly policy: AttestationPolicyView }
   | { readonly type: 'reset-audit'; readonly peerId: PeerId; readonly generation: number }
+  | {
+      readonly type: 'destroy-version'
+      readonly name: string
+      readonly keyId: string
+      readonly version: number
+    }
 
 export interface ProposalView {
   /** Hexadecimal. */
@@ -304,7 +311,7 @@ export interface KeyView {
   readonly generation: number
   /** Who holds which slot of the current version. */
   readonly holders: readonly { readonly slot: number; readonly peerId: PeerId }[]
-  /** `creating`, `active`, `degraded` (fewer slots than wanted). */
+  /** `creating`, `active`, `degraded` (fewer slots than wanted), or the state of a current version that is not active. */
   readonly state: string
   readonly isExportable: boolean
   readonly entropy: number
@@ -314,7 +321,13 @@ export interface KeyView {
   readonly policyRevision: number
   readonly versions: readonly {
     readonly version: number
-    readonly state: string
+    readonly state: VersionState
+    /** How often its owner has retired or kept it. */
+    readonly revision: number
+    /** archived: when its use ends; 0 means not by itself. */
+    readonly retainUntilMs: number
+    /** pending-destruction: when it is destroyed. */
+    readonly destroyAtMs: number | null
     readonly publicKey: Uint8Array
     readonly height: number
     readonly generation: number

@@ -152,6 +152,7 @@ export function creatorViews(state: NodeState): CreatorView[] {
 
 function stateOf(key: KeyRecord, active: VersionRecord | undefined): string {
   if (active === undefined) return 'creating'
+  if (active.state !== 'active') return active.state
   return active.slots.length < key.shares ? 'degraded' : 'active'
 }
 
@@ -182,6 +183,9 @@ function keyView(state: NodeState, key: KeyRecord): KeyView {
     versions: versions.map(version => ({
       version: version.version,
       state: version.state,
+      revision: version.revision,
+      retainUntilMs: version.retainUntilMs,
+      destroyAtMs: version.destruction?.atMs ?? null,
       publicKey: version.publicKey,
       height: version.height,
       generation: version.generation,

@@ -31,8 +31,16 @@ export interface AuditResetAct extends AuditReset {
   readonly type: 'reset-audit'
 }
 
+/** To destroy a version that waits for it, without the rest of its waiting time. */
+export interface DestroyAct {
+  readonly type: 'destroy-version'
+  readonly name: string
+  readonly keyId: Uint8Array
+  readonly version: number
+}
+
 /** What happens only when as many operators approve as the genesis asks for. */
-export type Act = ExportAct | RemovalAct | AttestationAct | AuditResetAct
+export type Act = ExportAct | RemovalAct | AttestationAct | AuditResetAct | DestroyAct
 
 /** Puts an act before the operators. Signed by whoever would do it. */
 export interface Propose {
@@ -106,6 +114,12 @@ const act: Schema<Act> = union<Act>({
     type: literal('reset-audit'),
     peerId,
     generation: auditGeneration,
+  }),
+  'destroy-version': struct<DestroyAct>({
+    type: literal('destroy-version'),
+    name: keyName,
+    keyId: hash32,
+    version: keyVersion,
   }),
 })
 

@@ -33,11 +33,15 @@ export interface Timing {
   readonly refreshMs?: number
   /** How far apart validators' clocks may be; `DEFAULT_PRECISION_MS` by default. */
   readonly precisionMs?: number
+  /** How long a version waits for its destruction, which its owner can call off; `DEFAULT_DESTROY_DELAY_MS` by default. */
+  readonly destroyDelayMs?: number
 }
 
 export const DEFAULT_REFRESH_MS: number = 24 * 3_600_000
 /** NTP keeps hosts within tens of milliseconds. */
 export const DEFAULT_PRECISION_MS = 500
+/** A week: whoever still needs the version is refused on a working day, and its owner can cancel. */
+export const DEFAULT_DESTROY_DELAY_MS: number = 7 * 24 * 3_600_000
 
 /** The part of a genesis whose hash is the network's id. Founders prove their sealing keys for that id, so it has no proofs. */
 export interface GenesisDocument {
@@ -98,6 +102,7 @@ const documentFields = {
     acknowledgeMs: waitMs,
     refreshMs: optional(integer(1_000, 3_660 * 24 * HOUR_MS)),
     precisionMs: optional(integer(10, 60_000)),
+    destroyDelayMs: optional(integer(0, 3_660 * 24 * HOUR_MS)),
   }),
   quota: optional(quotaSchema),
   attestation: optional(attestationPolicySchema),

@@ -40,13 +40,19 @@ export interface ChangeKey {
   readonly holders?: readonly PeerId[]
 }
 
-/** Takes a version out of service. Signed by the key's owner. */
+/** Takes a version out of service, or keeps it from being destroyed. Signed by the key's owner. */
 export interface RetireVersion {
   readonly type: 'retire-version'
   readonly name: string
   readonly version: number
-  readonly state: 'archived' | 'destroyed'
-  /** archived: when it is destroyed; absent means never by itself. */
+  /** How often its owner has retired it before: the same transaction cannot do it again. */
+  readonly revision: number
+  /**
+   * `archive`: it decrypts and derives only. `destroy`: its shares are erased once the network's waiting time is over.
+   * `cancel-destroy`: it is as it was before `destroy`.
+   */
+  readonly change: 'archive' | 'destroy' | 'cancel-destroy'
+  /** archive: when its use ends; absent means never by itself. */
   readonly retainUntilMs?: number
 }
 
@@ -102,7 +108,8 @@ const retireVersion: Schema<RetireVersion> = struct<RetireVersion>({
   type: literal('retire-version'),
   name: keyName,
   version: keyVersion,
-  state: oneOf(['archived', 'destroyed']),
+  revision: integer(0),
+  change: oneOf(['archive', 'destroy', 'cancel-destroy']),
   retainUntilMs: optional(timeMs),
 })
 

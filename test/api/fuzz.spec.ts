@@ -30,6 +30,8 @@ const BODIES: Readonly<Record<string, unknown>> = {
   reshareKey: { threshold: 1, shares: 1 },
   archiveVersion: { version: 1, retainUntilMs: 2_000_000_000_000 },
   destroyVersion: { version: 1 },
+  cancelDestroy: { version: 1 },
+  destroyNow: { version: 1, reason: 'fuzzed', expiresMs: 2_000_000_000_000 },
   stepApproval: { withdraw: '09'.repeat(32) },
   exportKey: { recipient: b64, reason: 'fuzzed', version: 1, expiresMs: 2_000_000_000_000 },
   grantCreate: { transaction: b64 },

@@ -422,7 +422,7 @@ export class SoloNode implements NodePort {
     const version = {
       version: 1,
       generation: 0,
-      state: 'active',
+      ...{ state: 'active' as const, revision: 0, retainUntilMs: 0, destroyAtMs: null },
       publicKey,
       height: this.#blocks.length + 1,
       dealers: [this.peerId],

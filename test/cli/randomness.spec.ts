@@ -46,6 +46,7 @@ const PROVEN = {
     name: 'beacon',
     kind: 'ristretto255',
     version: 1,
+    state: 'active' as const,
     generation: 0,
     threshold: 3,
     commitments: [],

@@ -19,7 +19,7 @@ describe('a testnet’s directory', () => {
     for (const name of ['passphrase', 'testnet.json', 'node-1', 'thesis.txt'])
       writeFileSync(join(dir, name), 'mine')
     const before = readdirSync(dir)
-    const sizes = { nodes: 1, regions: 1, operators: 1, apiPort: 0, epochMs: 3000 }
+    const sizes = { nodes: 1, regions: 1, operators: 1, apiPort: 0, epochMs: 3000, destroyDelayMs: 0 }
     await rejects(layOut({ dir, ...sizes }), error => {
       const { code, message } = error as { code: string; message: string }
       return code === 'conflict' && message.includes('.ostraka-testnet')

@@ -18,7 +18,7 @@ import {
   transactionIdOf,
 } from '../../src/control/index.ts'
 import { type SigningKey, sha256, signValue } from '../../src/crypto/index.ts'
-import { auditResetRule } from '../../src/keys/index.ts'
+import { auditResetRule, destroyRule } from '../../src/keys/index.ts'
 import type { Act, Certificate, ExportAct, Genesis, SignedTransaction } from '../../src/wire/index.ts'
 import { keyNamed, makeGenesis, nodeKeys, operator, principal, START_MS, signed } from './fixture.ts'
 
@@ -52,6 +52,7 @@ const reducer: Reducer = {
     'remove-member': removalRule,
     'set-attestation': attestationRule,
     'reset-audit': auditResetRule,
+    'destroy-version': destroyRule,
   }),
   atBlock: [],
   deadlines: { proposal: expireProposal },

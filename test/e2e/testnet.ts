@@ -54,7 +54,9 @@ export class Testnet {
     rmSync(this.state.dir, { recursive: true, force: true })
   }
 
-  static async start(sizes: { readonly nodes?: number; readonly operators?: number } = {}): Promise<Testnet> {
+  static async start(
+    sizes: { readonly nodes?: number; readonly operators?: number; readonly destroyDelayMs?: number } = {},
+  ): Promise<Testnet> {
     const dir = mkdtempSync(join(tmpdir(), 'ostraka-e2e-'))
     try {
       return new Testnet(await testnetUp({ dir, nodes: 5, regions: 3, apiPort: 0, ...sizes }))

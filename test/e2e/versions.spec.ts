@@ -78,7 +78,7 @@ describe('versions of a key, and files of an older one', function () {
   })
 
   it('once the old version is destroyed the old file opens no more, the rewrapped one does', () => {
-    done('key', 'destroy', 'files', '1')
+    done('key', 'destroy', 'files', '1', '--yes')
     const refused = command('decrypt', net.file('old.age'), '--out', net.file('never'))
     assert.equal(refused.status, 4)
     assert.match(refused.stderr, /^version_destroyed:/)
@@ -87,7 +87,7 @@ describe('versions of a key, and files of an older one', function () {
     opens('new.age')
   })
 
-  it('an archived version works until its retention ends, and is refused by its own code from then on', async () => {
+  it('an archived version works until its retention ends, and is refused by its own code from then on, and comes back', async () => {
     const client = net.client('node-3')
     const derives = () => client.derive('values', [utf8('x')], { version: 1 })
     const beganMs = Date.now()
@@ -99,9 +99,11 @@ describe('versions of a key, and files of an older one', function () {
     await eventually('its retention ends', async () => {
       const outcome = await patiently(derives).catch(error => error)
       if (!(outcome instanceof Error)) return false
-      assert.ok(isOstrakaError(outcome, 'version_destroyed'), outcome.message)
+      assert.ok(isOstrakaError(outcome, 'version_expired'), outcome.message)
       return true
     })
+    done('key', 'archive', 'values', '1')
+    assert.equal((await patiently(derives)).version, 1)
   })
 
   it('rewrap wants to know where to, and only that', () => {

@@ -56,18 +56,19 @@ describe('what ended', () => {
 
   it('leaves no deadline behind: a version that is archived again and again has one', () => {
     const network = withKeys(1, 'archived')
-    for (let round = 1; round <= 20; round++) {
-      const retainUntilMs = network.nowMs + 1_000_000 + round
-      const retire = { type: 'retire-version', name: 'k0', version: 1, state: 'archived' } as const
+    for (let revision = 0; revision < 20; revision++) {
+      const retainUntilMs = network.nowMs + 1_000_000 + revision
+      const retire = { type: 'retire-version', name: 'k0', version: 1, revision, change: 'archive' } as const
       network.submit(network.principal, { ...retire, retainUntilMs })
       network.run(network.nowMs + 10)
     }
     const deadlines = (): string[] => paths(network, 'deadline/').filter(path => path.includes('retention/'))
     assert.equal(deadlines().length, 1)
-    network.submit(network.principal, { type: 'retire-version', name: 'k0', version: 1, state: 'archived' })
+    const of = { type: 'retire-version', name: 'k0', version: 1 } as const
+    network.submit(network.principal, { ...of, revision: 20, change: 'archive' })
     network.run(network.nowMs + 10)
     assert.deepEqual(deadlines(), [], 'it is kept for good now')
-    network.submit(network.principal, { type: 'retire-version', name: 'k0', version: 1, state: 'destroyed' })
+    network.submit(network.principal, { ...of, revision: 21, change: 'destroy' })
     network.run(network.nowMs + 1000)
     network.submit(network.principal, NOTHING)
     network.run(network.nowMs + 1000)

@@ -103,6 +103,7 @@ export class CeremonyNetwork {
         roundDeltaMs: 100,
         dealMs: 4_000,
         acknowledgeMs: 4_000,
+        destroyDelayMs: 0,
       },
       ...changes,
     }

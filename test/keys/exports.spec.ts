@@ -81,8 +81,10 @@ describe('who may have a key exported', () => {
       'ok',
     )
     assert.equal(asks(network.act('open'), guest), 'ok')
-    const ended = [{ ...rules[0], untilMs: network.nowMs - 1 }]
-    network.decide(network.principal, { type: 'set-policy', name: 'open', revision: 1, rules: ended })
+    const ends = [{ ...rules[0], untilMs: network.nowMs + 60_000 }]
+    network.decide(network.principal, { type: 'set-policy', name: 'open', revision: 1, rules: ends })
+    assert.equal(asks(network.act('open'), guest), 'ok')
+    network.nowMs += 61_000
     assert.equal(asks(network.act('open'), guest), 'forbidden')
     const uses = [{ ...rules[0], operations: ['derive'] as const }]
     network.decide(network.principal, { type: 'set-policy', name: 'open', revision: 2, rules: uses })

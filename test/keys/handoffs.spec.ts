@@ -293,7 +293,7 @@ describe('handoffs', () => {
       network.ledger.records.get<VersionRecord>(`version/${Buffer.from(first.keyId).toString('hex')}/1`)!
     assert.equal(archived().state, 'archived')
     assert.equal(sharesOf(network, archived()).size, 5)
-    const retire = { type: 'retire-version', name: 'k', version: 1, state: 'destroyed' } as const
+    const retire = { type: 'retire-version', name: 'k', version: 1, revision: 0, change: 'destroy' } as const
     network.submit(network.principal, retire)
     network.run(network.nowMs + 1_000)
     assert.equal(archived().state, 'destroyed')
@@ -305,7 +305,13 @@ describe('handoffs', () => {
     const network = made(5, 'tombstone')
     const node = network.nodes[0]!
     const backup = new Map(node.disk)
-    network.submit(network.principal, { type: 'retire-version', name: 'k', version: 1, state: 'destroyed' })
+    network.submit(network.principal, {
+      type: 'retire-version',
+      name: 'k',
+      version: 1,
+      revision: 0,
+      change: 'destroy',
+    })
     network.run(network.nowMs + 1_000)
     for (const [key, value] of backup) node.disk.set(key, value)
     network.restart(node)

@@ -123,7 +123,7 @@ describe('sealed dealings on the disks', () => {
       assert.ok(first.every(key => !disk.has(key)))
       assert.ok(second.every(key => disk.has(key)))
     }
-    const retire = { type: 'retire-version', name: 'k', version, state: 'destroyed' } as const
+    const retire = { type: 'retire-version', name: 'k', version, revision: 0, change: 'destroy' } as const
     network.submit(network.principal, retire)
     network.run()
     for (const node of network.nodes) network.restart(node)

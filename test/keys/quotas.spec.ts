@@ -101,7 +101,7 @@ describe('a creator’s quota', () => {
     network.run(network.nowMs + 20_000)
     assert.equal(codes(network).overloaded, 1)
     network.submit(network.principal, {
-      ...{ type: 'retire-version', name: 'k000', version: 1, state: 'destroyed' },
+      ...{ type: 'retire-version', name: 'k000', version: 1, revision: 0, change: 'destroy' },
     })
     network.run(network.nowMs + 1000)
     for (const node of network.nodes.slice(1)) node.isDown = true
@@ -149,7 +149,13 @@ describe('a creator’s quota', () => {
     assert.equal(count(network, 'key/spam'), 10, 'two that ran, and eight that waited')
     for (let round = 0; round < 50; round++) {
       const retainUntilMs = network.nowMs + 10_000 + round
-      const retire = { type: 'retire-version', name: 'spam000', version: 1, state: 'archived' } as const
+      const retire = {
+        type: 'retire-version',
+        name: 'spam000',
+        version: 1,
+        revision: round,
+        change: 'archive',
+      } as const
       network.submit(network.principal, { ...retire, retainUntilMs })
       network.run(network.nowMs + 10)
     }

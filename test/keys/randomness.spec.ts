@@ -131,7 +131,13 @@ describe('the network’s key', () => {
     for (const change of ['rotate', 'refresh', 'reshare'] as const) {
       network.submit(principal, { type: 'change-key', change, ...at })
     }
-    network.submit(principal, { type: 'retire-version', name: NETWORK_KEY, version: 1, state: 'destroyed' })
+    network.submit(principal, {
+      type: 'retire-version',
+      name: NETWORK_KEY,
+      version: 1,
+      revision: 0,
+      change: 'destroy',
+    })
     network.submit(principal, { type: 'set-policy', name: NETWORK_KEY, revision: 0, rules: [] })
     network.run(network.nowMs)
     const codes = network.results.slice(from, from + 6).map(result => (result.ok ? 'ok' : result.code))

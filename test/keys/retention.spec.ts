@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { cryptoReady } from '../../src/crypto/index.ts'
-import { type CeremonyRecord, keyPaths, type VersionRecord, vaultPaths } from '../../src/keys/index.ts'
+import { keyPaths, type VersionRecord, vaultPaths } from '../../src/keys/index.ts'
+import type { Transaction } from '../../src/wire/index.ts'
 import { CeremonyNetwork } from './ceremony-network.ts'
 
 await cryptoReady
 
 const REFRESH_MS = 200_000
+const CENTURY_MS = 36_501 * 86_400_000
 
 /** A network whose key has been rotated; its first version is old enough to be refreshed at the returned block time. */
 function rotated(seed: string) {
@@ -25,33 +27,72 @@ function rotated(seed: string) {
   return { network, first, dueMs: timeMs + REFRESH_MS }
 }
 
-describe('an archived version that reaches its retention date', () => {
-  it('while its shares are being made anew is destroyed all the same: nobody keeps or gets any', () => {
-    const { network, first, dueMs } = rotated('retention')
-    const retainUntilMs = dueMs + 500
-    network.submit(network.principal, {
-      ...{ type: 'retire-version', name: 'k', version: 1, state: 'archived', retainUntilMs },
-    })
-    // one word is missing, so that the ceremony takes until after that date
-    const late = network.nodes[4]!
-    network.tamper = (effect, node) =>
-      node === late && effect.type === 'submit' && effect.transaction.type === 'acknowledge' ? [] : [effect]
-    network.run(dueMs + 400)
-    const open = network.ledger.records.get<CeremonyRecord>(keyPaths.ceremony(network.key('k').ceremony))!
-    assert.deepEqual([open.version, open.purpose, open.stage], [1, 'refresh', 'acknowledging'])
-    network.run(dueMs + 3_000)
-    assert.equal(first().state, 'destroyed')
-    assert.equal(first().generation, 0)
-    const prefix = vaultPaths.shares(first().keyId, 1)
-    for (const { disk, state } of network.nodes) {
-      assert.deepEqual(
-        [...disk.keys(), ...state.shares.keys()].filter(key => key.startsWith(prefix)),
-        [],
-      )
+/** What the reducer makes of a transaction of the owner's: `ok`, or the code of its refusal. */
+function outcome(network: CeremonyNetwork, transaction: Transaction): string {
+  const from = network.results.length
+  network.submit(network.principal, transaction)
+  network.run(network.nowMs)
+  const result = network.results[from]!
+  return result.ok ? 'ok' : result.code
+}
+
+describe('issue 10.1: the reducer takes no time that is not to come', () => {
+  it('archiving with a retention that is past, or in seconds, or centuries ahead, changes nothing', () => {
+    const { network, first } = rotated('past')
+    const of = { type: 'retire-version', name: 'k', version: 1, revision: 0, change: 'archive' } as const
+    const before = first()
+    const { nowMs } = network
+    for (const retainUntilMs of [1, 90, nowMs, nowMs - 1, Math.round(nowMs / 1000), nowMs + CENTURY_MS]) {
+      assert.equal(outcome(network, { ...of, retainUntilMs }), 'malformed', String(retainUntilMs))
     }
-    network.tamper = effect => [effect]
+    network.run(nowMs + 60_000)
+    assert.deepEqual(first(), before)
+    assert.equal(outcome(network, { ...of, retainUntilMs: network.nowMs + 86_400_000 }), 'ok')
+  })
+
+  it('a policy rule that has ended is not made; one that ended since may stay in the policy', () => {
+    const { network } = rotated('rules')
+    const rule = { principal: new Uint8Array(32).fill(7), operations: ['sign'] } as const
+    const policy = { type: 'set-policy', name: 'k' } as const
+    const ends = network.nowMs + 10_000
+    for (const untilMs of [1, network.nowMs, ends + CENTURY_MS]) {
+      assert.equal(outcome(network, { ...policy, revision: 0, rules: [{ ...rule, untilMs }] }), 'malformed')
+    }
+    assert.equal(outcome(network, { ...policy, revision: 0, rules: [{ ...rule, untilMs: ends }] }), 'ok')
+    network.nowMs = ends + 1000
+    const other = { principal: new Uint8Array(32).fill(8), operations: ['derive'] } as const
+    assert.equal(
+      outcome(network, { ...policy, revision: 1, rules: [{ ...rule, untilMs: ends }, other] }),
+      'ok',
+    )
+    assert.equal(
+      outcome(network, { ...policy, revision: 2, rules: [{ ...other, untilMs: ends }] }),
+      'malformed',
+    )
+  })
+})
+
+describe('issue 10.1: only destroy destroys', () => {
+  it('a version whose retention has ended keeps its shares, is refreshed, and comes back when it is archived again', () => {
+    const { network, first, dueMs } = rotated('retention')
+    const of = { type: 'retire-version', name: 'k', version: 1, change: 'archive' } as const
+    const retainUntilMs = network.nowMs + 5_000
+    assert.equal(outcome(network, { ...of, revision: 0, retainUntilMs }), 'ok')
+    network.run(retainUntilMs - 1)
+    assert.equal(first().state, 'archived')
+    network.run(retainUntilMs + 1_000)
+    assert.equal(first().state, 'expired')
     network.run(dueMs + 60_000)
-    assert.equal(network.version('k')!.generation, 1, 'the present version is refreshed')
+    assert.deepEqual([first().state, first().generation], ['expired', 1])
+    const prefix = vaultPaths.shares(first().keyId, 1)
+    for (const { disk } of network.nodes) assert.ok([...disk.keys()].some(key => key.startsWith(prefix)))
+    assert.equal(outcome(network, { ...of, revision: 1 }), 'ok')
+    assert.deepEqual([first().state, first().retainUntilMs], ['archived', 0])
+  })
+
+  it('a version that a rotation replaces is archived without an end', () => {
+    const { first } = rotated('rotation')
+    assert.deepEqual([first().state, first().retainUntilMs], ['archived', 0])
   })
 })
 

@@ -137,7 +137,8 @@ const transactions: Readonly<Record<string, Transaction>> = {
     type: 'retire-version',
     name: 'orders',
     version: 1,
-    state: 'archived',
+    revision: 0,
+    change: 'archive',
     retainUntilMs: 9,
   },
   'announce-sealing-key': {
@@ -233,6 +234,13 @@ const transactions: Readonly<Record<string, Transaction>> = {
     nonce: bytes(16, 73),
     act: { type: 'reset-audit', peerId: peer(74), generation: 1 },
     reason: 'its disk died',
+    expiresMs: 1_900_000_000_000,
+  },
+  'propose destruction': {
+    type: 'propose',
+    nonce: bytes(16, 75),
+    act: { type: 'destroy-version', name: 'orders', keyId: hash(76), version: 1 },
+    reason: 'stolen',
     expiresMs: 1_900_000_000_000,
   },
   approve: { type: 'approve', proposal: hash(68), signature: bytes(64, 69) },

@@ -20,7 +20,12 @@ export interface Opened<S extends StanzaContent = StanzaContent> {
 }
 
 /** Refusals of one key or version that do not stop the search: the file may be for another one. */
-const NOT_THIS_ONE: ReadonlySet<string> = new Set(['forbidden', 'version_destroyed'])
+const NOT_THIS_ONE: ReadonlySet<string> = new Set([
+  'forbidden',
+  'version_destroyed',
+  'version_expired',
+  'pending_destruction',
+])
 
 /** X25519 stanzas name no recipient: each is tried with each network key that might be it. */
 export class Trials implements Identity {

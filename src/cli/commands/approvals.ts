@@ -142,6 +142,8 @@ function what({ act }: ProposalJson): string {
   switch (act.type) {
     case 'export-key':
       return `export ${act.name} version ${act.version}`
+    case 'destroy-version':
+      return `destroy ${act.name} version ${act.version} now`
     case 'remove-member':
       return `remove member ${act.peerId}`
     case 'set-attestation':
@@ -172,7 +174,8 @@ function proposalLines(proposal: ProposalJson, inForce: AttestationPolicyJson): 
   return [
     `proposal   ${proposal.id}`,
     `act        ${what(proposal)}`,
-    ...(act.type === 'export-key' ? [`key id     ${act.keyId}`, `sealed to  ${act.recipient}`] : []),
+    ...('keyId' in act ? [`key id     ${act.keyId}`] : []),
+    ...(act.type === 'export-key' ? [`sealed to  ${act.recipient}`] : []),
     ...(act.type === 'set-attestation' ? changeLines(policyLines(inForce), policyLines(act.policy)) : []),
     `proposer   ${proposal.proposer}`,
     `reason     ${proposal.reason}`,

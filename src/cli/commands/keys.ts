@@ -161,12 +161,21 @@ function newKeyOf(name: string, options: NewKeyOptions): NewKey {
   }
 }
 
+/** A version that does not serve: since what it is out of service, and for how long. */
+function versionLine({ version, state, retainUntilMs, destroyAtMs }: KeyJson['versions'][number]): string {
+  const at = (timeMs: number): string => new Date(timeMs).toISOString()
+  const until = state === 'archived' && retainUntilMs > 0 ? ` until ${at(retainUntilMs)}` : ''
+  const when = destroyAtMs === null ? until : `, destroyed at ${at(destroyAtMs)}`
+  return `  ${String(version).padEnd(9)} ${state}${when}`
+}
+
 export function keyLines(key: KeyJson): readonly string[] {
   return [
     `name        ${key.name}`,
     `kind        ${key.kind}`,
     `state       ${key.state}`,
     `version     ${key.version}, generation ${key.generation} of its shares`,
+    ...key.versions.filter(({ state }) => state !== 'active').map(versionLine),
     `public key  ${key.publicKey}`,
     ...(key.recipient === undefined ? [] : [`recipient   ${key.recipient}`]),
     `threshold   ${key.threshold} of ${key.shares}`,

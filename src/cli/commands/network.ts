@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander'
 import type { Secret } from '../../base/index.ts'
-import { ATTESTATION_METHODS, type AttestationMethod } from '../../wire/index.ts'
+import { ATTESTATION_METHODS, type AttestationMethod, DEFAULT_DESTROY_DELAY_MS } from '../../wire/index.ts'
 import { exampleText } from '../connection.ts'
-import { collect, integerFrom, numberFrom } from '../options.ts'
+import { collect, delayMs, integerFrom, numberFrom } from '../options.ts'
 import { note, print } from '../output.ts'
 import { PASSPHRASE, passphraseSources } from '../passphrases.ts'
 
@@ -14,6 +14,7 @@ interface CreateOptions {
   readonly creator?: readonly string[]
   readonly approvals?: number
   readonly epochSeconds: number
+  readonly destroyDelay: number
   readonly requireAttestation: AttestationMethod
   readonly accept?: readonly string[]
   readonly maxAge: number
@@ -47,6 +48,11 @@ export function registerNetwork(program: Command): void {
       new Option('--epoch-seconds <n>', 'length of an epoch: the pace of an idle network')
         .argParser(numberFrom(0.1, 86_400))
         .default(30),
+    )
+    .addOption(
+      new Option('--destroy-delay <duration>', 'how long a version waits for its destruction: 7d, or none')
+        .argParser(delayMs)
+        .default(DEFAULT_DESTROY_DELAY_MS, '7d'),
     )
     .addOption(
       new Option('--require-attestation <method>', 'what members must attest to be given shares')
@@ -142,7 +148,8 @@ async function createNetwork(options: CreateOptions): Promise<void> {
   if (options.pskFile !== undefined) readPreSharedKey(options.pskFile).wipe()
   const passphrase = passphraseOnce(options.passphraseFile)
   const founders = await findFounders(options.member ?? [], options.dir ?? [], passphrase.required)
-  const timing = { ...DEFAULT_TIMING, epochMs: Math.round(options.epochSeconds * 1000) }
+  const epochMs = Math.round(options.epochSeconds * 1000)
+  const timing = { ...DEFAULT_TIMING, epochMs, destroyDelayMs: options.destroyDelay }
   const { name, out } = options
   const { members, dirs, made } = founders
   const policy = await policyFrom(options)

@@ -26,6 +26,8 @@ export interface UpOptions {
   /** How many operators there are; one unless told. */
   readonly operators?: number
   readonly epochMs?: number
+  /** How long a version waits for its destruction; none unless told. A testnet that is resumed keeps its own. */
+  readonly destroyDelayMs?: number
   /** False: the nodes end when this process does. */
   readonly isDetached?: boolean
   /** The first HTTP port; 0 takes free ones anywhere. */
@@ -40,6 +42,7 @@ export interface UpOptions {
  */
 export async function testnetUp(options: UpOptions = {}): Promise<TestnetState> {
   const { nodes = 5, regions = 3, operators = 1, epochMs = DEFAULT_EPOCH_MS } = options
+  const { destroyDelayMs = 0 } = options
   const { isDetached = false, isFresh = false, apiPort = FIRST_API_PORT } = options
   // daemons and their control commands may have other working directories
   const dir = resolve(options.dir ?? DEFAULT_DIR)
@@ -54,7 +57,8 @@ export async function testnetUp(options: UpOptions = {}): Promise<TestnetState> 
     old.epochMs === epochMs &&
     (old.operators?.length ?? 1) === operators
   const canResume = !isFresh && isSame && old.wasReady && old.id === requireTestnet(dir)
-  const laidOut = canResume ? old : await layOut({ dir, nodes, regions, operators, epochMs, apiPort })
+  const sizes = { nodes, regions, operators, epochMs, destroyDelayMs }
+  const laidOut = canResume ? old : await layOut({ dir, apiPort, ...sizes })
   const names = laidOut.nodes.map(node => node.name)
   const started = startNodes(laidOut, names, { isAttached: !isDetached })
   try {

@@ -47,6 +47,8 @@ export interface LayoutOptions {
   /** The first HTTP port; 0 takes free ones anywhere. */
   readonly apiPort: number
   readonly epochMs: number
+  /** How long a version waits for its destruction. */
+  readonly destroyDelayMs: number
 }
 
 /**
@@ -54,7 +56,7 @@ export interface LayoutOptions {
  * `testnet`, so that a key made through one node can be used through another. Errors: `conflict`.
  */
 export async function layOut(options: LayoutOptions): Promise<TestnetState> {
-  const { dir, nodes: count, regions, epochMs } = options
+  const { dir, nodes: count, regions, epochMs, destroyDelayMs } = options
   const rng = new SystemRng()
   const names = Array.from({ length: count }, (_, index) => `node-${index + 1}`)
   const operators = operatorPaths(dir, options.operators)
@@ -82,7 +84,7 @@ export async function layOut(options: LayoutOptions): Promise<TestnetState> {
     approvals: majorityOf(publicKeys.length),
     members,
     creators: [principal.publicKey],
-    timing: { ...(epochMs < DEFAULT_TIMING.epochMs ? WAITS : DEFAULT_TIMING), epochMs },
+    timing: { ...(epochMs < DEFAULT_TIMING.epochMs ? WAITS : DEFAULT_TIMING), epochMs, destroyDelayMs },
   }
   const nodes = await addressed(options, names, members)
   const sealingKeys: SealingKeyPair[] = []

@@ -1,7 +1,7 @@
 import { equalBytes, OstrakaError } from '../../base/index.ts'
 import { type ActRule, type DeadlineHandler, type LedgerReader, sealingKeyPath } from '../../control/index.ts'
 import { ristretto255 } from '../../crypto/index.ts'
-import type { ExportAct, Genesis } from '../../wire/index.ts'
+import { type ExportAct, type Genesis, refusalOf } from '../../wire/index.ts'
 import { queueHandoff, URGENCY } from '../handoff-queue.ts'
 import { isOwnedBy } from '../network-key.ts'
 import { paths } from '../paths.ts'
@@ -30,7 +30,8 @@ export const exportRule: ActRule<ExportAct> = {
 
 /**
  * All that an export needs but the approvals; the same for the reducer and for every holder. Errors: `unknown_key` (also
- * when the name has gone to another key), `not_exportable`, `forbidden`, `unknown_version`, `malformed` (the one-time key).
+ * when the name has gone to another key), `not_exportable`, `forbidden`, `unknown_version`, `version_expired`,
+ * `pending_destruction`, `version_destroyed`, `malformed` (the one-time key).
  */
 export function requireExportable(
   ledger: LedgerReader,
@@ -52,9 +53,11 @@ export function requireExportable(
     })
   }
   const record = ledger.get<VersionRecord>(paths.version(keyId, version))
-  if (record === undefined || record.state === 'destroyed') {
+  if (record === undefined) {
     throw new OstrakaError('unknown_version', 'no such version to export', { key: name, version })
   }
+  const refusal = refusalOf(record.state, { key: name, version })
+  if (refusal !== undefined) throw refusal
   ristretto255.decode(recipient)
   // a one-time key is nobody's sealing key: what is sealed to it must have no other reader
   if (ledger.get(sealingKeyPath(recipient)) !== undefined) {

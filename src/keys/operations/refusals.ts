@@ -14,6 +14,8 @@ const CLIENT_FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'unknown_key',
   'unknown_version',
   'version_destroyed',
+  'version_expired',
+  'pending_destruction',
 ])
 
 /**
@@ -26,6 +28,9 @@ const LAG: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'wrong_kind',
   'forbidden',
   'not_ready',
+  // their owner may have brought the version back
+  'version_expired',
+  'pending_destruction',
 ])
 
 const LAG_RETRY_MS = 100

@@ -17,6 +17,7 @@ import {
   MAX_INPUTS,
   type OperationRequest,
   type PolicyRule,
+  refusalOf,
   type Signed,
   signingBytes,
 } from '../../wire/index.ts'
@@ -70,7 +71,7 @@ export function signOperation(
  * Everything that a request itself decides, the same at the gateway and at every holder; what depends on earlier
  * requests is RequestLimits'. `resolved` is the version that a gateway says the request means; a holder must agree.
  * Errors: `malformed`, `too_large`, `expired`, `bad_signature`, `unknown_key`, `wrong_kind`, `unknown_version`,
- * `version_destroyed`, `forbidden`.
+ * `version_expired`, `pending_destruction`, `version_destroyed`, `forbidden`.
  */
 export function checkRequest(
   directory: KeyDirectory,
@@ -151,10 +152,9 @@ function resolveVersion(
 ): VersionRecord {
   const wanted = request.version === 0 ? key.activeVersion : request.version
   const version = directory.version(key.keyId, wanted)
-  if (version?.state === 'destroyed') {
-    const details = { key: key.name, version: wanted, active: key.activeVersion }
-    throw new OstrakaError('version_destroyed', 'this version is destroyed: nobody has shares of it', details)
-  }
+  const refusal =
+    version && refusalOf(version.state, { key: key.name, version: wanted, active: key.activeVersion })
+  if (refusal !== undefined) throw refusal
   const isUsable =
     version !== undefined &&
     (version.state === 'active' || (version.state === 'archived' && request.operation !== 'sign'))

@@ -109,6 +109,7 @@ export function dealKey(
       version: 1,
       state: 'active',
       generation: 0,
+      revision: 0,
       retainUntilMs: 0,
       ceremony: new Uint8Array(32),
       publicKey,
