@@ -186,7 +186,7 @@ export function fuzzTargets(): FuzzTarget[] {
     ...oneWayTargets(),
     ...tpmTargets(),
     text('peer id', [peerIdOf(new Uint8Array(32).fill(7))], id => peerIdOf(publicKeyOf(id))),
-    text('base64', ['AAAA', 'AA==', '/+8='], base64 => toBase64(fromBase64(base64))),
+    text('base64', ['AAAA', 'AA==', '/+8='], base64 => toBase64(fromBase64(base64, 'base64'))),
     text('hexadecimal', ['00ff', ''], hex => (toHex(fromHex(hex)) === hex.toLowerCase() ? hex : '')),
     { name: 'utf-8', corpus: [utf8('ὄστρακον'), concat(utf8('a'))], read: bytes => utf8(fromUtf8(bytes)) },
   ]

@@ -97,6 +97,17 @@ describe('tidy', () => {
     deepEqual(rules('test/a.spec.ts', `describe('a', () => {\n${body(80)}})\n`), [])
   })
 
+  it('refuses decoders of base64 that skip what they do not know', () => {
+    for (const text of [
+      "Buffer.from(text, 'base64')",
+      "Buffer.from(a.slice(1), 'base64url')",
+      'atob(text)',
+    ]) {
+      deepEqual(rules('src/cli/a.ts', `const bytes = ${text}`), ['lenient'])
+    }
+    deepEqual(rules('src/cli/a.ts', "const bytes = Buffer.from(text, 'hex')"), [])
+  })
+
   it('refuses shapeless names and unfinished work', () => {
     deepEqual(rules('src/keys/utils.ts', ''), ['file-name'])
     deepEqual(rules('src/keys/key-manager.ts', ''), ['file-name'])

@@ -186,8 +186,8 @@ async function decryptThrough(client: Client, key: KeyJson, sealed: string, open
     name: key.name,
     version: key.version,
     recipient: key.recipient!,
-    sharedSecret: async (ephemeral: Uint8Array) => {
-      return (await asked(() => client.decrypt(key.name, [ephemeral]))).outputs[0]!
+    sharedSecrets: async (ephemerals: readonly Uint8Array[]) => {
+      return (await asked(() => client.decrypt(key.name, ephemerals))).outputs
     },
   }
   await writeStream(opened, await decryptStream([identity], await openInput(sealed)))

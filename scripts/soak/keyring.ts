@@ -31,7 +31,7 @@ export function acknowledged(json: KeyJson): AcknowledgedKey {
   return {
     name: json.name,
     kind: json.kind as KeyKind,
-    publicKey: fromBase64(json.publicKey),
+    publicKey: fromBase64(json.publicKey, 'publicKey'),
     generation: json.generation,
     policyRevision: json.policy.revision,
     rules: [],

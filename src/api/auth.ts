@@ -1,4 +1,4 @@
-import { OstrakaError, type PublicKey } from '../base/index.ts'
+import { fromBase64Url, OstrakaError, type PublicKey } from '../base/index.ts'
 import { type SigningKey, verifySigned } from '../crypto/index.ts'
 import { type ApiRequest, apiRequestCodec } from '../wire/index.ts'
 
@@ -71,7 +71,7 @@ export function callerOfHeader(
 }
 
 function signerOf(value: string, { method, target, networkId, nowMs }: AskedRequest): PublicKey {
-  const signed = apiRequestCodec.decode(new Uint8Array(Buffer.from(value, 'base64url')))
+  const signed = apiRequestCodec.decode(fromBase64Url(value, 'the Authorization header'))
   if (!verifySigned<ApiRequest>('api', networkId, signed)) {
     throw new OstrakaError('bad_signature', 'the Authorization header’s signature does not verify')
   }

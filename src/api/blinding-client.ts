@@ -1,4 +1,4 @@
-import { fromBase64, isOstrakaError, type Rng } from '../base/index.ts'
+import { fromBase64, isOstrakaError, listFromBase64, type Rng } from '../base/index.ts'
 import {
   blind,
   cryptoReady,
@@ -45,8 +45,11 @@ export async function deriveBlinded(
   const { version, proofs = [] } = await network.evaluate(elements.map(element => element.bytes))
   const partials = proofs.map(proof => ({
     slot: proof.slot,
-    elements: proof.elements.map(text => ristretto255.decode(fromBase64(text))),
-    proof: { challenge: fromBase64(proof.challenge), response: fromBase64(proof.response) },
+    elements: listFromBase64(proof.elements, 'elements').map(bytes => ristretto255.decode(bytes)),
+    proof: {
+      challenge: fromBase64(proof.challenge, 'challenge'),
+      response: fromBase64(proof.response, 'response'),
+    },
   }))
   const check = ({ commitments }: SharedVersion): Element[] =>
     verifyBlindedEvaluation(

@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import { fromBase64, fromHex, OstrakaError, type Rng, type Secret, toBase64, toHex } from '../base/index.ts'
+import {
+  fromBase64,
+  fromHex,
+  listFromBase64,
+  OstrakaError,
+  type Rng,
+  type Secret,
+  toBase64,
+  toHex,
+} from '../base/index.ts'
 import type { ChangeKey, ExportAct, PolicyRule, RetireVersion, Transaction } from '../wire/index.ts'
 import type { SharedVersion } from './blinding-client.ts'
 import type {
@@ -210,14 +219,14 @@ class HttpClient extends NetworkClient implements Client {
     const answer = await this.requests.operate(name, 'sign', 'messages', messages, options)
     return {
       version: answer.version,
-      publicKey: fromBase64(answer.publicKey as string),
-      signatures: (answer.signatures as string[]).map(fromBase64),
+      publicKey: fromBase64(answer.publicKey as string, 'publicKey'),
+      signatures: listFromBase64(answer.signatures as string[], 'signatures'),
     }
   }
 
   async derive(name: string, inputs: readonly Uint8Array[], options?: OperationOptions): Promise<Evaluated> {
     const answer = await this.requests.operate(name, 'derive', 'inputs', inputs, options)
-    return { version: answer.version, outputs: (answer.outputs as string[]).map(fromBase64) }
+    return { version: answer.version, outputs: listFromBase64(answer.outputs as string[], 'outputs') }
   }
 
   async evaluateBlinded(
@@ -228,7 +237,7 @@ class HttpClient extends NetworkClient implements Client {
     const answer = await this.requests.operate(name, 'derive', 'inputs', elements, options, true)
     return {
       version: answer.version,
-      outputs: (answer.outputs as string[]).map(fromBase64),
+      outputs: listFromBase64(answer.outputs as string[], 'outputs'),
       proofs: (answer.proofs ?? []) as ProofJson[],
     }
   }
@@ -276,7 +285,10 @@ class HttpClient extends NetworkClient implements Client {
     options?: OperationOptions,
   ): Promise<Evaluated> {
     const answer = await this.requests.operate(name, 'decrypt', 'encapsulations', encapsulations, options)
-    return { version: answer.version, outputs: (answer.sharedSecrets as string[]).map(fromBase64) }
+    return {
+      version: answer.version,
+      outputs: listFromBase64(answer.sharedSecrets as string[], 'sharedSecrets'),
+    }
   }
 }
 
@@ -287,7 +299,7 @@ function sharedVersion(key: KeyJson, number: number): SharedVersion {
   if (found === undefined)
     throw new OstrakaError('unknown_version', 'the key has no such version', { version: wanted })
   const { version, generation, commitments } = found
-  return { version, generation, commitments: commitments.map(fromBase64) }
+  return { version, generation, commitments: listFromBase64(commitments, 'commitments') }
 }
 
 /** A daemon that signs for the bearer of a token could propose to seal the shares to itself. Errors: `unproven`. */

@@ -49,11 +49,11 @@ export function dealFor(dealer: Dealer, plan: PlanJson, scalar: Secret): Dealing
     threshold: plan.threshold,
     recipients: plan.recipients.map(({ slot, sealingKey }) => ({
       slot,
-      sealingKey: ristretto255.decode(fromBase64(sealingKey)),
+      sealingKey: ristretto255.decode(fromBase64(sealingKey, 'sealingKey')),
     })),
     secret: scalar,
     context: dealingContext(dealer.networkId, ceremonyOf(plan), {
-      dealer: fromBase64(plan.dealer),
+      dealer: fromBase64(plan.dealer, 'dealer'),
       fromSlot: 0,
     }),
     rng: dealer.rng,
@@ -80,7 +80,7 @@ export function dealAs(
 ): SignedDealingJson {
   const recipients = plan.recipients.map(recipient => ({
     slot: recipient.slot,
-    sealingKey: fromBase64(recipient.sealingKey),
+    sealingKey: fromBase64(recipient.sealingKey, 'sealingKey'),
   }))
   const { networkId, rng } = dealer
   const group = suiteOf(dealer.kind).group
@@ -91,5 +91,9 @@ export function dealAs(
 }
 
 function ceremonyOf(plan: PlanJson): { id: Uint8Array; keyId: Uint8Array; version: number } {
-  return { id: fromBase64(plan.ceremony), keyId: fromBase64(plan.keyId), version: plan.version }
+  return {
+    id: fromBase64(plan.ceremony, 'ceremony'),
+    keyId: fromBase64(plan.keyId, 'keyId'),
+    version: plan.version,
+  }
 }

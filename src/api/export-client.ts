@@ -2,6 +2,7 @@ import {
   equalBytes,
   fromBase64,
   fromHex,
+  listFromBase64,
   OstrakaError,
   publicKeyOf,
   type Rng,
@@ -59,7 +60,7 @@ export async function openExport(
   const oneTime = sealingKeyFromSecret(oneTimeKey)
   const kind = json.kind as KeyKind
   const group = groupByName(suiteOf(kind).group)
-  const commitments = json.commitments.map(text => group.decode(fromBase64(text)))
+  const commitments = listFromBase64(json.commitments, 'commitments').map(bytes => group.decode(bytes))
   const { good, culprits } = openAll(oneTime, networkId, json, group, commitments)
   try {
     if (good.length < json.threshold) {
@@ -71,14 +72,19 @@ export async function openExport(
     const publicKey = group.multiplyBase(scalar.expose())
     const isRight =
       group.equals(publicKey, commitments[0]!) &&
-      equalBytes(encodePublicKey(kind, publicKey), fromBase64(json.publicKey))
+      equalBytes(encodePublicKey(kind, publicKey), fromBase64(json.publicKey, 'publicKey'))
     if (!isRight) {
       scalar.wipe()
       throw new OstrakaError('bad_share', 'the shares do not give the secret of this public key')
     }
     const { act } = json.proposal
     const version = act.type === 'export-key' ? act.version : 0
-    return { kind, version, publicKey: fromBase64(json.publicKey), ...secretOfScalar(kind, scalar) }
+    return {
+      kind,
+      version,
+      publicKey: fromBase64(json.publicKey, 'publicKey'),
+      ...secretOfScalar(kind, scalar),
+    }
   } finally {
     for (const { share } of good) share.wipe()
   }
@@ -106,7 +112,7 @@ function openAll(
 ): { readonly good: readonly GoodShare[]; readonly culprits: readonly string[] } {
   const good: GoodShare[] = []
   const culprits = new Set<string>()
-  const signed = json.answers.map(text => exportedSharesCodec.decode(fromBase64(text)))
+  const signed = listFromBase64(json.answers, 'answers').map(bytes => exportedSharesCodec.decode(bytes))
   for (const { slot, peerId } of json.holders) {
     const answer = signed.find(each => equalBytes(each.signer, publicKeyOf(peerId)))
     if (answer === undefined || !isOurs(networkId, json, answer)) continue

@@ -78,7 +78,7 @@ export class NetworkClient {
     const { checkFounders } = await import('../control/index.ts')
     const { cryptoReady } = await import('../crypto/index.ts')
     const answer = (await this.requests.get('/api/v1/genesis')) as { genesis: string; addresses: string[] }
-    const genesis = genesisCodec.decode(fromBase64(answer.genesis))
+    const genesis = genesisCodec.decode(fromBase64(answer.genesis, 'genesis'))
     await cryptoReady
     checkFounders(genesis)
     return { genesis, addresses: answer.addresses }

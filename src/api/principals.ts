@@ -45,7 +45,7 @@ export function readPrincipal(path: string): SigningKey {
 export function readPrincipalSeed(path: string): Secret {
   const file = readFile(path)
   if (file.seed === undefined) throw new OstrakaError('malformed', `${path} holds no seed`)
-  const seed = new Secret(fromBase64(file.seed))
+  const seed = new Secret(fromBase64(file.seed, 'seed'))
   if (toBase64(new SigningKey(seed).publicKey) !== file.publicKey) {
     throw new OstrakaError('malformed', `${path} holds a seed and a public key that do not belong together`)
   }
@@ -55,8 +55,8 @@ export function readPrincipalSeed(path: string): Secret {
 /** Whom a text names: a principal file, 64 hexadecimal digits, or base64 of 32 bytes. Errors: `malformed`. */
 export function principalNamed(text: string): PublicKey {
   if (/^[0-9a-fA-F]{64}$/.test(text)) return new Uint8Array(Buffer.from(text, 'hex'))
-  if (isFile(text)) return fromBase64(readFile(text).publicKey)
-  if (/^[A-Za-z0-9+/]{43}=$/.test(text)) return fromBase64(text)
+  if (isFile(text)) return fromBase64(readFile(text).publicKey, 'publicKey')
+  if (/^[A-Za-z0-9+/]{43}=$/.test(text)) return fromBase64(text, 'the principal')
   throw new OstrakaError('malformed', `${text} names no principal: neither a file nor a public key`)
 }
 
@@ -97,7 +97,11 @@ export class PrincipalVault {
     const path = this.#pathOf(principal)
     if (!isFile(path)) throw new OstrakaError('unauthorized', 'this node does not hold the principal’s key')
     const file = JSON.parse(readFileSync(path, 'utf8')) as { readonly nonce: string; readonly sealed: string }
-    const opened = this.#sealing.open(fromBase64(file.nonce), principal, fromBase64(file.sealed))
+    const opened = this.#sealing.open(
+      fromBase64(file.nonce, 'nonce'),
+      principal,
+      fromBase64(file.sealed, 'sealed'),
+    )
     if (opened === undefined) throw new OstrakaError('storage_corrupt', `${path} does not open`)
     const seed = new Secret(opened)
     const key = new SigningKey(seed)
@@ -119,7 +123,7 @@ function readFile(path: string): PrincipalFile {
   } catch (error) {
     throw new OstrakaError('malformed', `${path}: ${error instanceof Error ? error.message : 'unreadable'}`)
   }
-  if (typeof file?.publicKey !== 'string' || fromBase64(file.publicKey).length !== 32) {
+  if (typeof file?.publicKey !== 'string' || fromBase64(file.publicKey, 'publicKey').length !== 32) {
     throw new OstrakaError('malformed', `${path} is no principal file`)
   }
   return file

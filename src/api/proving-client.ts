@@ -66,7 +66,7 @@ export class Prover {
 
   /** Whether the network has asked for this very dealing: what is sealed to others is theirs. Errors: `unproven`. */
   async requirePlan(wanted: NewKey, plan: PlanJson): Promise<Verified> {
-    const path = keyPaths.ceremony(fromBase64(plan.ceremony))
+    const path = keyPaths.ceremony(fromBase64(plan.ceremony, 'ceremony'))
     const { state, found } = await this.#until({ key: wanted.name, version: 0 }, 0, records => {
       const ceremony = records.get(path) as CeremonyRecord | null | undefined
       return ceremony ?? undefined
@@ -77,8 +77,8 @@ export class Prover {
     const isPlanned =
       threshold === plan.threshold &&
       version === plan.version &&
-      equalBytes(keyId, fromBase64(plan.keyId)) &&
-      dealers.some(({ dealer }) => equalBytes(dealer, fromBase64(plan.dealer))) &&
+      equalBytes(keyId, fromBase64(plan.keyId, 'keyId')) &&
+      dealers.some(({ dealer }) => equalBytes(dealer, fromBase64(plan.dealer, 'dealer'))) &&
       slots.length === plan.recipients.length &&
       slots.every((slot, index) => isSameSlot(slot, plan.recipients[index]!))
     if (isWanted && isPlanned) return verifiedOf(state)
@@ -152,7 +152,7 @@ export class Prover {
     const parameters = new URLSearchParams()
     for (const [name, value] of Object.entries(query)) parameters.set(name, String(value))
     const answer = (await this.#requests.get(`/api/v1/proof?${parameters}`)) as ProofAnswer
-    const proof = stateProofCodec.decode(fromBase64(answer.proof))
+    const proof = stateProofCodec.decode(fromBase64(answer.proof, 'proof'))
     let state: VerifiedState
     try {
       state = verifyState(this.#checkpoint, proof)
@@ -176,7 +176,7 @@ export class Prover {
       const path = `/api/v1/handovers?from=${before + 1}${about}`
       const { handovers } = (await this.#requests.get(path)) as HandoversAnswer
       for (const handover of handovers) {
-        const proof = stateProofCodec.decode(fromBase64(handover))
+        const proof = stateProofCodec.decode(fromBase64(handover, 'handover'))
         if (proof.header.height > height) break
         this.#adopt(verifyState(this.#checkpoint, proof).checkpoint)
       }
@@ -218,6 +218,6 @@ function isSameSlot(slot: CeremonyRecord['slots'][number], planned: PlanJson['re
   return (
     slot.slot === planned.slot &&
     slot.peerId === planned.peerId &&
-    equalBytes(slot.sealingKey, fromBase64(planned.sealingKey))
+    equalBytes(slot.sealingKey, fromBase64(planned.sealingKey, 'sealingKey'))
   )
 }

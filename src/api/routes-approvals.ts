@@ -99,7 +99,7 @@ function stepOf(port: NodePort, call: Call): SignedTransaction & { readonly valu
     const value = { type: 'withdraw', proposal: fromHex(body.withdraw) } as const
     return { ...signTransaction(requirePrincipal(call), port.networkId, value), value }
   }
-  const transaction = transactionCodec.decode(call.envelope ?? fromBase64(body!.transaction))
+  const transaction = transactionCodec.decode(call.envelope ?? fromBase64(body!.transaction, 'transaction'))
   const { value } = transaction
   if (value.type !== 'propose' && value.type !== 'approve' && value.type !== 'withdraw') {
     throw new OstrakaError('malformed', `a step of an approval belongs here, not ${value.type}`)
@@ -208,7 +208,7 @@ function wishOf(
   requireComing(expiresMs, nowMs, 'expiresMs')
   const act: Propose['act'] = {
     ...{ type: 'export-key', name, keyId: fromHex(keyId) },
-    ...{ version: version === 0 ? active : version, recipient: fromBase64(recipient) },
+    ...{ version: version === 0 ? active : version, recipient: fromBase64(recipient, 'recipient') },
   }
   return { type: 'propose', nonce: rng.bytes(16), act, reason, expiresMs }
 }
@@ -216,7 +216,7 @@ function wishOf(
 /** Uses the approval, unless it has been used and the answer was lost: then its proposer may ask again. */
 async function collect(port: NodePort, use: SignedTransaction, proposal: Uint8Array): Promise<ExportJson> {
   const { state, proposer } = requireProposal(port, toHex(proposal))
-  if (state === 'done') requireProposer(port, use, fromBase64(proposer))
+  if (state === 'done') requireProposer(port, use, fromBase64(proposer, 'proposer'))
   else await port.submit(use)
   const result = await port.exportShares(proposal)
   const { id, act } = result.export

@@ -59,7 +59,8 @@ const grant: Route = {
   answers: { 200: { description: 'What the principal may do now.', schema: creator } },
   errors: ['bad_signature', 'unauthorized', 'conflict', 'no_quorum'],
   async handle({ port }, call): Promise<Answer> {
-    const bytes = call.envelope ?? fromBase64((call.body as { readonly transaction: string }).transaction)
+    const bytes =
+      call.envelope ?? fromBase64((call.body as { readonly transaction: string }).transaction, 'transaction')
     const transaction = transactionOf(bytes, 'grant-create')
     await port.submit(transaction)
     const principal = toBase64(transaction.value.principal)

@@ -1,4 +1,4 @@
-import { fromBase64, OstrakaError, toHex } from '../base/index.ts'
+import { fromBase64, listFromBase64, OstrakaError, toHex } from '../base/index.ts'
 import { shareTreeRoot } from '../keys/index.ts'
 import {
   type Deal,
@@ -123,8 +123,8 @@ async function takeDealing(
 
 /** The principal signed both halves itself, which is all the authority that is needed. */
 function signedPair(body: SignedDealingJson): Dealt {
-  const deal = transactionOf(fromBase64(body.transaction), 'deal')
-  const record = fromBase64(body.record)
+  const deal = transactionOf(fromBase64(body.transaction, 'transaction'), 'deal')
+  const record = fromBase64(body.record, 'record')
   requireRoot(deal.value, sealedDealingCodec.decode(record).value)
   return { deal, record }
 }
@@ -132,7 +132,7 @@ function signedPair(body: SignedDealingJson): Dealt {
 async function signedHere(port: NodePort, call: Call, name: string, body: DealingJson): Promise<Dealt> {
   const principal = requirePrincipal(call)
   const plan = await port.importPlan(name)
-  const ceremony = fromBase64(body.ceremony)
+  const ceremony = fromBase64(body.ceremony, 'ceremony')
   if (toHex(ceremony) !== toHex(plan.ceremony)) {
     throw new OstrakaError('conflict', 'the dealing belongs to another ceremony than the open one', {
       ceremony: toHex(plan.ceremony),
@@ -143,23 +143,32 @@ async function signedHere(port: NodePort, call: Call, name: string, body: Dealin
     keyId: plan.keyId,
     version: plan.version,
     fromSlot: 0,
-    shares: body.shares.map(share => ({ slot: share.slot, sealed: fromBase64(share.sealed) })),
+    shares: body.shares.map(({ slot, sealed }, index) => ({
+      slot,
+      sealed: fromBase64(sealed, `shares[${index}].sealed`),
+    })),
   })
   const record = sealedDealingCodec.encode(sealed)
   const value: Deal = {
     type: 'deal',
     ceremony,
     fromSlot: 0,
-    commitments: body.commitments.map(fromBase64),
-    possession: proofOf(body.possession),
-    encapsulation: { enc: fromBase64(body.encapsulation.enc), proof: proofOf(body.encapsulation.proof) },
+    commitments: listFromBase64(body.commitments, 'commitments'),
+    possession: proofOf(body.possession, 'possession'),
+    encapsulation: {
+      enc: fromBase64(body.encapsulation.enc, 'encapsulation.enc'),
+      proof: proofOf(body.encapsulation.proof, 'encapsulation.proof'),
+    },
     root: shareTreeRoot(sealed.value.shares),
   }
   return { deal: signTransaction(principal, port.networkId, value), record }
 }
 
-function proofOf({ challenge, response }: ProofJson): DleqProof {
-  return { challenge: fromBase64(challenge), response: fromBase64(response) }
+function proofOf({ challenge, response }: ProofJson, field: string): DleqProof {
+  return {
+    challenge: fromBase64(challenge, `${field}.challenge`),
+    response: fromBase64(response, `${field}.response`),
+  }
 }
 
 function requireRoot(deal: Deal, { shares }: SealedDealing): void {

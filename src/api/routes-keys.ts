@@ -68,7 +68,10 @@ function rulesOf(
   nowMs: number,
   before: readonly PolicyRule[],
 ): readonly PolicyRule[] {
-  const decoded = rules.map(rule => ({ ...rule, principal: fromBase64(rule.principal) }))
+  const decoded = rules.map((rule, index) => ({
+    ...rule,
+    principal: fromBase64(rule.principal, `rules[${index}].principal`),
+  }))
   const checked = policyRules.check(decoded, 'rules')
   requireRulesComing(checked, nowMs, before)
   return checked

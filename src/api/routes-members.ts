@@ -12,7 +12,9 @@ export const signedBody: JsonSchema = schema.object({
 })
 
 export function envelopeOf(call: Call): Uint8Array {
-  return call.envelope ?? fromBase64((call.body as { readonly transaction: string }).transaction)
+  return (
+    call.envelope ?? fromBase64((call.body as { readonly transaction: string }).transaction, 'transaction')
+  )
 }
 
 function requireMember(port: NodePort, peerId: string): MembershipView {

@@ -1,4 +1,4 @@
-import { fromBase64, OstrakaError, toBase64 } from '../base/index.ts'
+import { listFromBase64, OstrakaError, toBase64 } from '../base/index.ts'
 import { type Operation, type OperationRequest, type Signed, signedOperationCodec } from '../wire/index.ts'
 import { proofsJson } from './json.ts'
 import type { OperationResult } from './port.ts'
@@ -105,7 +105,7 @@ function requestOf(
   }
   const principal = requirePrincipal(call)
   const body = call.body as Readonly<Record<string, unknown>> & { version?: number; blinded?: boolean }
-  const inputs = (body[input] as readonly string[]).map(fromBase64)
+  const inputs = listFromBase64(body[input] as readonly string[], input)
   const { clock, rng, port } = context
   return signOperation(
     principal,

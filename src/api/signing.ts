@@ -1,4 +1,4 @@
-import { OstrakaError, type Rng } from '../base/index.ts'
+import { OstrakaError, type Rng, toBase64Url } from '../base/index.ts'
 import { type SigningKey, signValue } from '../crypto/index.ts'
 import {
   type ApiRequest,
@@ -55,7 +55,7 @@ export interface OperationCall {
 /** The Authorization header of a request that has no signed body. Errors: `malformed`. */
 export function signedAuthorization(key: SigningKey, networkId: Uint8Array, request: ApiRequest): string {
   const signed = checked(apiRequestCodec, signValue(key, 'api', networkId, request))
-  return `Ostraka ${Buffer.from(apiRequestCodec.encode(signed)).toString('base64url')}`
+  return `Ostraka ${toBase64Url(apiRequestCodec.encode(signed))}`
 }
 
 /** A request with a fresh nonce that is valid for `REQUEST_LIFETIME_MS`. Errors: `malformed`, `too_large`. */

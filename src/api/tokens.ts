@@ -1,6 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
-import { fromBase64, OstrakaError, toBase64 } from '../base/index.ts'
+import { fromBase64, OstrakaError, toBase64, toBase64Url } from '../base/index.ts'
 
 /** One bearer token as the node keeps it: never the token itself. */
 export interface TokenEntry {
@@ -22,8 +22,8 @@ const RELOAD_MS = 1000
 
 /** Makes a token for a principal, appends its hash to the file at `path`, and returns the token's text, once. */
 export function createToken(path: string, principal: Uint8Array, ttlMs: number, nowMs: number): string {
-  const token = `ost_${randomBytes(TOKEN_BYTES).toString('base64url')}`
-  const entry = { hash: hashOf(token), principal: toBase64(principal), expiresMs: nowMs + ttlMs }
+  const token = `ost_${toBase64Url(randomBytes(TOKEN_BYTES))}`
+  const entry = { hash: toBase64(hashOf(token)), principal: toBase64(principal), expiresMs: nowMs + ttlMs }
   const alive = readTokens(path).filter(other => other.expiresMs > nowMs)
   const text = JSON.stringify({ tokens: [...alive, entry] } satisfies TokenFile, null, 2)
   writeFileSync(`${path}.new`, `${text}\n`, { mode: 0o600 })
@@ -45,16 +45,16 @@ export class TokenRegister {
   /** The public key of the principal that the token stands for. Errors: `unauthorized`. */
   principalOf(token: string, nowMs: number): Uint8Array {
     this.#reload(nowMs)
-    const hash = Buffer.from(hashOf(token), 'base64')
+    const hash = hashOf(token)
     let found: TokenEntry | undefined
     // every entry is compared, in constant time, so that timing tells nothing of the others
     for (const entry of this.#entries) {
-      const other = Buffer.from(entry.hash, 'base64')
+      const other = fromBase64(entry.hash, 'hash')
       if (other.length === hash.length && timingSafeEqual(other, hash)) found = entry
     }
     if (found === undefined) throw new OstrakaError('unauthorized', 'unknown token')
     if (found.expiresMs <= nowMs) throw new OstrakaError('unauthorized', 'the token has expired')
-    return fromBase64(found.principal)
+    return fromBase64(found.principal, 'principal')
   }
 
   #reload(nowMs: number): void {
@@ -81,6 +81,6 @@ function readTokens(path: string): readonly TokenEntry[] {
   return file.tokens
 }
 
-function hashOf(token: string): string {
-  return createHash('sha256').update(token, 'utf8').digest('base64')
+function hashOf(token: string): Uint8Array {
+  return createHash('sha256').update(token, 'utf8').digest()
 }

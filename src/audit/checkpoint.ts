@@ -92,7 +92,7 @@ export function parseNote(networkId: Uint8Array, peerId: PeerId, note: string, g
   if (name !== origin) refuse('a checkpoint of another log')
   if (sizeText === undefined || !/^(0|[1-9][0-9]{0,15})$/.test(sizeText)) refuse('not a tree size')
   const size = Number(sizeText)
-  const root = fromBase64(rootText ?? '')
+  const root = fromBase64(rootText ?? '', 'the root')
   if (!Number.isSafeInteger(size) || root.length !== HASH_BYTES || extensions.length > 0) {
     refuse('not a checkpoint as these logs write them')
   }
@@ -110,7 +110,7 @@ export function parseNote(networkId: Uint8Array, peerId: PeerId, note: string, g
 function signatureIn(line: string, name: string, keyId: Uint8Array): Uint8Array | undefined {
   const match = /^— (\S+) (\S+)$/.exec(line)
   if (match === null) refuse('not a signature line')
-  const bytes = fromBase64(match[2]!)
+  const bytes = fromBase64(match[2]!, 'the signature')
   const isOurs = match[1] === name && equalBytes(bytes.subarray(0, KEY_ID_BYTES), keyId)
   return isOurs && bytes.length === KEY_ID_BYTES + SIGNATURE_BYTES ? bytes.slice(KEY_ID_BYTES) : undefined
 }

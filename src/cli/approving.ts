@@ -43,7 +43,7 @@ export function signApproval(
   const id = fromHex(proposal.id)
   const consent: Consent = {
     proposal: id,
-    proposer: fromBase64(proposal.proposer),
+    proposer: fromBase64(proposal.proposer, 'proposer'),
     act: actOf(proposal.act),
     reason: proposal.reason,
     expiresMs: proposal.expiresMs,
@@ -55,7 +55,7 @@ export function signApproval(
 function actOf(act: ProposalJson['act']): Act {
   switch (act.type) {
     case 'export-key':
-      return { ...act, keyId: fromHex(act.keyId), recipient: fromBase64(act.recipient) }
+      return { ...act, keyId: fromHex(act.keyId), recipient: fromBase64(act.recipient, 'recipient') }
     case 'destroy-version':
       return { ...act, keyId: fromHex(act.keyId) }
     case 'set-attestation':
@@ -99,7 +99,9 @@ export async function signGrant(
   change: Partial<Quota> | undefined,
 ): Promise<SignedTransaction> {
   const { genesis } = await client.genesis()
-  const known = (await client.creators()).find(each => toHex(fromBase64(each.principal)) === toHex(principal))
+  const known = (await client.creators()).find(
+    each => toHex(fromBase64(each.principal, 'principal')) === toHex(principal),
+  )
   const revision = known?.revision ?? 0
   const quota = change && { quota: { ...DEFAULT_QUOTA, ...genesis.quota, ...change } }
   return signIn(genesis, operator, { type: 'grant-create', principal, revision, isAllowed, ...quota })

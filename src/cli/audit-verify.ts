@@ -9,7 +9,7 @@ import {
   verifyConsistency,
   verifyInclusion,
 } from '../audit/index.ts'
-import { fromBase64, fromHex, OstrakaError, Secret, toOstrakaError } from '../base/index.ts'
+import { fromBase64, fromHex, listFromBase64, OstrakaError, Secret, toOstrakaError } from '../base/index.ts'
 import { SigningKey } from '../crypto/index.ts'
 import { SystemRng } from '../io/index.ts'
 import { claimedHeads, forksOf, inspectDirectory, type Witnessed } from '../node/index.ts'
@@ -55,7 +55,12 @@ export function wordsOn(peerId: string, witnesses: readonly Witness[]): Witnesse
     const found = checkpoints.find(checkpoint => checkpoint.peerId === peerId)
     if (found === undefined) return []
     const { generation, size, root, signature, height } = found
-    const checkpoint = { generation, size, root: fromBase64(root), signature: fromBase64(signature) }
+    const checkpoint = {
+      generation,
+      size,
+      root: fromBase64(root, 'root'),
+      signature: fromBase64(signature, 'signature'),
+    }
     return [{ source: `the checkpoint of height ${height}, as ${name} has it`, checkpoint }]
   })
 }
@@ -116,20 +121,26 @@ async function readPages(client: Client, inspection: Inspection, generation: num
     // the log may grow while it is read: what is there at the beginning is enough
     if (from === 0) end = page.size
     const { checkpoint, root, size } = page
-    const trees = new Map([[size, fromBase64(root)]])
+    const trees = new Map([[size, fromBase64(root, 'root')]])
     if (checkpoint !== null) {
-      const known = fromBase64(checkpoint.root)
+      const known = fromBase64(checkpoint.root, 'root')
       trees.set(checkpoint.size, known)
-      const proof = page.consistency.map(fromBase64)
-      if (!verifyConsistency(checkpoint.size, size, known, fromBase64(root), proof)) {
+      const proof = listFromBase64(page.consistency, 'consistency')
+      if (!verifyConsistency(checkpoint.size, size, known, fromBase64(root, 'root'), proof)) {
         inspection.report('rewritten', `the log of ${size} entries does not continue its checkpoint`)
       }
     }
     for (const { bytes, sequence, proof, provenSize } of page.entries) {
       if (sequence !== inspection.size) break
-      const leaf = fromBase64(bytes)
+      const leaf = fromBase64(bytes, 'bytes')
       const tree = trees.get(provenSize) ?? new Uint8Array(0)
-      const isProven = verifyInclusion(sequence, provenSize, leafHash(leaf), proof.map(fromBase64), tree)
+      const isProven = verifyInclusion(
+        sequence,
+        provenSize,
+        leafHash(leaf),
+        listFromBase64(proof, 'proof'),
+        tree,
+      )
       inspection.feed(leaf, !isProven)
     }
     if (inspection.size === from) return

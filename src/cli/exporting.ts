@@ -95,7 +95,7 @@ function readPending(name: string, out: string): Pending | undefined {
   if (!existsSync(path)) return undefined
   const { key, proposal, oneTimeKey } = JSON.parse(readFileSync(path, 'utf8')) as PendingExport
   if (key !== name) throw new OstrakaError('conflict', `${path} is a request for ${key}`)
-  return { id: proposal, oneTimeKey: new Secret(fromBase64(oneTimeKey)) }
+  return { id: proposal, oneTimeKey: new Secret(fromBase64(oneTimeKey, 'oneTimeKey')) }
 }
 
 /** Waits until the proposal is no longer open. A request that came to nothing is removed, so that the next one is new. */

@@ -3,6 +3,7 @@ import {
   fromBase64,
   fromHex,
   isOstrakaError,
+  listFromBase64,
   OstrakaError,
   type PeerId,
   toBase64,
@@ -111,8 +112,8 @@ export function readDraft(path: string): DraftGenesis {
     const document = checked({
       ...rest,
       ...(attestation === undefined ? {} : { attestation: policyOf(attestation) }),
-      operators: file.operators.map(fromBase64),
-      creators: file.creators.map(fromBase64),
+      operators: listFromBase64(file.operators, 'operators'),
+      creators: listFromBase64(file.creators, 'creators'),
       members: file.members.map(memberOf),
     })
     return { document, possessions: new Map(file.members.flatMap(possessionOf)) }
@@ -174,7 +175,7 @@ function memberFile(member: Member): MemberFile {
 }
 
 function memberOf({ possession: _, ...file }: FounderFile): Member {
-  return { ...file, sealingKey: fromBase64(file.sealingKey) }
+  return { ...file, sealingKey: fromBase64(file.sealingKey, 'sealingKey') }
 }
 
 function founderFile(member: Member, possession: DleqProof | undefined): FounderFile {
@@ -186,7 +187,10 @@ function founderFile(member: Member, possession: DleqProof | undefined): Founder
 
 function possessionOf({ peerId, possession }: FounderFile): [PeerId, DleqProof][] {
   if (possession === undefined) return []
-  const proof = { challenge: fromBase64(possession.challenge), response: fromBase64(possession.response) }
+  const proof = {
+    challenge: fromBase64(possession.challenge, 'possession.challenge'),
+    response: fromBase64(possession.response, 'possession.response'),
+  }
   return [[peerId, dleqProofSchema.check(proof, 'possession')]]
 }
 

@@ -62,7 +62,7 @@ export function currentRecipient(
     const { version, publicKey, versions } = requireEncryption(await client.key(name))
     const current = versions.find(each => each.version === version)
     requireActive(name, version, current?.state ?? 'active')
-    const recipient = ageRecipient(fromBase64(publicKey))
+    const recipient = ageRecipient(fromBase64(publicKey, 'publicKey'))
     if (!isVerifying) return { name, version, recipient, verified: null }
     const proven = await client.provenKey(name)
     const provenRecipient = ageRecipient(proven.publicKey)
@@ -96,9 +96,9 @@ function identitiesOf(client: Client, key: KeyJson): readonly NetworkIdentity[] 
   return key.versions.map(({ version, publicKey }) => ({
     name: key.name,
     version,
-    recipient: ageRecipient(fromBase64(publicKey)),
-    async sharedSecret(ephemeral) {
-      return (await client.decrypt(key.name, [ephemeral], { version })).outputs[0]!
+    recipient: ageRecipient(fromBase64(publicKey, 'publicKey')),
+    async sharedSecrets(ephemerals) {
+      return (await client.decrypt(key.name, ephemerals, { version })).outputs
     },
   }))
 }

@@ -3,6 +3,7 @@ import {
   equalBytes,
   fromBase64,
   isOstrakaError,
+  listFromBase64,
   OstrakaError,
   toBase64,
   toOstrakaError,
@@ -78,14 +79,17 @@ function checkProofs(said: RandomnessJson): void {
   const { epoch, commitments = [], partials = [] } = said
   const value = verifyRandomness(
     epoch,
-    commitments.map(text => ristretto255.decode(fromBase64(text))),
+    listFromBase64(commitments, 'commitments').map(bytes => ristretto255.decode(bytes)),
     partials.map(({ slot, element, proof }) => ({
       slot,
-      element: ristretto255.decode(fromBase64(element)),
-      proof: { challenge: fromBase64(proof.challenge), response: fromBase64(proof.response) },
+      element: ristretto255.decode(fromBase64(element, 'element')),
+      proof: {
+        challenge: fromBase64(proof.challenge, 'challenge'),
+        response: fromBase64(proof.response, 'response'),
+      },
     })),
   )
-  if (!equalBytes(value, fromBase64(said.value))) fail('the partials give another value')
+  if (!equalBytes(value, fromBase64(said.value, 'value'))) fail('the partials give another value')
 }
 
 async function checkKey(client: Daemon, said: RandomnessJson, isProving: boolean): Promise<void> {
@@ -98,8 +102,8 @@ async function checkKey(client: Daemon, said: RandomnessJson, isProving: boolean
 }
 
 async function checkFallback(client: Daemon, { epoch, value, previous }: RandomnessJson): Promise<void> {
-  const before = fromBase64(previous ?? '')
-  if (!equalBytes(fallbackRandomness(epoch, before), fromBase64(value))) fail('it is not')
+  const before = fromBase64(previous ?? '', 'previous')
+  if (!equalBytes(fallbackRandomness(epoch, before), fromBase64(value, 'value'))) fail('it is not')
   const recorded = await client.randomness(epoch - 1).catch(unlessGone)
   if (recorded !== undefined && recorded.value !== previous) fail('the epoch before had another value')
 }

@@ -1,5 +1,5 @@
 import { createPublicKey, type JsonWebKey, type KeyObject, verify } from 'node:crypto'
-import { concat, OstrakaError } from '../base/index.ts'
+import { concat, OstrakaError, toBase64Url } from '../base/index.ts'
 
 /** The public keys with which TPMs sign in practice; integers are big-endian, as TPMs marshal them. */
 export type TpmPublicKey =
@@ -14,10 +14,6 @@ const RSA_BYTES: readonly number[] = [256, 384]
 /** Any other has no use in a TPM, and 3 has been trouble. */
 const RSA_EXPONENT = 65_537
 
-function base64url(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('base64url')
-}
-
 /** Left-padded to a coordinate's length. Errors: `malformed` for one that is longer. */
 function padded(bytes: Uint8Array): Uint8Array {
   if (bytes.length > COORDINATE_BYTES) throw new OstrakaError('malformed', 'longer than a P-256 integer')
@@ -26,13 +22,13 @@ function padded(bytes: Uint8Array): Uint8Array {
 
 function jwkOf(key: TpmPublicKey): JsonWebKey {
   if (key.type === 'ecdsa-p256') {
-    return { kty: 'EC', crv: 'P-256', x: base64url(padded(key.x)), y: base64url(padded(key.y)) }
+    return { kty: 'EC', crv: 'P-256', x: toBase64Url(padded(key.x)), y: toBase64Url(padded(key.y)) }
   }
   const { modulus, exponent } = key
   if (!RSA_BYTES.includes(modulus.length) || modulus[0]! < 0x80 || exponent !== RSA_EXPONENT) {
     throw new OstrakaError('malformed', 'an RSA key of 2048 or 3072 bits with exponent 65537 is needed')
   }
-  return { kty: 'RSA', n: base64url(modulus), e: 'AQAB' }
+  return { kty: 'RSA', n: toBase64Url(modulus), e: 'AQAB' }
 }
 
 /** Errors: `malformed` for a point that is not on the curve, and for RSA keys of other sizes. */

@@ -71,7 +71,7 @@ async function writeSealed(
   key: Buffer,
   plain: Uint8Array,
 ): Promise<void> {
-  const nonce = fromBase64(header.cipher.nonce)
+  const nonce = fromBase64(header.cipher.nonce, 'nonce')
   const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(headerBytes(header))
   const ciphertext = concat(cipher.update(plain), cipher.final(), cipher.getAuthTag())
   key.fill(0)
@@ -128,7 +128,7 @@ function unseal(
   { what }: SealedKind,
 ): Uint8Array {
   const sealed = ciphertext.subarray(0, -TAG_BYTES)
-  const decipher = createDecipheriv('aes-256-gcm', key, fromBase64(header.cipher.nonce))
+  const decipher = createDecipheriv('aes-256-gcm', key, fromBase64(header.cipher.nonce, 'nonce'))
     .setAAD(headerBytes(header))
     .setAuthTag(ciphertext.subarray(-TAG_BYTES))
   try {
@@ -141,7 +141,7 @@ function unseal(
 function deriveKey(passphrase: Secret, { kdf }: Header): Buffer {
   // Node refuses exactly 128·N·r, its own bookkeeping comes on top
   const maxmem = 2 * 128 * kdf.n * kdf.r
-  return scryptSync(passphrase.expose(), fromBase64(kdf.salt), KEY_BYTES, {
+  return scryptSync(passphrase.expose(), fromBase64(kdf.salt, 'salt'), KEY_BYTES, {
     N: kdf.n,
     r: kdf.r,
     p: kdf.p,
@@ -191,9 +191,9 @@ function parseFile(bytes: Uint8Array, path: string, kind: SealedKind): SealedFil
       kdf: { name, salt, n, r, p },
       cipher: { name: cipher.name, nonce: cipher.nonce },
     }
-    const sealed = fromBase64(ciphertext)
-    const isWhole = fromBase64(cipher.nonce).length === NONCE_BYTES && sealed.length > TAG_BYTES
-    if (!isWhole || fromBase64(salt).length !== SALT_BYTES)
+    const sealed = fromBase64(ciphertext, 'ciphertext')
+    const isWhole = fromBase64(cipher.nonce, 'nonce').length === NONCE_BYTES && sealed.length > TAG_BYTES
+    if (!isWhole || fromBase64(salt, 'salt').length !== SALT_BYTES)
       throw new OstrakaError('malformed', 'the file is incomplete')
     return { header, ciphertext: sealed }
   } catch (error) {

@@ -111,6 +111,15 @@ describe('HTTP server', () => {
     await refuses(post('/api/v1/keys', { name: 'third', ...KEY }, token), 403, 'forbidden')
   })
 
+  it('issue 10, item 6: names the field, the index and the fault of what is no base64', async () => {
+    const answer = await post('/api/v1/keys/first/sign', { messages: ['AAAA', 'AA-_'] }, api.token)
+    assert.equal(answer.status, 400)
+    const { code, detail, details } = (await answer.json()) as { [name: string]: unknown }
+    assert.equal(code, 'malformed')
+    assert.match(String(detail), /^messages\[1\] is not base64: a character of base64url, "-", at index 2$/)
+    assert.equal((details as { field: string }).field, 'messages[1]')
+  })
+
   it('refuses missing, unknown, malformed and expired tokens', async () => {
     const path = '/api/v1/keys/first/sign'
     const body = { messages: ['AA=='] }

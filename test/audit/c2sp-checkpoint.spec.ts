@@ -25,14 +25,14 @@ describe('C2SP tlog-checkpoint', () => {
     equal(noteText(origin, head), text)
     equal(note.startsWith(`${text}\n— ${origin} `), true)
     const [, line] = /— \S+ (\S+)\n$/.exec(note)!
-    const signature = fromBase64(line!)
+    const signature = fromBase64(line!, 'line')
     equal(signature.length, 4 + 64)
     equal(toHex(signature.slice(0, 4)), toHex(keyIdOf(origin, identity.publicKey)))
     equal(verifyEd25519(identity.publicKey, utf8(text), signature.slice(4)), true)
   })
 
   it('has the key id of C2SP signed-note: this one is Go’s sum.golang.org key', () => {
-    const key = fromBase64('Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8')
+    const key = fromBase64('Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8', 'the root')
     equal(key[0], 1)
     equal(toHex(keyIdOf('sum.golang.org', key.slice(1))), '033de0ae')
   })

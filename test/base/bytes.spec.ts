@@ -1,19 +1,28 @@
-import { deepEqual, equal, throws } from 'node:assert/strict'
+import { deepEqual, equal, ok, throws } from 'node:assert/strict'
 import {
   compareBytes,
   compareText,
   concat,
   equalBytes,
   fromBase64,
+  fromBase64Url,
   fromHex,
+  fromUnpaddedBase64,
   fromUtf8,
   isOstrakaError,
+  listFromBase64,
+  type OstrakaError,
   peerIdOf,
   publicKeyOf,
   toBase64,
+  toBase64Url,
   toHex,
+  toUnpaddedBase64,
   utf8,
 } from '../../src/base/index.ts'
+import { bent } from '../../testnet/slowness.ts'
+
+type Decoder = (text: string, field: string) => Uint8Array
 
 const malformed = (error: unknown): boolean => isOstrakaError(error, 'malformed')
 
@@ -34,7 +43,10 @@ describe('bytes as text', () => {
 
   it('base64 comes back', () => {
     for (let length = 0; length < 8; length++) {
-      deepEqual(fromBase64(toBase64(all.subarray(0, length))), all.slice(0, length))
+      const part = all.subarray(0, length)
+      deepEqual(fromBase64(toBase64(part), 'field'), all.slice(0, length))
+      deepEqual(fromUnpaddedBase64(toUnpaddedBase64(part), 'field'), all.slice(0, length))
+      deepEqual(fromBase64Url(toBase64Url(part), 'field'), all.slice(0, length))
     }
   })
 
@@ -53,8 +65,51 @@ describe('bytes as text', () => {
       '=',
       '*',
     ]) {
-      throws(() => fromBase64(wrong), malformed)
+      throws(() => fromBase64(wrong, 'field'), malformed)
     }
+  })
+
+  it('a refusal of base64 names the field, the index and what is wrong', () => {
+    const cases: ReadonlyArray<readonly [Decoder, string, number, RegExp]> = [
+      [fromBase64, 'AA-_', 2, /base64url/],
+      [fromBase64, 'AAA', 3, /padding is missing \(=\)/],
+      [fromBase64, 'AA', 2, /padding is missing \(==\)/],
+      [fromBase64, 'AAAA=', 4, /too much padding/],
+      [fromBase64, 'AA==AA==', 2, /padding in the middle/],
+      [fromBase64, 'AAAA\n', 4, /white space/],
+      [fromBase64, 'AAé=', 2, /no alphabet/],
+      [fromBase64, 'AAAAA', 4, /cut short/],
+      [fromBase64, 'AB==', 1, /bits that belong to no byte/],
+      [fromUnpaddedBase64, 'AA==', 2, /has padding/],
+      [fromUnpaddedBase64, 'AB', 1, /bits that belong to no byte/],
+      [fromBase64Url, 'AA+/', 2, /standard base64/],
+      [fromBase64Url, 'AAA=', 3, /has padding/],
+    ]
+    for (const [decode, text, index, problem] of cases) {
+      throws(
+        () => decode(text, 'messages[3]'),
+        (error: OstrakaError) =>
+          error.code === 'malformed' &&
+          error.message.startsWith('messages[3] is not ') &&
+          error.details.field === 'messages[3]' &&
+          error.details.index === index &&
+          problem.test(String(error.details.problem)),
+        text,
+      )
+    }
+    throws(() => fromBase64(7 as unknown as string, 'a'), { code: 'malformed', message: 'a is no text' })
+    throws(() => listFromBase64(['AAAA', 'AA-_'], 'messages'), {
+      code: 'malformed',
+      message: /^messages\[1\] /,
+    })
+  })
+
+  it('a megabyte that is no base64 is refused at once', () => {
+    const started = performance.now()
+    for (const wrong of [`${'='.repeat(2 ** 20)}A`, `${'A='.repeat(2 ** 19)}`]) {
+      throws(() => fromBase64(wrong, 'field'), malformed)
+    }
+    ok(performance.now() - started < bent(1000))
   })
 
   it('UTF-8 refuses what is none', () => {

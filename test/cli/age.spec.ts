@@ -22,7 +22,7 @@ describe('age files of network keys', () => {
     name,
     version: 1,
     recipient: (await client.key(name)).recipient!,
-    sharedSecret: async ephemeral => (await client.decrypt(name, [ephemeral])).outputs[0]!,
+    sharedSecrets: async ephemerals => (await client.decrypt(name, ephemerals)).outputs,
   })
 
   const streamOf = (bytes: Uint8Array): ReadableStream<Uint8Array> => ReadableStream.from([bytes])
@@ -60,8 +60,8 @@ describe('age files of network keys', () => {
     const ours = await bytesOf(await encryptStream([recipient], streamOf(Buffer.from('x'))))
     const stranger = {
       ...(await identity('files')),
-      sharedSecret: async (ephemeral: Uint8Array) =>
-        (await api.as(api.stranger).decrypt('files', [ephemeral])).outputs[0]!,
+      sharedSecrets: async (ephemerals: readonly Uint8Array[]) =>
+        (await api.as(api.stranger).decrypt('files', ephemerals)).outputs,
     }
     await assert.rejects(decryptStream([stranger], streamOf(ours)), { code: 'forbidden' })
   })

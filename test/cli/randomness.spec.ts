@@ -62,7 +62,7 @@ function daemon(said: RandomnessJson, key: KeyJson = beacon, certificateHash = '
     key: async () => key,
     provenKey: async (): Promise<ProvenKey> => ({
       ...PROVEN,
-      publicKey: fromBase64(key.versions[0]!.publicKey),
+      publicKey: fromBase64(key.versions[0]!.publicKey, 'publicKey'),
     }),
     log: async () => ({ height: 41, blocks: [block] }),
     randomness: async (epoch?: number) => {

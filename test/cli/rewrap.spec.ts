@@ -1,45 +1,22 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { createPublicKey, diffieHellman, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ReadableStream } from 'node:stream/web'
-import { bech32 } from '@scure/base'
 import {
+  armor,
   Decrypter,
   Encrypter,
   generateHybridIdentity,
   generateX25519Identity,
   identityToRecipient,
 } from 'age-encryption'
-import { ageRecipient } from '../../src/api/index.ts'
 import { OstrakaError } from '../../src/base/index.ts'
 import { type NetworkIdentity, rewrapStream } from '../../src/cli/age/index.ts'
 import { isInstalled } from '../e2e/testnet.ts'
-
-/** A version of a key that is whole here, so that the age library, knowing its secret, is the judge. */
-interface LocalKey extends NetworkIdentity {
-  readonly ageIdentity: string
-}
-
-function localKey(version: number): LocalKey {
-  const { privateKey, publicKey } = generateKeyPairSync('x25519')
-  const raw = (key: KeyObject, type: 'spki' | 'pkcs8') =>
-    new Uint8Array(key.export({ type: type as 'spki', format: 'der' }).subarray(-32))
-  const prefix = publicKey.export({ type: 'spki', format: 'der' }).subarray(0, -32)
-  return {
-    name: 'files',
-    version,
-    recipient: ageRecipient(raw(publicKey, 'spki')),
-    ageIdentity: bech32.encodeFromBytes('age-secret-key-', raw(privateKey, 'pkcs8')).toUpperCase(),
-    async sharedSecret(ephemeral) {
-      const key = Buffer.concat([prefix, ephemeral])
-      const theirs = createPublicKey({ key, type: 'spki', format: 'der' })
-      return diffieHellman({ privateKey, publicKey: theirs })
-    },
-  }
-}
+import { localKey } from './local-key.ts'
 
 const streamOf = (...chunks: Uint8Array[]): ReadableStream<Uint8Array> => ReadableStream.from(chunks)
 
@@ -136,6 +113,55 @@ describe('rewrapping of age files', () => {
     assert.deepEqual(await opened(await bytesOf(output), current.ageIdentity), plain.subarray(0, 100))
   })
 
+  it('an armored file comes out armored, in lines that the age format demands', async () => {
+    for (const size of [0, 1, 47, 48, 70_000]) {
+      const content = plain.subarray(0, size)
+      const text = armor.encode(await encrypted(content, old.recipient))
+      const result = String(await rewrapped(Buffer.from(text), old))
+      assert.deepEqual(await opened(armor.decode(result), current.ageIdentity), content)
+      assert.equal(result, armor.encode(armor.decode(result)))
+    }
+  })
+
+  describe('a file with many recipients', () => {
+    const recipients = (count: number, at: number): string[] =>
+      Array.from({ length: count }, (_, index) => (index === at ? old.recipient : localKey(9).recipient))
+
+    /** Whether and with how many inputs in each of its operations a file of that many recipients opens. */
+    const sizesOf = async (count: number, at: number, ...others: NetworkIdentity[]): Promise<number[]> => {
+      const sizes: number[] = []
+      const counting = (key: NetworkIdentity): NetworkIdentity => ({
+        ...key,
+        sharedSecrets: ephemerals => {
+          sizes.push(ephemerals.length)
+          return key.sharedSecrets(ephemerals)
+        },
+      })
+      const file = await encrypted(plain.subarray(0, 9), ...recipients(count, at))
+      const result = await rewrapped(file, ...[...others, old].map(counting))
+      assert.deepEqual(await opened(result, current.ageIdentity), plain.subarray(0, 9))
+      return sizes
+    }
+
+    it('of 201 costs one operation, or two when the key is not among the first', async () => {
+      assert.deepEqual(await sizesOf(201, 0), [8])
+      assert.deepEqual(await sizesOf(201, 200), [8, 193])
+    })
+
+    it('is tried with every key’s first stanzas before anybody’s others', async () => {
+      assert.deepEqual(await sizesOf(20, 3, localKey(7), localKey(8)), [8, 8, 8])
+    })
+
+    it('of more than the network takes in one operation, or times too many keys, is refused with the limit', async () => {
+      await assert.rejects(sizesOf(300, 299), {
+        code: 'too_large',
+        details: { limit: 256, stanzas: 300, keys: 1 },
+      })
+      const others = Array.from({ length: 9 }, () => localKey(7))
+      await assert.rejects(sizesOf(201, 200, ...others), { code: 'too_large', message: /--key/ })
+    })
+  })
+
   it('a payload of a gibibyte is not held in memory', async function () {
     this.timeout(60_000)
     const file = await encrypted(plain, old.recipient)
@@ -169,11 +195,11 @@ describe('rewrapping of age files', () => {
       await refused(text, 'malformed', /has been changed/)
     })
 
-    it('a file for others, no age file, an armored one, half a header, and bent lines of one', async () => {
+    it('a file for others, no age file, half a one in armor, half a header, and bent lines of one', async () => {
       const other = await identityToRecipient(await generateX25519Identity())
       await refused(await encrypted(plain, other), 'malformed', /no version of a key/)
       await refused(randomBytes(5000), 'malformed', /no age v1 file/)
-      await refused(Buffer.from('-----BEGIN AGE ENCRYPTED FILE-----\nYWdl'), 'malformed', /dearmor/)
+      await refused(Buffer.from('-----BEGIN AGE ENCRYPTED FILE-----\nYWdl'), 'malformed', /armor is broken/)
       const file = Buffer.from(await encrypted(plain, old.recipient))
       await refused(file.subarray(0, 60), 'malformed')
       const text = parts(file).stanzas
@@ -196,13 +222,13 @@ describe('rewrapping of age files', () => {
     it('what the network refuses, with its code', async () => {
       const destroyed: NetworkIdentity = {
         ...old,
-        sharedSecret: () => Promise.reject(new OstrakaError('version_destroyed', 'gone')),
+        sharedSecrets: () => Promise.reject(new OstrakaError('version_destroyed', 'gone')),
       }
       const file = await encrypted(plain, old.recipient)
       await assert.rejects(rewrapped(file, current, destroyed), { code: 'version_destroyed' })
       const absent: NetworkIdentity = {
         ...old,
-        sharedSecret: () => Promise.reject(new OstrakaError('insufficient_shares', 'too few')),
+        sharedSecrets: () => Promise.reject(new OstrakaError('insufficient_shares', 'too few')),
       }
       await assert.rejects(rewrapped(file, absent, old), { code: 'insufficient_shares' })
     })

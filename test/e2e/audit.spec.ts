@@ -11,7 +11,7 @@ import {
   signedCheckpointCodec,
 } from '../../src/audit/index.ts'
 import { encodeHead } from '../../src/audit/log.ts'
-import { fromBase64, fromHex, type Store, utf8, type Write } from '../../src/base/index.ts'
+import { fromBase64, fromHex, listFromBase64, type Store, utf8, type Write } from '../../src/base/index.ts'
 import { openNode } from '../../src/cli/node-directory.ts'
 import { passphraseOf } from '../../src/cli/testnet/layout.ts'
 import { openStore } from '../../src/io/index.ts'
@@ -118,14 +118,14 @@ describe('audit logs of daemons', function () {
       const note = parseNote(fromHex(networkId), peerId, checkpoint.note)
       const { checkpoints } = await net.client('node-3').auditRecords()
       const witnessed = checkpoints.find(each => each.peerId === peerId)
-      if (witnessed?.size === note.size) assert.deepEqual(fromBase64(witnessed.root), note.root)
+      if (witnessed?.size === note.size) assert.deepEqual(fromBase64(witnessed.root, 'root'), note.root)
       for (const [at, entry] of page.entries.entries()) {
         assert.equal(entry.sequence, from + at)
         const root = rootOf(
-          ...([entry.sequence, entry.provenSize, fromBase64(entry.bytes)] as const),
-          entry.proof.map(fromBase64),
+          ...([entry.sequence, entry.provenSize, fromBase64(entry.bytes, 'bytes')] as const),
+          listFromBase64(entry.proof, 'proof'),
         )
-        const expected = entry.provenSize === note.size ? note.root : fromBase64(page.root)
+        const expected = entry.provenSize === note.size ? note.root : fromBase64(page.root, 'root')
         assert.deepEqual(new Uint8Array(root), new Uint8Array(expected))
         assert.equal(entry.entry?.sequence, entry.sequence)
       }

@@ -136,7 +136,7 @@ describe('four daemons, of which one says two things in its beacons', function (
     const { blocks } = await net.client('node-1').log(height, { limit: 1 })
     const { transactions } = blocks[0]!.block as { readonly transactions: readonly SignedJson[] }
     const [handedIn] = transactions.filter(({ value }) => value.type === 'report-evidence')
-    return { evidence: handedIn!.value.evidence!, by: peerIdOf(fromBase64(handedIn!.signer)) }
+    return { evidence: handedIn!.value.evidence!, by: peerIdOf(fromBase64(handedIn!.signer, 'signer')) }
   }
 
   it('is convicted by those who were told one thing, once they hear of the other, and by nothing else', async () => {

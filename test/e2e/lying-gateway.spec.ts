@@ -129,11 +129,11 @@ describe('a gateway that lies', function () {
       assert.ok(at > 0)
       return new Uint8Array(Buffer.concat([bytes.subarray(0, at), own, bytes.subarray(at + from.length)]))
     }
-    const real = fromBase64((await net.client('node-1').key('files')).publicKey)
+    const real = fromBase64((await net.client('node-1').key('files')).publicKey, 'publicKey')
     gateway.lie = (path, answer) => {
       if (path === '/api/v1/keys/files') return { ...answer, publicKey: toBase64(own) }
       if (!path.startsWith('/api/v1/proof')) return answer
-      const proof = stateProofCodec.decode(fromBase64(answer.proof as string))
+      const proof = stateProofCodec.decode(fromBase64(answer.proof as string, 'proof'))
       const records = proof.records.map(record =>
         record.path.startsWith('version/') ? { ...record, bytes: swap(record.bytes!, real) } : record,
       )

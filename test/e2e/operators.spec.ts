@@ -75,7 +75,7 @@ describe('what operators decide together, as real processes', function () {
     const told: AuditEntry[] = []
     for (;;) {
       const { entries, size } = await net.client(name).audit(told.length)
-      told.push(...entries.map(({ bytes }) => auditEntryCodec.decode(fromBase64(bytes))))
+      told.push(...entries.map(({ bytes }) => auditEntryCodec.decode(fromBase64(bytes, 'bytes'))))
       if (told.length >= size) return told
     }
   }

@@ -37,8 +37,14 @@ describe('exceptional acts on a node', () => {
 
   async function approve({ id, proposer, act, reason, expiresMs }: ProposalView): Promise<void> {
     assert.ok(act.type === 'export-key')
-    const signed = { ...act, keyId: fromHex(act.keyId), recipient: fromBase64(act.recipient) }
-    const consent = { proposal: fromHex(id), proposer: fromBase64(proposer), act: signed, reason, expiresMs }
+    const signed = { ...act, keyId: fromHex(act.keyId), recipient: fromBase64(act.recipient, 'recipient') }
+    const consent = {
+      proposal: fromHex(id),
+      proposer: fromBase64(proposer, 'proposer'),
+      act: signed,
+      reason,
+      expiresMs,
+    }
     const { signature } = signValue(owner, 'approval', solo.networkId, consent)
     await solo.port.submit(solo.sign({ type: 'approve', proposal: fromHex(id), signature }))
   }

@@ -1,17 +1,25 @@
 import { ReadableStream } from 'node:stream/web'
-import { concat, fromBase64, OstrakaError } from '../../base/index.ts'
+import { concat, fromBase64, OstrakaError, toBase64, utf8 } from '../../base/index.ts'
 import { ARMOR_BEGIN, notAge, VERSION_LINE } from './header.ts'
 
 const ARMOR_END = '-----END AGE ENCRYPTED FILE-----'
 const COLUMNS = 64
+/** What a full line holds. */
+const LINE_BYTES = 48
 /** White space before the armor, as the age program allows. */
 const MAX_LEADING_BYTES = 1024
+
+/** An age file's binary form, and whether it came armored. */
+export interface Dearmored {
+  readonly isArmored: boolean
+  readonly binary: ReadableStream<Uint8Array>
+}
 
 /**
  * An age file's binary form, read from either form: the armor of the age format is strict PEM (RFC 7468) with lines of 64
  * columns. Errors: `malformed`, from the stream too.
  */
-export async function dearmored(input: ReadableStream<Uint8Array>): Promise<ReadableStream<Uint8Array>> {
+export async function dearmored(input: ReadableStream<Uint8Array>): Promise<Dearmored> {
   const reader = input.getReader()
   let start: Uint8Array = new Uint8Array(0)
   let text = ''
@@ -27,11 +35,32 @@ export async function dearmored(input: ReadableStream<Uint8Array>): Promise<Read
     yield start
     for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value
   }
-  if (text.startsWith(ARMOR_BEGIN)) return ReadableStream.from(bodyOf(whole()))
+  if (text.startsWith(ARMOR_BEGIN)) return { isArmored: true, binary: ReadableStream.from(bodyOf(whole())) }
   if (!Buffer.from(start).toString('latin1', 0, VERSION_LINE.length).startsWith(VERSION_LINE)) {
-    throw notAge(start)
+    throw notAge()
   }
-  return ReadableStream.from(whole())
+  return { isArmored: false, binary: ReadableStream.from(whole()) }
+}
+
+/** The armored form of a binary file, as it comes. */
+export function armored(binary: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+  return ReadableStream.from(armorOf(binary))
+}
+
+async function* armorOf(binary: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield utf8(`${ARMOR_BEGIN}\n`)
+  let left: Uint8Array = new Uint8Array(0)
+  for await (const chunk of binary) {
+    const bytes = concat(left, chunk)
+    const whole = bytes.length - (bytes.length % LINE_BYTES)
+    left = bytes.slice(whole)
+    if (whole > 0) yield utf8(linesOf(bytes.subarray(0, whole)))
+  }
+  yield utf8(`${linesOf(left)}${ARMOR_END}\n`)
+}
+
+function linesOf(bytes: Uint8Array): string {
+  return toBase64(bytes).replace(/.{1,64}/g, '$&\n')
 }
 
 /** What stands between the two lines, decoded as it comes. */
@@ -67,7 +96,7 @@ class Armor {
       encoded.push(line)
     }
     try {
-      return fromBase64(encoded.join(''))
+      return fromBase64(encoded.join(''), 'its body')
     } catch {
       throw broken('no base64')
     }

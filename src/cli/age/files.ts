@@ -1,8 +1,9 @@
 import type { ReadableStream } from 'node:stream/web'
 import { Decrypter, Encrypter } from 'age-encryption'
 import { OstrakaError } from '../../base/index.ts'
-import { dearmored } from './armor.ts'
-import { malformed, type NetworkIdentity, Trials } from './trials.ts'
+import { originalBytes } from './header.ts'
+import { follow, openFile } from './opening.ts'
+import type { NetworkIdentity } from './trials.ts'
 
 /** Encrypts a stream to age recipients. Errors: `malformed` for a recipient that is none. */
 export async function encryptStream(
@@ -21,21 +22,23 @@ export async function encryptStream(
 }
 
 /**
- * Decrypts an age file, armored or not, of which one recipient is a network key. Errors: `forbidden`,
- * `version_destroyed`, `malformed`, the network's.
+ * Decrypts an age file, armored or not, of which one recipient is a network key. Errors: those of `openFile`, from the
+ * stream `malformed` for a payload that is broken.
  */
 export async function decryptStream(
   identities: readonly NetworkIdentity[],
   input: ReadableStream<Uint8Array>,
 ): Promise<ReadableStream<Uint8Array>> {
+  const { fileKey, header, payload } = await openFile(identities, input)
   const decrypter = new Decrypter()
-  const trials = new Trials(identities)
-  decrypter.addIdentity(trials)
+  decrypter.addIdentity({ unwrapFileKey: () => fileKey })
   try {
-    return (await decrypter.decrypt(
-      (await dearmored(input)) as never,
-    )) as unknown as ReadableStream<Uint8Array>
-  } catch (error) {
-    throw trials.refusal ?? malformed(error)
+    const file = follow(originalBytes(header), payload)
+    return (await decrypter.decrypt(file as never)) as unknown as ReadableStream<Uint8Array>
+  } catch {
+    // the header is good: the library can only miss the nonce after it
+    throw new OstrakaError('malformed', 'the file ends right after its age header')
+  } finally {
+    fileKey.fill(0)
   }
 }

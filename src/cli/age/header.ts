@@ -1,6 +1,6 @@
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
 import type { ReadableStream, ReadableStreamDefaultReader } from 'node:stream/web'
-import { concat, OstrakaError, utf8 } from '../../base/index.ts'
+import { concat, fromUnpaddedBase64, OstrakaError, toUnpaddedBase64, utf8 } from '../../base/index.ts'
 import type { StanzaContent } from './stanzas.ts'
 
 /** The header of an age v1 file (C2SP age specification, "Header"); stanzas keep the bytes that they came as. */
@@ -17,6 +17,8 @@ export interface HeaderStanza extends StanzaContent {
 export const VERSION_LINE = 'age-encryption.org/v1'
 export const ARMOR_BEGIN = '-----BEGIN AGE ENCRYPTED FILE-----'
 const MAC_PREFIX = '--- '
+const MAC_BYTES = 32
+const SCRYPT = 'scrypt'
 const COLUMNS = 64
 /** A stanza takes 150 bytes for X25519 and 2.3 KiB for the post-quantum hybrid: hundreds of either fit. */
 const MAX_HEADER_BYTES = 1024 * 1024
@@ -43,7 +45,7 @@ export async function readHeader(
       throw new OstrakaError('too_large', 'no end of the age header', { limit: MAX_HEADER_BYTES })
     }
     const next = await reader.read()
-    if (next.done) throw notAge(read)
+    if (next.done) throw notAge()
     read = concat(read, next.value)
     requireStart(read)
   }
@@ -68,13 +70,11 @@ function endOfHeader(bytes: Uint8Array): number {
 function requireStart(bytes: Uint8Array): void {
   const expected = utf8(`${VERSION_LINE}\n`)
   const length = Math.min(bytes.length, expected.length)
-  if (!Buffer.from(bytes.subarray(0, length)).equals(expected.subarray(0, length))) throw notAge(bytes)
+  if (!Buffer.from(bytes.subarray(0, length)).equals(expected.subarray(0, length))) throw notAge()
 }
 
-export function notAge(bytes: Uint8Array): OstrakaError {
-  const start = Buffer.from(bytes.subarray(0, ARMOR_BEGIN.length)).toString('latin1')
-  const isArmored = start === ARMOR_BEGIN
-  return new OstrakaError('malformed', isArmored ? 'an armored age file: dearmor it first' : 'no age v1 file')
+export function notAge(): OstrakaError {
+  return new OstrakaError('malformed', 'no age v1 file')
 }
 
 function parseHeader(text: string): AgeHeader {
@@ -90,28 +90,26 @@ function parseHeader(text: string): AgeHeader {
     if (last === undefined || last.length > COLUMNS || !args.every(arg => PRINTABLE.test(arg))) {
       throw new OstrakaError('malformed', 'a broken stanza in the age header')
     }
-    const body = decode(lines.slice(begin + 1, at + 1).join(''))
+    const body = fromUnpaddedBase64(
+      lines.slice(begin + 1, at + 1).join(''),
+      `the age header’s stanza ${stanzas.length}`,
+    )
     stanzas.push({ args, body, text: lines.slice(begin, ++at).join('\n') })
   }
   const isEnd = lines[at]?.startsWith(MAC_PREFIX) === true && at === lines.length - 2
   if (!isEnd || stanzas.length === 0) throw new OstrakaError('malformed', 'a broken age header')
-  return { stanzas, mac: decode(lines[at]!.slice(MAC_PREFIX.length)) }
-}
-
-/** Canonical unpadded base64, as the specification demands. */
-function decode(text: string): Uint8Array {
-  const bytes = Buffer.from(text, 'base64')
-  if (encode(bytes) !== text) throw new OstrakaError('malformed', 'a broken age header: no canonical base64')
-  return new Uint8Array(bytes)
-}
-
-function encode(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('base64').replace(/=+$/, '')
+  const mac = fromUnpaddedBase64(lines[at]!.slice(MAC_PREFIX.length), 'the age header’s MAC')
+  if (mac.length !== MAC_BYTES) throw new OstrakaError('malformed', 'the age header’s MAC has another length')
+  // C2SP age, "scrypt recipient stanza": a passphrase stands alone, so that its file is authentic
+  if (stanzas.length > 1 && stanzas.some(({ args }) => args[0] === SCRYPT)) {
+    throw new OstrakaError('malformed', 'an age header with a passphrase beside other recipients')
+  }
+  return { stanzas, mac }
 }
 
 /** A stanza as the header holds it. */
 export function stanzaText({ args, body }: StanzaContent): HeaderStanza {
-  const encoded = encode(body)
+  const encoded = toUnpaddedBase64(body)
   const lines = [`-> ${args.join(' ')}`]
   for (let at = 0; at <= encoded.length; at += COLUMNS) lines.push(encoded.slice(at, at + COLUMNS))
   return { args, body, text: lines.join('\n') }
@@ -120,7 +118,12 @@ export function stanzaText({ args, body }: StanzaContent): HeaderStanza {
 /** A header's bytes, with the MAC that its file key makes. */
 export function headerBytes(stanzas: readonly HeaderStanza[], fileKey: Uint8Array): Uint8Array {
   const mac = macOf(stanzas, fileKey)
-  return utf8(`${coveredText(stanzas)} ${encode(mac)}\n`)
+  return utf8(`${coveredText(stanzas)} ${toUnpaddedBase64(mac)}\n`)
+}
+
+/** The header as it was read, for whom the payload is given to. */
+export function originalBytes({ stanzas, mac }: AgeHeader): Uint8Array {
+  return utf8(`${coveredText(stanzas)} ${toUnpaddedBase64(mac)}\n`)
 }
 
 /** Whether this file key made the header's MAC: nobody has changed the header since. */

@@ -1,9 +1,11 @@
-import { ReadableStream } from 'node:stream/web'
+import type { ReadableStream } from 'node:stream/web'
 import { publicKeyOfRecipient } from '../../api/index.ts'
 import { OstrakaError } from '../../base/index.ts'
-import { headerBytes, isAuthentic, readHeader, stanzaText } from './header.ts'
+import { armored } from './armor.ts'
+import { headerBytes, stanzaText } from './header.ts'
+import { follow, openFile } from './opening.ts'
 import { wrapFileKey } from './stanzas.ts'
-import { type NetworkIdentity, Trials } from './trials.ts'
+import type { NetworkIdentity } from './trials.ts'
 
 /** What a rewrapping found, and the file anew. */
 export interface Rewrapped<T> {
@@ -18,33 +20,24 @@ export interface Rewrapped<T> {
 
 /**
  * Gives an age v1 file another recipient in the place of the one that opened it: that stanza and the header's MAC are
- * made anew, the other stanzas and the payload are kept byte for byte. The payload is neither read nor checked. Errors:
- * `malformed` (no age file, a changed header, none of these identities' files), `forbidden`, `version_destroyed`, the
- * network's.
+ * made anew, the other stanzas and the payload are kept byte for byte. The payload is neither read nor checked. An
+ * armored file comes out armored. Errors: those of `openFile`.
  */
 export async function rewrapStream<T extends { readonly recipient: string }>(
   identities: readonly NetworkIdentity[],
   targetOf: (key: string) => Promise<T>,
   input: ReadableStream<Uint8Array>,
 ): Promise<Rewrapped<T>> {
-  const { header, payload } = await readHeader(input)
-  const trials = new Trials(identities)
-  const opened = await trials.open(header.stanzas)
-  if (opened === undefined) {
-    throw (
-      trials.refusal ?? new OstrakaError('malformed', 'no version of a key that may be used here opens it')
-    )
-  }
-  const { identity, stanza, fileKey } = opened
+  const { identity, stanza, fileKey, header, payload, isArmored } = await openFile(identities, input)
   try {
-    if (!isAuthentic(header, fileKey)) throw new OstrakaError('malformed', 'the header has been changed')
     const target = await targetOf(identity.name)
     const { recipient } = target
     const isChanged = recipient !== identity.recipient
     const wrapped = isChanged ? stanzaText(wrapFileKey(fileKey, publicKeyOf(recipient))) : stanza
     const stanzas = header.stanzas.map(other => (other === stanza ? wrapped : other))
     const from = { key: identity.name, version: identity.version }
-    return { from, target, isChanged, output: follow(headerBytes(stanzas, fileKey), payload) }
+    const binary = follow(headerBytes(stanzas, fileKey), payload)
+    return { from, target, isChanged, output: isArmored ? armored(binary) : binary }
   } finally {
     fileKey.fill(0)
   }
@@ -54,12 +47,4 @@ function publicKeyOf(recipient: string): Uint8Array {
   const publicKey = publicKeyOfRecipient(recipient)
   if (publicKey !== undefined) return publicKey
   throw new OstrakaError('malformed', `${recipient} is no X25519 recipient`)
-}
-
-function follow(first: Uint8Array, payload: AsyncGenerator<Uint8Array>): ReadableStream<Uint8Array> {
-  async function* all(): AsyncGenerator<Uint8Array> {
-    yield first
-    yield* payload
-  }
-  return ReadableStream.from(all())
 }

@@ -81,7 +81,8 @@ async function encrypt(first: string, second: string | undefined, options: Encry
     throw new InvalidArgumentError('give a network key and a file, or a file and --recipient')
   }
   const key = name === undefined ? undefined : await withVerifyingClient(options, currentRecipient(name))
-  if (key !== undefined) recipients.push(key.recipient)
+  // first, so that whoever decrypts it by the network tries this stanza first
+  if (key !== undefined) recipients.unshift(key.recipient)
   await writeStream(options.out, await encryptStream(recipients, await openInput(file)))
   if (options.json) printJson({ out: options.out, recipients, verified: key?.verified ?? null })
 }

@@ -106,7 +106,7 @@ function isOf(rule: PolicyRule, principal: Uint8Array): boolean {
 
 function ruleOf(rule: PolicyJson['rules'][number]): PolicyRule {
   const operations = rule.operations as readonly Right[]
-  return { ...rule, principal: fromBase64(rule.principal), operations }
+  return { ...rule, principal: fromBase64(rule.principal, 'principal'), operations }
 }
 
 function policyLines(policy: PolicyJson): readonly string[] {
