@@ -31,6 +31,20 @@ export const HOST_MUTANTS: readonly Mutant[] = [
     specs: ['test/api/guard.spec.ts'],
   },
   {
+    name: 'HTTP: a body may have a name twice',
+    file: 'src/base/json.ts',
+    find: '  if (names.has(name)) {',
+    replace: '  if (false) {',
+    specs: ['test/base/json.spec.ts'],
+  },
+  {
+    name: 'HTTP: a wrong method is no such route',
+    file: 'src/api/refusals.ts',
+    find: '    if (allow.length === 0) return',
+    replace: '    if (allow.length >= 0) return',
+    specs: ['test/api/conformance.spec.ts'],
+  },
+  {
     name: 'base64: what does not decode exactly is taken',
     file: 'src/base/base64.ts',
     find: '  if (canonical === text) return new Uint8Array(bytes)\n',

@@ -5,6 +5,7 @@ import type { Connections } from './connections.ts'
 import { type HostRules, requireOwnHost } from './hosts.ts'
 import type { NodePort } from './port.ts'
 import { ANONYMOUS_RATE, addressClient, ClientRates, type Rate } from './rates.ts'
+import { requireOneHost } from './refusals.ts'
 import type { Route } from './route.ts'
 
 /** Whose canonical bytes carry their own signature. */
@@ -42,6 +43,7 @@ export class Guard {
 
   admit(request: FastifyRequest, reply: FastifyReply, route: Route | undefined): void {
     const { headers, socket } = request
+    requireOneHost(request.raw)
     if (route?.access !== 'health') {
       const { host, origin } = headers
       const fetchSite = route?.access === 'open' ? undefined : headers['sec-fetch-site']
@@ -64,7 +66,9 @@ export class Guard {
     const nowMs = clock.nowMs()
     let caller: Caller | undefined
     try {
-      const asked = { method, target: request.url, networkId: port.networkId, nowMs }
+      // whoever may read may ask for the head of it
+      const signed = method === 'HEAD' ? 'GET' : method
+      const asked = { method: signed, target: request.url, networkId: port.networkId, nowMs }
       caller = callerOfHeader(headers.authorization, authority, asked)
     } catch (error) {
       this.#charge(reply, `address ${address}`, ANONYMOUS_RATE, nowMs)

@@ -39,6 +39,10 @@ export function createHttp(api: string, usualTimeoutMs: number = DEFAULT_TIMEOUT
   } catch {
     throw new OstrakaError('malformed', `${api} is no URL`)
   }
+  if (base.username !== '' || base.password !== '') {
+    const text = 'a user and password in the URL are not used: give --token-file or --principal-file'
+    throw new OstrakaError('unsupported', text)
+  }
   const isTls = base.protocol === 'https:'
   if (base.protocol === 'unix:') return createUnixHttp(api, usualTimeoutMs)
   if (!isTls && base.protocol !== 'http:')
@@ -50,7 +54,8 @@ export function createHttp(api: string, usualTimeoutMs: number = DEFAULT_TIMEOUT
       const options: RequestOptions = {
         agent,
         method,
-        host: base.hostname,
+        // brackets belong to URLs: to a resolver an IPv6 address is bare
+        host: base.hostname.replace(/^\[(.*)\]$/, '$1'),
         port: base.port,
         path: `${prefix}${path}`,
         headers: {

@@ -11,7 +11,12 @@ const COMMON_ERRORS: readonly ErrorCode[] = [
   'overloaded',
   'internal',
 ]
-const BODY_ERRORS: readonly ErrorCode[] = ['too_large', 'bad_signature', 'deadline_exceeded']
+const BODY_ERRORS: readonly ErrorCode[] = [
+  'too_large',
+  'unsupported_media_type',
+  'bad_signature',
+  'deadline_exceeded',
+]
 
 const CBOR = 'application/cbor'
 

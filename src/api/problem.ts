@@ -17,6 +17,8 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   wrong_kind: 422,
   not_exportable: 403,
   unsupported: 422,
+  unsupported_media_type: 415,
+  method_not_allowed: 405,
   unknown_key: 404,
   unknown_version: 404,
   version_destroyed: 410,

@@ -1,7 +1,5 @@
-import { STATUS_CODES } from 'node:http'
-import type { Socket } from 'node:net'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import { type Clock, OstrakaError, type Rng, toOstrakaError } from '../base/index.ts'
+import { type Clock, fromUtf8, OstrakaError, parseJson, type Rng } from '../base/index.ts'
 import type { Authority } from './auth.ts'
 import { Connections } from './connections.ts'
 import { CBOR, callerOf, Guard } from './guard.ts'
@@ -9,8 +7,17 @@ import type { HostRules } from './hosts.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { openApiDocument } from './openapi.ts'
 import type { NodePort } from './port.ts'
-import { PROBLEM_MEDIA_TYPE, problemOf } from './problem.ts'
 import { clientRate, DEFAULT_CLIENT_RATE } from './rates.ts'
+import {
+  addSafeHeaders,
+  answerInNodesPlace,
+  codeOf,
+  MAX_BODY_BYTES,
+  MAX_HEADER_BYTES,
+  refuseUnknown,
+  refuseUnreadable,
+  sendProblem,
+} from './refusals.ts'
 import type { Context, Route } from './route.ts'
 import { approvalRoutes } from './routes-approvals.ts'
 import { attestationRoutes } from './routes-attestation.ts'
@@ -25,9 +32,6 @@ import { operationRoutes } from './routes-operations.ts'
 import { proofRoutes } from './routes-proofs.ts'
 import { randomnessRoutes } from './routes-randomness.ts'
 import { rootRoute } from './routes-root.ts'
-
-/** Base64 of the largest operation request (wire's MAX_REQUEST_BYTES), with its JSON around it. */
-export const MAX_BODY_BYTES: number = 1024 * 1024
 
 /**
  * A client that is still sending a refused body would see a reset instead of the answer, so up to this much is read
@@ -47,15 +51,7 @@ const CHECK_INTERVAL_MS = 2_000
 /** Above the pause of a client that polls every few seconds. */
 const KEEP_ALIVE_MS = 10_000
 
-/** Node's own default, said outright: a signed request's header is the longest that there is, with 5 KB. */
-const MAX_HEADER_BYTES = 16 * 1024
-
-/** On every answer: it is never guessed to be a page, nor stored, nor embedded by one of another origin. */
-const SAFE_HEADERS = {
-  'x-content-type-options': 'nosniff',
-  'cache-control': 'no-store',
-  'cross-origin-resource-policy': 'same-origin',
-}
+const JSON_TYPE = 'application/json'
 
 export interface ServerOptions {
   readonly port: NodePort
@@ -92,11 +88,19 @@ export function buildServer(
       headersTimeout: HEADERS_TIMEOUT_MS,
       connectionsCheckingInterval: CHECK_INTERVAL_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
+      // the guard refuses it with a document
+      requireHostHeader: false,
     },
     clientErrorHandler: refuseUnreadable,
+    // no path is longer than that, and what is no name is for its handler to refuse
+    routerOptions: { maxParamLength: MAX_HEADER_BYTES },
+    // bad escapes in the path
+    frameworkErrors: (error, _request, reply) => sendProblem(reply as FastifyReply, error),
+    return503OnClosing: false,
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
   })
   server.addHook('onRoute', onRoute)
+  answerInNodesPlace(server.server)
   const metrics = createMetrics(options.port, options.counters)
   const routes = [
     ...networkRoutes,
@@ -118,13 +122,19 @@ export function buildServer(
 
   guard(server, routes, options)
   refuseOversized(server)
-  // fastify's own text parser would hand handlers a body that no schema has seen
-  server.removeContentTypeParser('text/plain')
+  // fastify's own parsers would hand handlers text that no schema has seen, and take a name twice
+  server.removeAllContentTypeParsers()
+  server.addContentTypeParser(JSON_TYPE, { parseAs: 'buffer' }, (_request, body, done) => {
+    try {
+      done(null, parseJson(fromUtf8(body as Buffer), 'the body'))
+    } catch (error) {
+      done(error as Error)
+    }
+  })
   server.addContentTypeParser(CBOR, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   server.setErrorHandler((error, _request, reply) => sendProblem(reply, error, options.onInternalError))
-  server.setNotFoundHandler((request, reply) => {
-    sendProblem(reply, new OstrakaError('not_found', `no ${request.method} ${request.url.split('?')[0]}`))
-  })
+  const refusalOf = refuseUnknown(routes)
+  server.setNotFoundHandler((request, reply) => sendProblem(reply, refusalOf(request)))
   server.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'none'
     metrics.observe(`${request.method} ${route}`, reply.statusCode, codeOf(reply), reply.elapsedTime)
@@ -141,8 +151,9 @@ function guard(server: FastifyInstance, routes: readonly Route[], options: Serve
   const keeper = new Guard(rules, new Connections(server.server))
   const byName = new Map(routes.map(route => [`${route.method} ${urlOf(route)}`, route]))
   server.addHook('onRequest', async (request, reply) => {
-    reply.headers(SAFE_HEADERS)
-    keeper.admit(request, reply, byName.get(`${request.method} ${request.routeOptions.url}`))
+    addSafeHeaders(reply)
+    const method = request.method === 'HEAD' ? 'GET' : request.method
+    keeper.admit(request, reply, byName.get(`${method} ${request.routeOptions.url}`))
   })
 }
 
@@ -163,7 +174,7 @@ function addRoute(server: FastifyInstance, route: Route, options: ServerOptions)
         ? {}
         : { body: { content: { 'application/json': { schema: route.body } } } }),
     },
-    exposeHeadRoute: false,
+    exposeHeadRoute: route.method === 'GET',
     handler: async (request, reply) => {
       const call = callOf(route, request, reply)
       const answer = await route.handle(context, call)
@@ -206,7 +217,7 @@ function callOf(route: Route, request: FastifyRequest, reply: FastifyReply): Par
   const caller = callerOf(request)
   const isEnvelope = Buffer.isBuffer(request.body)
   if (isEnvelope && route.envelope === undefined) {
-    throw new OstrakaError('malformed', `${route.path} takes no ${CBOR}`)
+    throw new OstrakaError('unsupported_media_type', `${route.path} takes no ${CBOR}`)
   }
   if (isEnvelope && caller !== undefined) {
     throw new OstrakaError('malformed', 'a signed request carries its own authority: send no Authorization')
@@ -237,58 +248,6 @@ function refuseOversized(server: FastifyInstance): void {
       limit: MAX_BODY_BYTES,
     })
   })
-}
-
-/** What is no HTTP at all has no reply to answer in: the problem goes straight to the socket, which then closes. */
-function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy()
-    return
-  }
-  const code = error.code === 'HPE_HEADER_OVERFLOW' ? 'too_large' : 'malformed'
-  const problem = problemOf(new OstrakaError(code, `not an HTTP request: ${error.message}`))
-  const body = JSON.stringify(problem)
-  const head = [
-    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
-    `Content-Type: ${PROBLEM_MEDIA_TYPE}`,
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Connection: close',
-  ]
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
-}
-
-const codes = new WeakMap<FastifyReply, string>()
-
-function codeOf(reply: FastifyReply): string {
-  return codes.get(reply) ?? ''
-}
-
-function sendProblem(
-  reply: FastifyReply,
-  thrown: unknown,
-  onInternalError: (error: unknown) => void = () => {},
-): void {
-  const error = ofFramework(thrown) ?? toOstrakaError(thrown)
-  if (error.code === 'internal') onInternalError(thrown)
-  const problem = problemOf(error)
-  codes.set(reply, problem.code)
-  const retryAfterMs = Number(error.details.retryAfterMs ?? 0)
-  if (retryAfterMs > 0) reply.header('retry-after', Math.ceil(retryAfterMs / 1000))
-  if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
-  // as bytes: to a text fastify would add a charset, which this media type does not have
-  const document = Buffer.from(JSON.stringify(problem))
-  reply.code(problem.status).header('content-type', PROBLEM_MEDIA_TYPE).send(document)
-}
-
-/** Fastify's own refusals in our words: bodies that are too long, unparsable or not of the route's schema. */
-function ofFramework(thrown: unknown): OstrakaError | undefined {
-  if (!(thrown instanceof Error) || thrown instanceof OstrakaError) return undefined
-  const { statusCode, message } = thrown as Error & { readonly statusCode?: number }
-  if (statusCode === 413) return new OstrakaError('too_large', message, { limit: MAX_BODY_BYTES })
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
-    return new OstrakaError('malformed', message)
-  }
-  return undefined
 }
 
 function metricsRoute(metrics: Metrics, isPublic: boolean): Route {

@@ -14,6 +14,8 @@ export const ERROR_CODES = [
   'wrong_kind',
   'not_exportable',
   'unsupported',
+  'unsupported_media_type',
+  'method_not_allowed',
   // what it names
   'unknown_key',
   'unknown_version',

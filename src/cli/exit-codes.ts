@@ -27,6 +27,8 @@ const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   wrong_kind: EXIT.failed,
   not_exportable: EXIT.refused,
   unsupported: EXIT.failed,
+  unsupported_media_type: EXIT.failed,
+  method_not_allowed: EXIT.failed,
   unknown_key: EXIT.notFound,
   unknown_version: EXIT.notFound,
   version_destroyed: EXIT.notFound,

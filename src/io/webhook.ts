@@ -1,3 +1,5 @@
+import querystring from 'node:querystring'
+import { toBase64, utf8 } from '../base/index.ts'
 import type { Counters } from './counters.ts'
 import type { Logger } from './logger.ts'
 
@@ -75,9 +77,10 @@ export class Webhook {
   /** Why it was not taken; undefined when it was. */
   async #post(body: string): Promise<string | undefined> {
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(TIMEOUT_MS)])
-    const headers = { 'content-type': 'application/json' }
+    const { url, authorization } = withoutCredential(this.#options.url)
+    const headers = { 'content-type': 'application/json', ...authorization }
     try {
-      const answer = await fetch(this.#options.url, {
+      const answer = await fetch(url, {
         ...{ method: 'POST', headers, body, signal, redirect: 'error' },
       })
       await answer.body?.cancel()
@@ -112,4 +115,14 @@ export class Webhook {
       'operators were not told of a notice',
     )
   }
+}
+
+/** fetch refuses `http://user:password@host`: what stands there is Basic authentication (RFC 7617). */
+function withoutCredential(whole: URL): { readonly url: URL; readonly authorization?: object } {
+  if (whole.username === '' && whole.password === '') return { url: whole }
+  const url = new URL(whole)
+  const credential = [url.username, url.password].map(text => querystring.unescape(text)).join(':')
+  url.username = ''
+  url.password = ''
+  return { url, authorization: { authorization: `Basic ${toBase64(utf8(credential))}` } }
 }

@@ -39,7 +39,10 @@ describe('OpenAPI document', () => {
       counters: () => ({}),
       onInternalError: () => {},
     }
-    const server = buildServer(options, route => served.push(`${route.method} ${route.url}`))
+    const server = buildServer(options, route => {
+      // every GET has its HEAD
+      if (route.method !== 'HEAD') served.push(`${route.method} ${route.url}`)
+    })
     await server.ready()
     const described = Object.entries(document.paths).flatMap(([path, methods]) =>
       Object.keys(methods).map(method => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`),

@@ -191,7 +191,7 @@ describe('HTTP server', () => {
       body: 'x',
       headers: { 'content-type': 'text/plain', authorization: `Bearer ${api.token}` },
     }
-    await refuses(fetch(`${api.url}${path}`, text), 400, 'malformed')
+    await refuses(fetch(`${api.url}${path}`, text), 415, 'unsupported_media_type')
   })
 
   it('refuses what is too long, and lets the client hear it', async () => {

@@ -5,12 +5,13 @@ import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { schnorr } from '@noble/curves/secp256k1.js'
 import { signOperation } from '../../src/api/signing.ts'
-import { Secret, toBase64, toHex, utf8 } from '../../src/base/index.ts'
+import { Secret, SeededRng, toBase64, toHex, utf8 } from '../../src/base/index.ts'
 import { SigningKey } from '../../src/crypto/index.ts'
 import { SystemRng, silentLogger, startIo } from '../../src/io/index.ts'
 import { recordKeyOf } from '../../src/keys/index.ts'
 import { signedOperationCodec } from '../../src/wire/index.ts'
 import { verifyWithOpenSsl, verifyWithPlatform } from '../../testnet/verification.ts'
+import { Conformance } from '../api/conformance.ts'
 import { problemOf } from '../api/fixture.ts'
 import { voprfVectors } from '../api/rfc9497.ts'
 import { eventually, isInstalled, patiently, TEST_TIMEOUT_MS, Testnet } from './testnet.ts'
@@ -267,6 +268,19 @@ describe('five daemons at work', function () {
         body: JSON.stringify({ messages: [toBase64(new Uint8Array(10 * 1024 * 1024))] }),
       })
       assert.deepEqual((await problemOf(response)).code, 'too_large')
+    })
+
+    it('issue 10, item 9: nothing that its documents do not say, whatever is asked', async () => {
+      const conformance = await Conformance.of(net.node('node-5').api, net.token('node-5'))
+      try {
+        const targets = conformance.targets()
+        for (const target of targets) await conformance.parameters(target)
+        for (const path of new Set(targets.map(target => target.path))) await conformance.methods(path)
+        for (const target of targets) await conformance.bodies(target, new SeededRng('live'), 3)
+        assert.ok(conformance.count > 800, `${conformance.count} requests`)
+      } finally {
+        conformance.close()
+      }
     })
 
     it('another node’s token', async () => {

@@ -11,6 +11,7 @@ class Receiver {
   readonly server: Server
   readonly bodies: unknown[] = []
   readonly types: (string | undefined)[] = []
+  readonly authorizations: (string | undefined)[] = []
   /** Statuses of the next answers; 204 when there are none left, `null` for no answer at all. */
   answers: (number | null)[] = []
   #onRequest: (() => void)[] = []
@@ -24,6 +25,7 @@ class Receiver {
     for await (const part of request) parts.push(part as Buffer)
     this.bodies.push(JSON.parse(Buffer.concat(parts).toString()))
     this.types.push(request.headers['content-type'])
+    this.authorizations.push(request.headers.authorization)
     const status = this.answers.length === 0 ? 204 : this.answers.shift()!
     if (status === null) request.socket.destroy()
     else response.writeHead(status, status === 302 ? { location: '/elsewhere' } : {}).end()
@@ -80,6 +82,17 @@ describe('the webhook', () => {
     await receiver.until(3)
     assert.deepEqual(receiver.bodies, [{ number: 1 }, { number: 2 }, { number: 3 }])
     assert.deepEqual(new Set(receiver.types), new Set(['application/json']))
+  })
+
+  it('issue 10, item 13: a user and password in the URL are used as Basic authentication', async () => {
+    const withPassword = new URL(url)
+    withPassword.username = 'user'
+    withPassword.password = 'p%w:ü'
+    const other = new Webhook({ url: withPassword, counters, logger: silentLogger(), pausesMs: PAUSES_MS })
+    other.push({ number: 1 })
+    await receiver.until(1)
+    other.stop()
+    assert.deepEqual(receiver.authorizations, [`Basic ${Buffer.from('user:p%w:ü').toString('base64')}`])
   })
 
   it('tries again when it is refused, cut off or sent elsewhere', async () => {
