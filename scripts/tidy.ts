@@ -9,6 +9,7 @@ export const LAYERS = [
   'api',
   'dashboard',
   'io',
+  'files',
   'sim',
   'node',
   'data',

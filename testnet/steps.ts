@@ -4,7 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Client, connect, type KeyJson } from '../src/api/index.ts'
 import { OstrakaError, toHex, utf8 } from '../src/base/index.ts'
 import { decryptStream, encryptStream } from '../src/cli/age/index.ts'
-import { openInput, writeStream } from '../src/cli/file-streams.ts'
 import {
   killNodes,
   readState,
@@ -12,6 +11,7 @@ import {
   type TestnetState,
   testnetAdd,
 } from '../src/cli/testnet/index.ts'
+import { openInput, writeStream } from '../src/files/index.ts'
 import type { KeyKind } from '../src/wire/index.ts'
 import { createKeyPatiently, patiently } from './patience.ts'
 import { Patience } from './slowness.ts'
@@ -173,7 +173,7 @@ async function throughAge(world: World): Promise<string> {
   const text = readFileSync(README, 'utf8').repeat(40)
   writeFileSync(plain!, text)
   const key = world.key('x25519')
-  await writeStream(sealed!, await encryptStream([key.recipient!], await openInput(plain!)))
+  await writeStream(sealed!, await encryptStream([key.recipient!], openInput(plain!)))
   await decryptThrough(world.client(2), key, sealed!, opened!)
   hold(readFileSync(sealed!).subarray(0, 21).toString() === 'age-encryption.org/v1', 'it is an age v1 file')
   hold(!readFileSync(sealed!).includes(text.slice(0, 64)), 'the file is encrypted')

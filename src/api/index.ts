@@ -28,7 +28,6 @@ export {
 } from './json.ts'
 export type * from './port.ts'
 export {
-  isFile,
   PrincipalVault,
   principalNamed,
   readPrincipal,

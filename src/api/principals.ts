@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   fromBase64,
@@ -11,6 +11,7 @@ import {
   utf8,
 } from '../base/index.ts'
 import { AEAD_NONCE_BYTES, AeadKey, hkdfSha512, SigningKey, secretBytes } from '../crypto/index.ts'
+import { isReadable, readRepeatedly, replaceSecret, writeNew } from '../files/index.ts'
 
 interface PrincipalFile {
   /** base64 of the 32-byte public key. */
@@ -23,13 +24,7 @@ interface PrincipalFile {
 export function writePrincipal(path: string, seed: Secret): SigningKey {
   const key = new SigningKey(seed)
   const file: PrincipalFile = { publicKey: toBase64(key.publicKey), seed: toBase64(seed.expose()) }
-  try {
-    writeFileSync(path, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600, flag: 'wx' })
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    throw new OstrakaError('conflict', `${path} exists already`)
-  }
-  chmodSync(path, 0o600)
+  writeNew(path, utf8(`${JSON.stringify(file, null, 2)}\n`))
   return key
 }
 
@@ -55,13 +50,9 @@ export function readPrincipalSeed(path: string): Secret {
 /** Whom a text names: a principal file, 64 hexadecimal digits, or base64 of 32 bytes. Errors: `malformed`. */
 export function principalNamed(text: string): PublicKey {
   if (/^[0-9a-fA-F]{64}$/.test(text)) return new Uint8Array(Buffer.from(text, 'hex'))
-  if (isFile(text)) return fromBase64(readFile(text).publicKey, 'publicKey')
+  if (isReadable(text)) return fromBase64(readFile(text).publicKey, 'publicKey')
   if (/^[A-Za-z0-9+/]{43}=$/.test(text)) return fromBase64(text, 'the principal')
   throw new OstrakaError('malformed', `${text} names no principal: neither a file nor a public key`)
-}
-
-export function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
 }
 
 /**
@@ -85,7 +76,7 @@ export class PrincipalVault {
     const sealed = this.#sealing.seal(nonce, publicKey, seed.expose())
     mkdirSync(this.#dir, { recursive: true, mode: 0o700 })
     const text = JSON.stringify({ nonce: toBase64(nonce), sealed: toBase64(sealed) })
-    writeFileSync(this.#pathOf(publicKey), `${text}\n`, { mode: 0o600 })
+    replaceSecret(this.#pathOf(publicKey), utf8(`${text}\n`))
     return publicKey
   }
 
@@ -95,7 +86,8 @@ export class PrincipalVault {
     const known = this.#keys.get(name)
     if (known !== undefined) return known
     const path = this.#pathOf(principal)
-    if (!isFile(path)) throw new OstrakaError('unauthorized', 'this node does not hold the principal’s key')
+    if (!existsSync(path))
+      throw new OstrakaError('unauthorized', 'this node does not hold the principal’s key')
     const file = JSON.parse(readFileSync(path, 'utf8')) as { readonly nonce: string; readonly sealed: string }
     const opened = this.#sealing.open(
       fromBase64(file.nonce, 'nonce'),
@@ -116,10 +108,10 @@ export class PrincipalVault {
 }
 
 function readFile(path: string): PrincipalFile {
-  if (!isFile(path)) throw new OstrakaError('not_found', `${path}: no such principal file`)
+  const text = readRepeatedly(path).toString('utf8')
   let file: PrincipalFile
   try {
-    file = JSON.parse(readFileSync(path, 'utf8')) as PrincipalFile
+    file = JSON.parse(text) as PrincipalFile
   } catch (error) {
     throw new OstrakaError('malformed', `${path}: ${error instanceof Error ? error.message : 'unreadable'}`)
   }

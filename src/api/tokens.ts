@@ -1,6 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
-import { fromBase64, OstrakaError, toBase64, toBase64Url } from '../base/index.ts'
+import { readFileSync, statSync } from 'node:fs'
+import { fromBase64, OstrakaError, toBase64, toBase64Url, utf8 } from '../base/index.ts'
+import { replaceSecret } from '../files/index.ts'
 
 /** One bearer token as the node keeps it: never the token itself. */
 export interface TokenEntry {
@@ -26,8 +27,7 @@ export function createToken(path: string, principal: Uint8Array, ttlMs: number, 
   const entry = { hash: toBase64(hashOf(token)), principal: toBase64(principal), expiresMs: nowMs + ttlMs }
   const alive = readTokens(path).filter(other => other.expiresMs > nowMs)
   const text = JSON.stringify({ tokens: [...alive, entry] } satisfies TokenFile, null, 2)
-  writeFileSync(`${path}.new`, `${text}\n`, { mode: 0o600 })
-  renameSync(`${path}.new`, path)
+  replaceSecret(path, utf8(`${text}\n`))
   return token
 }
 

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { type Client, type ConnectOptions, connect, readPrincipal } from '../api/index.ts'
 import { OstrakaError } from '../base/index.ts'
+import { readRepeatedly } from '../files/index.ts'
 import { defaultNode } from './testnet/state.ts'
 import type { TrustOptions } from './trust.ts'
 
@@ -127,9 +127,5 @@ async function closing<T>(client: Client, task: (client: Client) => Promise<T>):
 }
 
 function readToken(path: string): string {
-  try {
-    return readFileSync(path, 'utf8').trim()
-  } catch {
-    throw new OstrakaError('not_found', `${path}: no such token file`)
-  }
+  return readRepeatedly(path).toString('utf8').trim()
 }

@@ -1,6 +1,7 @@
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import type { Client, ProposalJson, SecretForm, Verified } from '../api/index.ts'
 import { fromBase64, isOstrakaError, OstrakaError, Secret, toBase64 } from '../base/index.ts'
+import { isStream, requireFree, writeNew } from '../files/index.ts'
 
 export interface ExportOptions {
   readonly out: string
@@ -63,7 +64,13 @@ export async function exportKey(
   options: ExportOptions,
   tell: (proposal: ProposalJson) => void,
 ): Promise<Exported> {
-  if (existsSync(options.out)) throw new OstrakaError('conflict', `${options.out} exists already`)
+  requireFree(options.out)
+  if (isStream(options.out) && !options.isWaiting) {
+    throw new OstrakaError(
+      'malformed',
+      `${options.out} is no file: the request cannot be kept beside it for later`,
+    )
+  }
   const { oneTimeKey, id } = readPending(name, options.out) ?? (await propose(client, name, options))
   const proposal = await decided(client, id, options, tell)
   if (proposal.state === 'open') {
@@ -86,13 +93,18 @@ async function propose(
     proposal: proposal.id,
     oneTimeKey: toBase64(oneTimeKey.expose()),
   }
-  writeSecretly(pendingPath(out), Buffer.from(`${JSON.stringify(pending, null, 2)}\n`))
+  // the secret that goes through a pipe is asked for and collected by one process
+  if (!isStream(out)) writeNew(pendingPath(out), Buffer.from(`${JSON.stringify(pending, null, 2)}\n`))
   return { id: proposal.id, oneTimeKey }
+}
+
+function forgetPending(out: string): void {
+  if (!isStream(out)) rmSync(pendingPath(out), { force: true })
 }
 
 function readPending(name: string, out: string): Pending | undefined {
   const path = pendingPath(out)
-  if (!existsSync(path)) return undefined
+  if (isStream(out) || !existsSync(path)) return undefined
   const { key, proposal, oneTimeKey } = JSON.parse(readFileSync(path, 'utf8')) as PendingExport
   if (key !== name) throw new OstrakaError('conflict', `${path} is a request for ${key}`)
   return { id: proposal, oneTimeKey: new Secret(fromBase64(oneTimeKey, 'oneTimeKey')) }
@@ -110,7 +122,7 @@ async function decided(
     // a daemon that does not know it may be behind: the one-time key is worth more than its word
     if (proposal === undefined) throw new OstrakaError('not_found', 'no such proposal', { proposal: id })
     if (proposal.state === 'withdrawn' || proposal.state === 'expired') {
-      rmSync(pendingPath(out), { force: true })
+      forgetPending(out)
       const code = proposal.state === 'expired' ? 'expired' : 'not_found'
       throw new OstrakaError(code, `the proposal is ${proposal.state}`, { proposal: id })
     }
@@ -137,32 +149,15 @@ async function collect(
     verified = null,
   } = await collected.catch(error => {
     // too late for this approval: the next call proposes anew
-    if (isOstrakaError(error, 'expired')) rmSync(pendingPath(out), { force: true })
+    if (isOstrakaError(error, 'expired')) forgetPending(out)
     throw error
   })
   try {
-    writeSecretly(out, secret.expose())
+    writeNew(out, secret.expose())
   } finally {
     secret.wipe()
   }
   oneTimeKey.wipe()
-  rmSync(pendingPath(out))
+  forgetPending(out)
   return { state: 'exported', proposal: id, publicKey: toBase64(publicKey), kind, form, out, verified }
-}
-
-/** For the owner's eyes, on disk before it returns; an existing file is not touched. Errors: `conflict`. */
-function writeSecretly(path: string, bytes: Uint8Array): void {
-  let file: number
-  try {
-    file = openSync(path, 'wx', 0o600)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    throw new OstrakaError('conflict', `${path} exists already`)
-  }
-  try {
-    writeSync(file, bytes)
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
-  }
 }

@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { renameSync, writeFileSync } from 'node:fs'
 import {
   fromBase64,
   fromHex,
@@ -11,6 +11,7 @@ import {
 } from '../base/index.ts'
 import { checkFounders, networkIdOf } from '../control/index.ts'
 import { cryptoReady } from '../crypto/index.ts'
+import { readRepeatedly } from '../files/index.ts'
 import {
   type AttestationPolicy,
   DEFAULT_DESTROY_DELAY_MS,
@@ -200,7 +201,7 @@ function checked(document: GenesisDocument): GenesisDocument {
 
 function readJson(path: string): unknown {
   try {
-    return JSON.parse(readFileSync(path, 'utf8'))
+    return JSON.parse(readRepeatedly(path).toString('utf8'))
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'not_found' : 'malformed'
     throw new OstrakaError(code, `${path}: ${error instanceof Error ? error.message : 'unreadable'}`)

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { connect, type MembershipDecision } from '../api/index.ts'
 import {
   fromBase64Url,
@@ -13,6 +13,7 @@ import {
 } from '../base/index.ts'
 import { checkFounders, networkIdOf, proveSealingKey } from '../control/index.ts'
 import { cryptoReady, SigningKey, signValue } from '../crypto/index.ts'
+import { isReadable, readSmallFile } from '../files/index.ts'
 import {
   type Acceptance,
   type Approval,
@@ -72,9 +73,6 @@ export function makeInvite(request: InviteRequest, rng: Rng): string {
   return PREFIX + toBase64Url(bytes)
 }
 
-/** A descriptor, not a name: what stands on it is read once, by whoever is told `-`. */
-const STANDARD_INPUT = 0
-
 /** Whether that is a token itself, which should not stand where others can read it. */
 export function isInviteText(text: string): boolean {
   return text.startsWith(PREFIX)
@@ -82,9 +80,8 @@ export function isInviteText(text: string): boolean {
 
 /** Reads a token, the file that holds one, or standard input for `-`. Errors: `malformed`, `too_large`, `unproven`. */
 export async function readInvite(textOrFile: string): Promise<InviteToken> {
-  const isFile = textOrFile === '-' || (!isInviteText(textOrFile) && existsSync(textOrFile))
-  const source = textOrFile === '-' ? STANDARD_INPUT : textOrFile
-  const text = (isFile ? readFileSync(source, 'utf8') : textOrFile).trim()
+  const isFile = !isInviteText(textOrFile) && isReadable(textOrFile)
+  const text = (isFile ? readSmallFile(textOrFile).toString('utf8') : textOrFile).trim()
   if (!text.startsWith(PREFIX)) {
     throw new OstrakaError('malformed', 'not an invite, nor a file with one')
   }

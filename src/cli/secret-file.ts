@@ -1,17 +1,12 @@
-import { readFile } from 'node:fs/promises'
 import { OstrakaError, Secret } from '../base/index.ts'
+import { readSmallFile } from '../files/index.ts'
 
 /** A private key of every kind that can be imported. */
 const SECRET_BYTES = 32
 
-/** Reads raw secret bytes. Errors: `not_found`, `malformed` when the file is not exactly as long as a private key. */
-export async function readSecretFile(path: string): Promise<Secret> {
-  let bytes: Buffer
-  try {
-    bytes = await readFile(path)
-  } catch {
-    throw new OstrakaError('not_found', `${path}: no such file`)
-  }
+/** Reads raw secret bytes; `-` is standard input. Errors: `not_found`, `malformed` when they are not as many as a private key has. */
+export function readSecretFile(path: string): Secret {
+  const bytes = readSmallFile(path)
   const secret = new Secret(Uint8Array.from(bytes))
   bytes.fill(0)
   if (secret.length === SECRET_BYTES) return secret

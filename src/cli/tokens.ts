@@ -1,5 +1,6 @@
-import { createToken, isFile, PrincipalVault, principalNamed, readPrincipalSeed } from '../api/index.ts'
+import { createToken, PrincipalVault, principalNamed, readPrincipalSeed } from '../api/index.ts'
 import { peerIdOf, toBase64 } from '../base/index.ts'
+import { isReadable } from '../files/index.ts'
 import { nodeFiles, openNode } from './node-directory.ts'
 
 /** The word that names the node's own principal. */
@@ -41,7 +42,7 @@ export async function issueToken(request: TokenRequest): Promise<IssuedToken> {
   // a node lends its own principal as any other: the seed is in the vault once a token for it exists
   let principal = identity.publicKey
   if (request.principal === OWN) vault.add(identitySeed, new SystemRng())
-  else if (isFile(request.principal)) {
+  else if (isReadable(request.principal)) {
     const seed = readPrincipalSeed(request.principal)
     principal = vault.add(seed, new SystemRng())
     seed.wipe()

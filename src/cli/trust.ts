@@ -1,7 +1,8 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, renameSync, writeFileSync } from 'node:fs'
 import { type ConnectOptions, connect, type Trust } from '../api/index.ts'
 import { fromHex, OstrakaError, publicKeyOf, toHex } from '../base/index.ts'
 import { type Checkpoint, genesisCheckpoint } from '../control/index.ts'
+import { readSmallFile } from '../files/index.ts'
 import type { Genesis } from '../wire/index.ts'
 import { networkIdText, readGenesis } from './genesis-file.ts'
 
@@ -73,7 +74,7 @@ function requireNetwork(is: string, wanted: string): void {
 function readCheckpoint(path: string): Pick<Trust, 'checkpoint' | 'epochMs'> {
   try {
     const { networkId, height, validators, epochMs } = JSON.parse(
-      readFileSync(path, 'utf8'),
+      readSmallFile(path).toString('utf8'),
     ) as CheckpointFile
     if (!Number.isSafeInteger(height) || !(epochMs > 0) || validators.length === 0)
       throw new Error('incomplete')

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OstrakaError, Secret, utf8 } from '../base/index.ts'
+import { readSmallFile } from '../files/index.ts'
 
 export const PASSPHRASE_VARIABLE = 'OSTRAKA_PASSPHRASE'
 
@@ -49,10 +49,10 @@ export async function readPassphrase({ file, env, prompt }: PassphraseSources): 
   throw new OstrakaError('not_found', `no passphrase: give --passphrase-file or set ${PASSPHRASE_VARIABLE}`)
 }
 
-async function fromFile(path: string): Promise<Secret> {
+function fromFile(path: string): Secret {
   let bytes: Uint8Array
   try {
-    bytes = await readFile(path)
+    bytes = readSmallFile(path)
   } catch (error) {
     throw new OstrakaError('not_found', 'the passphrase file cannot be read', { path, reason: String(error) })
   }

@@ -1,5 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs'
 import { OstrakaError, type Rng, Secret, utf8 } from '../base/index.ts'
+import { readRepeatedly, writeNew } from '../files/index.ts'
 
 /** libp2p's private-network key, version 1: the file that go-libp2p calls swarm.key. */
 const HEAD = '/key/swarm/psk/1.0.0/\n/base16/\n'
@@ -16,10 +16,7 @@ export function createPreSharedKey(path: string, rng: Rng): void {
 /** Writes a key's text where there is none, and wipes it. Errors: `conflict`. */
 export function writePreSharedKey(path: string, key: Secret): void {
   try {
-    writeFileSync(path, key.expose(), { mode: 0o600, flag: 'wx' })
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    throw new OstrakaError('conflict', `${path} exists: a key is not overwritten`)
+    writeNew(path, key.expose())
   } finally {
     key.wipe()
   }
@@ -27,12 +24,7 @@ export function writePreSharedKey(path: string, key: Secret): void {
 
 /** A key's text, as libp2p takes it. Errors: `not_found`, `malformed`. */
 export function readPreSharedKey(path: string): Secret {
-  let bytes: Uint8Array
-  try {
-    bytes = Uint8Array.from(readFileSync(path))
-  } catch {
-    throw new OstrakaError('not_found', `${path}: no such file`)
-  }
+  const bytes = Uint8Array.from(readRepeatedly(path))
   if (FILE.test(Buffer.from(bytes).toString('latin1'))) return new Secret(bytes)
   bytes.fill(0)
   throw new OstrakaError('malformed', `${path} is no libp2p pre-shared key: network psk makes one`)

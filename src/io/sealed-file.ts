@@ -1,8 +1,9 @@
 import { createCipheriv, createDecipheriv, randomBytes, scryptSync } from 'node:crypto'
-import { open, readFile, rename, rm } from 'node:fs/promises'
+import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { encode } from '@ipld/dag-cbor'
 import { concat, fromBase64, OstrakaError, type Secret, toBase64, utf8 } from '../base/index.ts'
+import { readRepeatedly } from '../files/index.ts'
 
 /** scrypt's cost (RFC 7914): N a power of two; memory is 128·N·r bytes. */
 export interface ScryptCost {
@@ -86,7 +87,7 @@ export async function readSealedFile(
   kind: SealedKind,
   passphrase: Secret,
 ): Promise<Uint8Array> {
-  const file = parseFile(await readFileBytes(path, kind), path, kind)
+  const file = parseFile(readFileBytes(path, kind), path, kind)
   const key = deriveKey(passphrase, file.header)
   try {
     return unseal(file, key, path, kind)
@@ -102,7 +103,7 @@ export async function changeSealedFile(
   passphrase: Secret,
   change: (plain: Uint8Array) => Uint8Array,
 ): Promise<void> {
-  const file = parseFile(await readFileBytes(path, kind), path, kind)
+  const file = parseFile(readFileBytes(path, kind), path, kind)
   const key = deriveKey(passphrase, file.header)
   const plain = unseal(file, key, path, kind)
   const changed = change(plain)
@@ -112,7 +113,7 @@ export async function changeSealedFile(
 
 /** What it costs to open a file. Errors: `not_found`, `malformed`. */
 export async function costOf(path: string, kind: SealedKind): Promise<ScryptCost> {
-  const { n, r, p } = parseFile(await readFileBytes(path, kind), path, kind).header.kdf
+  const { n, r, p } = parseFile(readFileBytes(path, kind), path, kind).header.kdf
   return { n, r, p }
 }
 
@@ -169,9 +170,9 @@ function headerBytes({ format, kdf, cipher }: Header): Uint8Array {
   return encode({ format, kdf, cipher })
 }
 
-async function readFileBytes(path: string, { what }: SealedKind): Promise<Uint8Array> {
+function readFileBytes(path: string, { what }: SealedKind): Uint8Array {
   try {
-    return await readFile(path)
+    return readRepeatedly(path, 2 * MAX_FILE_BYTES)
   } catch (error) {
     throw new OstrakaError('not_found', `the ${what} cannot be read`, { path, reason: String(error) })
   }

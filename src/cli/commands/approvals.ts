@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { AttestationPolicyJson, Client, ProposalJson } from '../../api/index.ts'
+import { isStandardOutput } from '../../files/index.ts'
 import {
   type ClientOptions,
   clientCommand,
@@ -85,6 +86,7 @@ async function exportOne(name: string, options: ExportCommandOptions): Promise<v
     if (!isVerifying) note([UNVERIFIED])
     return exportKey(client, name, asked, tell)
   })
+  if (done.state === 'exported' && isStandardOutput(out)) return
   print(done, options.json, result =>
     result.state === 'waiting'
       ? [

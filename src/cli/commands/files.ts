@@ -75,7 +75,7 @@ function registerRewrap(program: Command): void {
 async function encrypt(first: string, second: string | undefined, options: EncryptOptions): Promise<void> {
   const [name, file] = second === undefined ? [undefined, first] : [first, second]
   const { encryptStream } = await import('../age/index.ts')
-  const { openInput, writeStream } = await import('../file-streams.ts')
+  const { isStandardOutput, openInput, writeStream } = await import('../../files/index.ts')
   const recipients = [...(options.recipient ?? [])]
   if (name === undefined && recipients.length === 0) {
     throw new InvalidArgumentError('give a network key and a file, or a file and --recipient')
@@ -83,21 +83,22 @@ async function encrypt(first: string, second: string | undefined, options: Encry
   const key = name === undefined ? undefined : await withVerifyingClient(options, currentRecipient(name))
   // first, so that whoever decrypts it by the network tries this stanza first
   if (key !== undefined) recipients.unshift(key.recipient)
-  await writeStream(options.out, await encryptStream(recipients, await openInput(file)))
-  if (options.json) printJson({ out: options.out, recipients, verified: key?.verified ?? null })
+  await writeStream(options.out, await encryptStream(recipients, openInput(file)))
+  if (options.json && !isStandardOutput(options.out))
+    printJson({ out: options.out, recipients, verified: key?.verified ?? null })
 }
 
 async function decrypt(file: string, options: DecryptOptions): Promise<void> {
   const { decryptStream, malformed } = await import('../age/index.ts')
-  const { openInput, writeStream } = await import('../file-streams.ts')
+  const { isStandardOutput, openInput, writeStream } = await import('../../files/index.ts')
   await withClient(options, async client => {
-    const input = await openInput(file)
+    const input = openInput(file)
     const plain = await decryptStream(await networkIdentities(client, options), input)
     await writeStream(options.out, plain).catch(error => {
       throw error?.code === undefined ? malformed(error) : error
     })
   })
-  if (options.json) printJson({ out: options.out })
+  if (options.json && !isStandardOutput(options.out)) printJson({ out: options.out })
 }
 
 async function rewrap(file: string, options: RewrapOptions): Promise<void> {
@@ -105,11 +106,11 @@ async function rewrap(file: string, options: RewrapOptions): Promise<void> {
     throw new InvalidArgumentError('give either --out, or --in-place and a file')
   }
   const { rewrapStream } = await import('../age/index.ts')
-  const { openInput, replaceFile, writeStream } = await import('../file-streams.ts')
+  const { isStandardOutput, openInput, replaceFile, writeStream } = await import('../../files/index.ts')
   const done = await withVerifyingClient(options, async (client, isVerifying) => {
     const identities = await networkIdentities(client, options)
     const targetOf = (name: string) => currentRecipient(options.to ?? name)(client, isVerifying)
-    const rewrapped = await rewrapStream(identities, targetOf, await openInput(file))
+    const rewrapped = await rewrapStream(identities, targetOf, openInput(file))
     const { from, target, isChanged, output } = rewrapped
     if (options.inPlace !== true) await writeStream(options.out!, output)
     else if (isChanged) await replaceFile(file, output)
@@ -117,7 +118,7 @@ async function rewrap(file: string, options: RewrapOptions): Promise<void> {
     const to = { key: target.name, version: target.version }
     return { out: options.out ?? file, from, to, changed: isChanged, verified: target.verified }
   })
-  if (options.out === '-') return
+  if (options.out !== undefined && isStandardOutput(options.out)) return
   const { from, to } = done
   print(done, options.json, () => [
     done.changed

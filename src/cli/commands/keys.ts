@@ -84,7 +84,7 @@ function registerImport(key: Command): void {
     )
     .requiredOption(
       '--secret-file <file>',
-      '32 raw bytes: ed25519 the RFC 8032 seed, x25519 the RFC 7748 private key, ristretto255 the RFC 9497 scalar ' +
+      '32 raw bytes, - is standard input: ed25519 the RFC 8032 seed, x25519 the RFC 7748 private key, ristretto255 the RFC 9497 scalar ' +
         '(little-endian), secp256k1 big-endian',
     )
     .addOption(
@@ -122,7 +122,7 @@ interface ImportOptions extends NewKeyOptions, VerifyingOptions {
 
 async function importKey(name: string, options: ImportOptions): Promise<void> {
   const { readSecretFile } = await import('../secret-file.ts')
-  const secret = await readSecretFile(options.secretFile)
+  const secret = readSecretFile(options.secretFile)
   try {
     const made = await withVerifyingClient(options, (client, isVerifying) => {
       if (!isVerifying) note([UNVERIFIED])

@@ -1,6 +1,7 @@
-import { writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import type { MembershipJson } from '../../api/index.ts'
+import { utf8 } from '../../base/index.ts'
+import { isStandardOutput, writeNew } from '../../files/index.ts'
 import { type ClientOptions, clientCommand, withClient } from '../connection.ts'
 import { type DecisionOptions, decisionOptions, lifeOption, OPERATOR, operatorFiles } from '../operators.ts'
 import { collect } from '../options.ts'
@@ -75,7 +76,8 @@ async function createInvite(options: InviteOptions): Promise<void> {
   const expires = new Date(expiresMs).toISOString()
   if (options.out === undefined) return print({ invite: token, expires }, options.json, () => [token])
   const { out } = options
-  writeFileSync(out, `${token}\n`, { mode: 0o600, flag: 'wx' })
+  writeNew(out, utf8(`${token}\n`))
+  if (isStandardOutput(out)) return
   print({ out, expires }, options.json, () => [`${out} admits one node until ${expires}`])
 }
 

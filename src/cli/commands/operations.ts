@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { toBase64, toHex } from '../../base/index.ts'
+import { isOstrakaError, OstrakaError, toBase64, toHex } from '../../base/index.ts'
 import {
   type ClientOptions,
   clientCommand,
@@ -20,6 +20,9 @@ interface DeriveOptions extends VerifyingOptions {
   readonly blind?: boolean
   readonly version?: number
 }
+
+/** The network's cap for one input. */
+const MAX_MESSAGE_BYTES = 512 * 1024
 
 export function registerOperations(program: Command): void {
   clientCommand(program, 'sign <name> <file>', [
@@ -47,12 +50,17 @@ export function registerOperations(program: Command): void {
 }
 
 async function sign(name: string, file: string, options: SignOptions): Promise<void> {
-  const { readInput, writeOutput } = await import('../file-streams.ts')
-  const message = await readInput(file)
+  const { isStandardOutput, readWhole, writeWhole } = await import('../../files/index.ts')
+  const message = await readWhole(file, MAX_MESSAGE_BYTES).catch(error => {
+    if (!isOstrakaError(error, 'too_large')) throw error
+    const text = 'a message has at most 512 KiB: sign its hash instead'
+    throw new OstrakaError('too_large', text, error.details)
+  })
   const { signatures, publicKey, version } = await withClient(options, client => client.sign(name, [message]))
   const signature = signatures[0]!
-  if (options.out !== undefined) await writeOutput(options.out, signature)
+  if (options.out !== undefined) await writeWhole(options.out, signature)
   const answer = { key: name, version, publicKey: toBase64(publicKey), signature: toBase64(signature) }
+  if (options.out !== undefined && isStandardOutput(options.out)) return
   if (options.json) printJson(answer)
   else if (options.out === undefined) process.stdout.write(signature)
 }

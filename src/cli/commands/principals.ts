@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { OstrakaError, toBase64 } from '../../base/index.ts'
+import { OstrakaError, toBase64, utf8 } from '../../base/index.ts'
+import { isStandardOutput } from '../../files/index.ts'
 import type { Quota } from '../../wire/index.ts'
 import { type ClientOptions, clientCommand, exampleText, withClient } from '../connection.ts'
 import { lifeOption, OPERATOR, operatorFiles } from '../operators.ts'
@@ -114,6 +115,7 @@ async function newPrincipal(options: { readonly out: string; readonly json?: boo
   const seed = new Secret(new Uint8Array(randomBytes(32)))
   const { publicKey } = writePrincipal(options.out, seed)
   seed.wipe()
+  if (isStandardOutput(options.out)) return
   print({ publicKey: toBase64(publicKey), out: options.out }, options.json, made => [made.publicKey])
 }
 
@@ -131,8 +133,9 @@ async function createToken(options: TokenOptions): Promise<void> {
     ...(passphraseFile === undefined ? {} : { passphraseFile }),
   })
   if (options.out !== undefined) {
-    const { writeFile } = await import('node:fs/promises')
-    await writeFile(options.out, `${issued.token}\n`, { mode: 0o600 })
+    const { writeSecret } = await import('../../files/index.ts')
+    await writeSecret(options.out, utf8(`${issued.token}\n`))
+    if (isStandardOutput(options.out)) return
   }
   const { token, ...rest } = issued
   if (options.json) printJson(options.out === undefined ? issued : { ...rest, out: options.out })

@@ -3,9 +3,10 @@ import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { basename, join } from 'node:path'
 import { createToken, PrincipalVault, readPrincipalSeed, writePrincipal } from '../../api/index.ts'
-import { OstrakaError, type Rng, Secret, toBase64 } from '../../base/index.ts'
+import { OstrakaError, type Rng, Secret, toBase64, utf8 } from '../../base/index.ts'
 import { proveFounders } from '../../control/index.ts'
 import type { SealingKeyPair } from '../../crypto/index.ts'
+import { replaceSecret } from '../../files/index.ts'
 import { LOWEST_COST, SystemRng } from '../../io/index.ts'
 import type { GenesisDocument, Location, Member, Timing } from '../../wire/index.ts'
 import { DEFAULT_TIMING, majorityOf, networkIdText, writeGenesis } from '../genesis-file.ts'
@@ -70,7 +71,7 @@ export async function layOut(options: LayoutOptions): Promise<TestnetState> {
     ...names,
   )
   const passphraseFile = join(dir, 'passphrase')
-  writeFileSync(passphraseFile, `${toBase64(rng.bytes(24))}\n`, { mode: 0o600 })
+  replaceSecret(passphraseFile, utf8(`${toBase64(rng.bytes(24))}\n`))
   const publicKeys = operators.map(path => newOperator(path, rng))
   const principal = newPrincipal(join(dir, 'testnet.key'), rng)
   const members: Member[] = []
@@ -222,5 +223,5 @@ export function lend(node: TestnetNode, principalFile: string, storageKey: Secre
   const principal = new PrincipalVault(files.principals, storageKey).add(seed, rng)
   seed.wipe()
   const token = createToken(files.tokens, principal, TOKEN_TTL_MS, Date.now())
-  writeFileSync(node.tokenFile, `${token}\n`, { mode: 0o600 })
+  replaceSecret(node.tokenFile, utf8(`${token}\n`))
 }

@@ -1,0 +1,11 @@
+export { isReadable, openInput, readRepeatedly, readSmallFile, readWhole } from './reading.ts'
+export { isStandardOutput, isStream } from './standing.ts'
+export {
+  replaceFile,
+  replaceSecret,
+  requireFree,
+  writeNew,
+  writeSecret,
+  writeStream,
+  writeWhole,
+} from './writing.ts'
