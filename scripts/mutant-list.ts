@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these strings are samples of code
 
 import { CONTROL_MUTANTS } from './mutant-list-control.ts'
+import { HAND_MUTANTS } from './mutant-list-hand.ts'
 import { HOST_MUTANTS } from './mutant-list-host.ts'
 import { LEDGER_MUTANTS } from './mutant-list-ledger.ts'
 import { NETWORK_MUTANTS } from './mutant-list-network.ts'
@@ -28,6 +29,7 @@ const ATTESTATION = [
 
 export const MUTANTS: readonly Mutant[] = [
   ...HOST_MUTANTS,
+  ...HAND_MUTANTS,
   ...LEDGER_MUTANTS,
   {
     name: 'coalition: an encapsulation need not be proven its dealer’s, so that a complaint opens another dealer’s shares',
@@ -302,13 +304,6 @@ export const MUTANTS: readonly Mutant[] = [
     find: '  if (isBehindItself(work)) return\n',
     replace: '',
     specs: ['test/keys/leftovers.spec.ts'],
-  },
-  {
-    name: 'retention: a refresh goes on though its version is destroyed',
-    file: 'src/keys/change-handlers.ts',
-    find: 'if (open?.version === version.version) abort(',
-    replace: 'if (open !== undefined && open.version < 0) abort(',
-    specs: ['test/keys/retention.spec.ts'],
   },
   {
     name: 'evidence: a convicted member stays',

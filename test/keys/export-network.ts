@@ -33,8 +33,10 @@ import {
   vaultPaths,
 } from '../../src/keys/index.ts'
 import {
+  type Act,
   type ExportAct,
   type ExportAnswer,
+  type Genesis,
   type PeerAnswer,
   peerAnswerCodec,
   type Transaction,
@@ -67,9 +69,9 @@ export class ExportNetwork extends CeremonyNetwork {
   #timers = new Map<string, number>()
   #outcome: Outcome<ExportResult> | undefined
 
-  constructor(seed: string, nodes = 4) {
+  constructor(seed: string, nodes = 4, changes: Partial<Genesis> = {}) {
     const operators = ['one', 'two', 'three'].map(keyOf)
-    super(nodes, seed, { operators: operators.map(({ publicKey }) => publicKey), approvals: 2 })
+    super(nodes, seed, { operators: operators.map(({ publicKey }) => publicKey), approvals: 2, ...changes })
     this.operators = operators
     this.oneTime = generateSealingKey(new SeededRng(`${seed} one-time`))
     this.holders = this.nodes.map(node => ({
@@ -127,7 +129,7 @@ export class ExportNetwork extends CeremonyNetwork {
   }
 
   /** The id of a new proposal, which the reducer must take. */
-  propose(act: ExportAct, by: SigningKey = this.principal): Uint8Array {
+  propose(act: Act, by: SigningKey = this.principal): Uint8Array {
     const nonce = this.rng.bytes(16)
     const expiresMs = this.nowMs + 3_600_000
     const value: Transaction = { type: 'propose', nonce, act, reason: 'a test', expiresMs }

@@ -280,7 +280,7 @@ describe('a gateway', () => {
     equal(network.requests.length, 0)
   })
 
-  it('serves an archived version for derive and decrypt, and never for sign', () => {
+  it('serves an archived version for derive and decrypt, and never for sign; one in a later state for nothing', () => {
     const network = new TestNetwork()
     for (const kind of ['ed25519', 'ristretto255', 'x25519'] as const) {
       const key = network.addKey(kind)
@@ -288,8 +288,14 @@ describe('a gateway', () => {
       const request = network.request(key, inputsFor(kind), { version: 1 })
       if (kind === 'ed25519') refuses(network, request, 'unknown_version')
       else network.operate(request)
-      key.version = { ...key.version, state: 'destroyed' }
-      refuses(network, network.request(key, inputsFor(kind), { version: 1 }), 'version_destroyed')
+      for (const [state, code] of [
+        ['destroyed', 'version_destroyed'],
+        ['pending-destruction', 'pending_destruction'],
+        ['expired', 'version_expired'],
+      ] as const) {
+        key.version = { ...key.version, state }
+        refuses(network, network.request(key, inputsFor(kind), { version: 1 }), code)
+      }
     }
   })
 
