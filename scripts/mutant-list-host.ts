@@ -31,6 +31,13 @@ export const HOST_MUTANTS: readonly Mutant[] = [
     specs: ['test/api/guard.spec.ts'],
   },
   {
+    name: 'environment: the system’s refusals are nobody’s',
+    file: 'src/base/system-errors.ts',
+    find: '  if (!Object.hasOwn(SYSTEM_CODES, code) || syscall === undefined) return undefined\n',
+    replace: '  if (code !== undefined) return undefined\n',
+    specs: ['test/cli/environment.spec.ts'],
+  },
+  {
     name: 'HTTP: a body may have a name twice',
     file: 'src/base/json.ts',
     find: '  if (names.has(name)) {',

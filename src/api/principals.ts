@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   fromBase64,
@@ -11,7 +11,7 @@ import {
   utf8,
 } from '../base/index.ts'
 import { AEAD_NONCE_BYTES, AeadKey, hkdfSha512, SigningKey, secretBytes } from '../crypto/index.ts'
-import { isReadable, readRepeatedly, replaceSecret, writeNew } from '../files/index.ts'
+import { isReadable, makeDirectory, readJson, replaceSecret, writeNew } from '../files/index.ts'
 
 interface PrincipalFile {
   /** base64 of the 32-byte public key. */
@@ -74,7 +74,7 @@ export class PrincipalVault {
     const { publicKey } = new SigningKey(seed)
     const nonce = secretBytes('aead-nonce', seed, rng, publicKey).slice(0, AEAD_NONCE_BYTES)
     const sealed = this.#sealing.seal(nonce, publicKey, seed.expose())
-    mkdirSync(this.#dir, { recursive: true, mode: 0o700 })
+    makeDirectory(this.#dir)
     const text = JSON.stringify({ nonce: toBase64(nonce), sealed: toBase64(sealed) })
     replaceSecret(this.#pathOf(publicKey), utf8(`${text}\n`))
     return publicKey
@@ -88,7 +88,7 @@ export class PrincipalVault {
     const path = this.#pathOf(principal)
     if (!existsSync(path))
       throw new OstrakaError('unauthorized', 'this node does not hold the principal’s key')
-    const file = JSON.parse(readFileSync(path, 'utf8')) as { readonly nonce: string; readonly sealed: string }
+    const file = readJson(path) as { readonly nonce: string; readonly sealed: string }
     const opened = this.#sealing.open(
       fromBase64(file.nonce, 'nonce'),
       principal,
@@ -108,13 +108,7 @@ export class PrincipalVault {
 }
 
 function readFile(path: string): PrincipalFile {
-  const text = readRepeatedly(path).toString('utf8')
-  let file: PrincipalFile
-  try {
-    file = JSON.parse(text) as PrincipalFile
-  } catch (error) {
-    throw new OstrakaError('malformed', `${path}: ${error instanceof Error ? error.message : 'unreadable'}`)
-  }
+  const file = readJson(path) as PrincipalFile
   if (typeof file?.publicKey !== 'string' || fromBase64(file.publicKey, 'publicKey').length !== 32) {
     throw new OstrakaError('malformed', `${path} is no principal file`)
   }

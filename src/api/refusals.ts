@@ -1,7 +1,7 @@
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type ErrorDetails, OstrakaError, toOstrakaError } from '../base/index.ts'
+import { type ErrorDetails, OstrakaError, ofSystem, toOstrakaError } from '../base/index.ts'
 import { PROBLEM_MEDIA_TYPE, problemOf } from './problem.ts'
 import type { Route } from './route.ts'
 
@@ -35,7 +35,7 @@ export function sendProblem(
   thrown: unknown,
   onInternalError: (error: unknown) => void = () => {},
 ): void {
-  const error = ofFramework(thrown) ?? toOstrakaError(thrown)
+  const error = ofFramework(thrown) ?? ofHost(thrown) ?? toOstrakaError(thrown)
   if (error.code === 'internal') onInternalError(thrown)
   const problem = problemOf(error)
   codes.set(reply, problem.code)
@@ -59,6 +59,13 @@ function ofFramework(thrown: unknown): OstrakaError | undefined {
     return new OstrakaError('malformed', message)
   }
   return undefined
+}
+
+/** The host is out of something: the client may come again. What else the system refuses here is no client's fault. */
+function ofHost(thrown: unknown): OstrakaError | undefined {
+  const error = ofSystem(thrown)
+  if (error?.code !== 'storage_full' && error?.code !== 'overloaded') return undefined
+  return new OstrakaError(error.code, 'this host is out of disk, memory or descriptors', error.details)
 }
 
 /** Answers where no route fits: 405 with what the path allows, or 404. */

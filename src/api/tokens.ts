@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { fromBase64, OstrakaError, toBase64, toBase64Url, utf8 } from '../base/index.ts'
-import { replaceSecret } from '../files/index.ts'
+import { readJson, replaceSecret } from '../files/index.ts'
 
 /** One bearer token as the node keeps it: never the token itself. */
 export interface TokenEntry {
@@ -73,7 +73,7 @@ function readTokens(path: string): readonly TokenEntry[] {
   if (statSync(path, { throwIfNoEntry: false }) === undefined) return []
   let file: Partial<TokenFile> | null
   try {
-    file = JSON.parse(readFileSync(path, 'utf8')) as Partial<TokenFile> | null
+    file = readJson(path) as Partial<TokenFile> | null
   } catch (error) {
     throw new OstrakaError('internal', 'the token file cannot be read', { path, reason: String(error) })
   }

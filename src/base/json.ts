@@ -1,5 +1,8 @@
 import { OstrakaError } from './errors.ts'
 
+/** Nothing of ours is half as deep; deeper text takes long to read and has no meaning. */
+const MAX_DEPTH = 64
+
 const BYTE_ORDER_MARK = '\ufeff'
 
 /**
@@ -35,6 +38,7 @@ function requireDistinctNames(json: string, what: string): void {
       case '[':
         isName = json[at] === '{'
         open.push(isName ? { names: undefined } : null)
+        if (open.length > MAX_DEPTH) throw new OstrakaError('malformed', `${what} is nested too deep`)
         break
       case '}':
       case ']':

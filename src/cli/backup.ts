@@ -11,6 +11,7 @@ import {
 import { dirname, join } from 'node:path'
 import { isOstrakaError, OstrakaError, peerIdOf, type Rng, type Secret } from '../base/index.ts'
 import { cryptoReady, SigningKey } from '../crypto/index.ts'
+import { makeDirectory } from '../files/index.ts'
 import {
   costOf,
   createKeystore,
@@ -176,7 +177,7 @@ export async function restoreNode(
 
 /** A directory that is ours to remove since we made it. Errors: `conflict` when something is there. */
 function makeOwn(dir: string): void {
-  mkdirSync(dirname(dir), { recursive: true })
+  makeDirectory(dirname(dir))
   try {
     mkdirSync(dir, { mode: 0o700 })
   } catch (error) {
@@ -186,10 +187,10 @@ function makeOwn(dir: string): void {
 }
 
 function writeFiles(dir: string, files: readonly BackupFile[]): void {
-  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  makeDirectory(dir)
   for (const { name, bytes } of files) {
     const path = join(dir, name)
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    makeDirectory(dirname(path))
     writeFileSync(path, bytes, { mode: 0o600 })
   }
 }

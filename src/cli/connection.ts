@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { type Client, type ConnectOptions, connect, readPrincipal } from '../api/index.ts'
 import { OstrakaError } from '../base/index.ts'
-import { readRepeatedly } from '../files/index.ts'
+import { readText } from '../files/index.ts'
 import { defaultNode } from './testnet/state.ts'
 import type { TrustOptions } from './trust.ts'
 
@@ -127,5 +127,5 @@ async function closing<T>(client: Client, task: (client: Client) => Promise<T>):
 }
 
 function readToken(path: string): string {
-  return readRepeatedly(path).toString('utf8').trim()
+  return readText(path).trim()
 }

@@ -1,6 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { authorityOf, type Listening, PrincipalVault, startApi, TokenRegister } from '../api/index.ts'
 import { OstrakaError, type PeerId, peerIdOf, type Secret } from '../base/index.ts'
+import { readJson } from '../files/index.ts'
 import {
   createLogger,
   type Io,
@@ -203,7 +204,7 @@ async function startCore(
 function storedPeers(dir: string): readonly string[] {
   const path = nodeFiles(dir).peers
   if (!existsSync(path)) return []
-  const peers: unknown = JSON.parse(readFileSync(path, 'utf8'))
+  const peers: unknown = readJson(path)
   if (Array.isArray(peers) && peers.every(peer => typeof peer === 'string')) return peers
   throw new OstrakaError('malformed', `${path} is no list of multiaddrs`)
 }

@@ -1,7 +1,7 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import type { Client, ProposalJson, SecretForm, Verified } from '../api/index.ts'
 import { fromBase64, isOstrakaError, OstrakaError, Secret, toBase64 } from '../base/index.ts'
-import { isStream, requireFree, writeNew } from '../files/index.ts'
+import { isStream, readJson, requireFree, writeNew } from '../files/index.ts'
 
 export interface ExportOptions {
   readonly out: string
@@ -105,7 +105,7 @@ function forgetPending(out: string): void {
 function readPending(name: string, out: string): Pending | undefined {
   const path = pendingPath(out)
   if (isStream(out) || !existsSync(path)) return undefined
-  const { key, proposal, oneTimeKey } = JSON.parse(readFileSync(path, 'utf8')) as PendingExport
+  const { key, proposal, oneTimeKey } = readJson(path) as PendingExport
   if (key !== name) throw new OstrakaError('conflict', `${path} is a request for ${key}`)
   return { id: proposal, oneTimeKey: new Secret(fromBase64(oneTimeKey, 'oneTimeKey')) }
 }

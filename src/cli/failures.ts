@@ -1,20 +1,8 @@
-import { getSystemErrorMessage, inspect } from 'node:util'
+import { inspect } from 'node:util'
 import { CommanderError, InvalidArgumentError } from 'commander'
-import { type ErrorCode, OstrakaError, toOstrakaError } from '../base/index.ts'
+import { ofSystem, toOstrakaError } from '../base/index.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
 import { note, noteJson } from './output.ts'
-
-/** What the file system refuses, in this program's words. */
-const SYSTEM_CODES: Readonly<Record<string, ErrorCode>> = {
-  ENOENT: 'not_found',
-  ENOTDIR: 'not_found',
-  EISDIR: 'conflict',
-  EEXIST: 'conflict',
-  EACCES: 'forbidden',
-  EPERM: 'forbidden',
-  EROFS: 'forbidden',
-  ENOSPC: 'storage_full',
-}
 
 /** Tells on standard error why a command has failed, as one JSON object where `isJson`, and gives the exit code. */
 export function report(thrown: unknown, isJson: boolean): number {
@@ -38,13 +26,4 @@ export function report(thrown: unknown, isJson: boolean): number {
 /** A group of commands that is called without one of them throws no text of its own. */
 function usageText({ code, message }: CommanderError): string {
   return code === 'commander.help' ? 'a command is missing: try --help' : message.replace(/^error: /, '')
-}
-
-/** A file or directory that the system refuses, by its name; undefined for all else. */
-function ofSystem(thrown: unknown): OstrakaError | undefined {
-  if (!(thrown instanceof Error)) return undefined
-  const { code, errno, path } = thrown as NodeJS.ErrnoException
-  const own = SYSTEM_CODES[code ?? '']
-  if (own === undefined || errno === undefined || path === undefined) return undefined
-  return new OstrakaError(own, `${path}: ${getSystemErrorMessage(errno)}`)
 }

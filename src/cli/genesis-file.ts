@@ -11,7 +11,7 @@ import {
 } from '../base/index.ts'
 import { checkFounders, networkIdOf } from '../control/index.ts'
 import { cryptoReady } from '../crypto/index.ts'
-import { readRepeatedly } from '../files/index.ts'
+import { readJson } from '../files/index.ts'
 import {
   type AttestationPolicy,
   DEFAULT_DESTROY_DELAY_MS,
@@ -197,15 +197,6 @@ function possessionOf({ peerId, possession }: FounderFile): [PeerId, DleqProof][
 
 function checked(document: GenesisDocument): GenesisDocument {
   return genesisDocumentCodec.decode(genesisDocumentCodec.encode(document))
-}
-
-function readJson(path: string): unknown {
-  try {
-    return JSON.parse(readRepeatedly(path).toString('utf8'))
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'not_found' : 'malformed'
-    throw new OstrakaError(code, `${path}: ${error instanceof Error ? error.message : 'unreadable'}`)
-  }
 }
 
 /** A missing list or text in a hand-written file is its author's error, not ours. */

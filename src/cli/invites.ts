@@ -13,7 +13,7 @@ import {
 } from '../base/index.ts'
 import { checkFounders, networkIdOf, proveSealingKey } from '../control/index.ts'
 import { cryptoReady, SigningKey, signValue } from '../crypto/index.ts'
-import { isReadable, readSmallFile } from '../files/index.ts'
+import { isReadable, readText } from '../files/index.ts'
 import {
   type Acceptance,
   type Approval,
@@ -81,7 +81,7 @@ export function isInviteText(text: string): boolean {
 /** Reads a token, the file that holds one, or standard input for `-`. Errors: `malformed`, `too_large`, `unproven`. */
 export async function readInvite(textOrFile: string): Promise<InviteToken> {
   const isFile = !isInviteText(textOrFile) && isReadable(textOrFile)
-  const text = (isFile ? readSmallFile(textOrFile).toString('utf8') : textOrFile).trim()
+  const text = (isFile ? readText(textOrFile) : textOrFile).trim()
   if (!text.startsWith(PREFIX)) {
     throw new OstrakaError('malformed', 'not an invite, nor a file with one')
   }

@@ -7,5 +7,6 @@ if (command === 'node' && subcommand === 'run') beginAsDaemon()
 // commands are short: stripping types and compiling anew on each start would be most of their time
 const cache = compileCacheDir()
 if (cache !== undefined) enableCompileCache(cache)
-const { run } = await import('./program.ts')
+const { endUncaught, run } = await import('./program.ts')
+process.on('uncaughtException', endUncaught)
 await run(process.argv)

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { OstrakaError, peerIdOf, type Rng, Secret, utf8 } from '../base/index.ts'
 import {
@@ -9,6 +9,7 @@ import {
   SigningKey,
   sealingKeyFromSecret,
 } from '../crypto/index.ts'
+import { makeDirectory } from '../files/index.ts'
 import type { ScryptCost } from '../io/index.ts'
 import type { DatabaseMark } from '../node/index.ts'
 import type { Location, Member } from '../wire/index.ts'
@@ -59,7 +60,7 @@ export async function initNode(
 ): Promise<Member> {
   const { createKeystore } = await import('../io/index.ts')
   const files = nodeFiles(dir)
-  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  makeDirectory(dir)
   const content = {
     identitySeed: new Secret(rng.bytes(32)),
     storageKey: new Secret(rng.bytes(32)),

@@ -1,4 +1,6 @@
+import { inspect } from 'node:util'
 import { Command } from 'commander'
+import { ofSystem } from '../base/index.ts'
 import { registerApprovals } from './commands/approvals.ts'
 import { registerAttest } from './commands/attest.ts'
 import { registerAudit } from './commands/audit.ts'
@@ -69,8 +71,8 @@ function asksForJson(argv: readonly string[]): boolean {
 }
 
 export async function run(argv: readonly string[]): Promise<void> {
-  if (!process.stdout.listeners('error').includes(endOnClosedPipe)) {
-    process.stdout.on('error', endOnClosedPipe)
+  if (!process.stdout.listeners('error').includes(endOnLostOutput)) {
+    process.stdout.on('error', endOnLostOutput)
   }
   const isJson = asksForJson(argv)
   setStderrJson(isJson)
@@ -81,8 +83,15 @@ export async function run(argv: readonly string[]): Promise<void> {
   }
 }
 
-/** A closed pipe (`ostraka log | head`) is no failure. */
-function endOnClosedPipe(error: NodeJS.ErrnoException): void {
-  if (error.code === 'EPIPE') process.exit(EXIT.done)
-  throw error
+/** A closed pipe (`ostraka log | head`) is no failure; a full disk is one. */
+function endOnLostOutput(error: NodeJS.ErrnoException): void {
+  process.exit(error.code === 'EPIPE' ? EXIT.done : report(error, asksForJson(process.argv)))
+}
+
+/** Of an error that no command has caught: the system's refusals in our words, all else with where it came from. */
+export function endUncaught(error: unknown): void {
+  const isOfSystem = ofSystem(error) !== undefined
+  const exitCode = report(error, asksForJson(process.argv))
+  if (!isOfSystem && process.env.OSTRAKA_DEBUG === undefined) process.stderr.write(`${inspect(error)}\n`)
+  process.exit(exitCode)
 }

@@ -2,7 +2,7 @@ import { existsSync, renameSync, writeFileSync } from 'node:fs'
 import { type ConnectOptions, connect, type Trust } from '../api/index.ts'
 import { fromHex, OstrakaError, publicKeyOf, toHex } from '../base/index.ts'
 import { type Checkpoint, genesisCheckpoint } from '../control/index.ts'
-import { readSmallFile } from '../files/index.ts'
+import { readJson } from '../files/index.ts'
 import type { Genesis } from '../wire/index.ts'
 import { networkIdText, readGenesis } from './genesis-file.ts'
 
@@ -73,9 +73,7 @@ function requireNetwork(is: string, wanted: string): void {
 
 function readCheckpoint(path: string): Pick<Trust, 'checkpoint' | 'epochMs'> {
   try {
-    const { networkId, height, validators, epochMs } = JSON.parse(
-      readSmallFile(path).toString('utf8'),
-    ) as CheckpointFile
+    const { networkId, height, validators, epochMs } = readJson(path) as CheckpointFile
     if (!Number.isSafeInteger(height) || !(epochMs > 0) || validators.length === 0)
       throw new Error('incomplete')
     const voters = validators.map(({ peerId, weight }) => ({
@@ -85,6 +83,7 @@ function readCheckpoint(path: string): Pick<Trust, 'checkpoint' | 'epochMs'> {
     }))
     return { checkpoint: { networkId: fromHex(networkId), height, validators: voters }, epochMs }
   } catch (error) {
+    if (error instanceof OstrakaError) throw error
     throw new OstrakaError('malformed', `${path}: ${error instanceof Error ? error.message : 'unreadable'}`)
   }
 }

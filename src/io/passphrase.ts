@@ -1,6 +1,6 @@
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { OstrakaError, Secret, utf8 } from '../base/index.ts'
+import { OstrakaError, ofSystem, Secret, utf8 } from '../base/index.ts'
 import { readSmallFile } from '../files/index.ts'
 
 export const PASSPHRASE_VARIABLE = 'OSTRAKA_PASSPHRASE'
@@ -50,13 +50,7 @@ export async function readPassphrase({ file, env, prompt }: PassphraseSources): 
 }
 
 function fromFile(path: string): Secret {
-  let bytes: Uint8Array
-  try {
-    bytes = readSmallFile(path)
-  } catch (error) {
-    throw new OstrakaError('not_found', 'the passphrase file cannot be read', { path, reason: String(error) })
-  }
-  return withoutLineEnd(bytes)
+  return withoutLineEnd(readSmallFile(path))
 }
 
 /** What is closed here must not be taken for standard input by what is opened next. */
@@ -64,14 +58,14 @@ const STANDARD_INPUT = 0
 
 function fromDescriptor(text: string): Secret {
   const descriptor = Number(text)
+  if (!/^\d{1,9}$/.test(text))
+    throw new OstrakaError('malformed', `${DESCRIPTOR_VARIABLE}=${text} is no descriptor`)
   let bytes: Uint8Array
   try {
     bytes = readFileSync(descriptor)
     closeSync(descriptor)
   } catch (error) {
-    throw new OstrakaError('not_found', `${DESCRIPTOR_VARIABLE} names no readable descriptor`, {
-      reason: String(error),
-    })
+    throw ofSystem(error, `${DESCRIPTOR_VARIABLE}=${text}`) ?? error
   }
   if (descriptor === STANDARD_INPUT) openSync('/dev/null', 'r')
   return withoutLineEnd(bytes)

@@ -2,7 +2,16 @@ import { createCipheriv, createDecipheriv, randomBytes, scryptSync } from 'node:
 import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { encode } from '@ipld/dag-cbor'
-import { concat, fromBase64, OstrakaError, type Secret, toBase64, utf8 } from '../base/index.ts'
+import {
+  concat,
+  fromBase64,
+  fromUtf8,
+  OstrakaError,
+  parseJson,
+  type Secret,
+  toBase64,
+  utf8,
+} from '../base/index.ts'
 import { readRepeatedly } from '../files/index.ts'
 
 /** scrypt's cost (RFC 7914): N a power of two; memory is 128·N·r bytes. */
@@ -87,7 +96,7 @@ export async function readSealedFile(
   kind: SealedKind,
   passphrase: Secret,
 ): Promise<Uint8Array> {
-  const file = parseFile(readFileBytes(path, kind), path, kind)
+  const file = parseFile(readRepeatedly(path, 2 * MAX_FILE_BYTES), path, kind)
   const key = deriveKey(passphrase, file.header)
   try {
     return unseal(file, key, path, kind)
@@ -103,7 +112,7 @@ export async function changeSealedFile(
   passphrase: Secret,
   change: (plain: Uint8Array) => Uint8Array,
 ): Promise<void> {
-  const file = parseFile(readFileBytes(path, kind), path, kind)
+  const file = parseFile(readRepeatedly(path, 2 * MAX_FILE_BYTES), path, kind)
   const key = deriveKey(passphrase, file.header)
   const plain = unseal(file, key, path, kind)
   const changed = change(plain)
@@ -113,7 +122,7 @@ export async function changeSealedFile(
 
 /** What it costs to open a file. Errors: `not_found`, `malformed`. */
 export async function costOf(path: string, kind: SealedKind): Promise<ScryptCost> {
-  const { n, r, p } = parseFile(readFileBytes(path, kind), path, kind).header.kdf
+  const { n, r, p } = parseFile(readRepeatedly(path, 2 * MAX_FILE_BYTES), path, kind).header.kdf
   return { n, r, p }
 }
 
@@ -170,18 +179,12 @@ function headerBytes({ format, kdf, cipher }: Header): Uint8Array {
   return encode({ format, kdf, cipher })
 }
 
-function readFileBytes(path: string, { what }: SealedKind): Uint8Array {
-  try {
-    return readRepeatedly(path, 2 * MAX_FILE_BYTES)
-  } catch (error) {
-    throw new OstrakaError('not_found', `the ${what} cannot be read`, { path, reason: String(error) })
-  }
-}
-
 function parseFile(bytes: Uint8Array, path: string, kind: SealedKind): SealedFile {
   try {
     if (bytes.length > MAX_FILE_BYTES) throw new OstrakaError('too_large', 'the file is over the cap')
-    const { format, kdf, cipher, ciphertext } = JSON.parse(Buffer.from(bytes).toString('utf8'))
+    const { format, kdf, cipher, ciphertext } = parseJson(fromUtf8(bytes), path) as Header & {
+      readonly ciphertext: string
+    }
     if (format !== kind.format || kdf.name !== 'scrypt' || cipher.name !== 'aes-256-gcm') {
       throw new OstrakaError('unsupported', `no ${kind.what} of a known format`)
     }

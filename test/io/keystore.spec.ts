@@ -146,7 +146,9 @@ describe('readPassphrase', () => {
     const env = { OSTRAKA_PASSPHRASE_FD: String(descriptor), OSTRAKA_PASSPHRASE: 'from the environment' }
     assert.equal(exposed(await readPassphrase({ env })), 'from the descriptor')
     assert.throws(() => fstatSync(descriptor), { code: 'EBADF' })
-    await failsWith(readPassphrase({ env: { OSTRAKA_PASSPHRASE_FD: 'none' } }), 'not_found')
+    for (const none of ['none', '7777']) {
+      await failsWith(readPassphrase({ env: { OSTRAKA_PASSPHRASE_FD: none } }), 'malformed')
+    }
     await rm(directory, { recursive: true })
   })
 

@@ -1,6 +1,7 @@
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { OstrakaError, type Rng, toHex } from '../../base/index.ts'
+import { makeDirectory, readJson } from '../../files/index.ts'
 
 /** Says of a directory that a testnet of this program lies there. Nothing is ever deleted in a directory without it. */
 const MARKER = '.ostraka-testnet'
@@ -30,7 +31,7 @@ function readMarker(dir: string): Marker | undefined {
   const path = join(dir, MARKER)
   if (!(lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? false)) return undefined
   try {
-    const marker: unknown = JSON.parse(readFileSync(path, 'utf8'))
+    const marker: unknown = readJson(path)
     return isMarker(marker) ? marker : undefined
   } catch {
     return undefined
@@ -50,7 +51,7 @@ export function requireTestnet(dir: string): string {
  * names that it made, and nothing beside them. Returns the testnet's id. Errors: `conflict`.
  */
 export function claimDirectory(dir: string, rng: Rng): string {
-  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  makeDirectory(dir)
   if (readdirSync(dir).length > 0) {
     requireTestnet(dir)
     removeMade(dir)

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { OstrakaError } from '../../base/index.ts'
+import { readJson } from '../../files/index.ts'
 
 /** The testnet that client commands fall back on. */
 export const DEFAULT_DIR = '.testnet'
@@ -55,7 +56,7 @@ export function findState(dir: string): TestnetState | undefined {
   const path = statePath(dir)
   if (!existsSync(path)) return undefined
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as TestnetState
+    return readJson(path) as TestnetState
   } catch {
     return undefined
   }
