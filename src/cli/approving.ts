@@ -1,8 +1,8 @@
+import { randomBytes } from 'node:crypto'
 import { type ApprovalsJson, type Client, type ProposalJson, readPrincipal } from '../api/index.ts'
 import { fromBase64, fromHex, OstrakaError, toHex } from '../base/index.ts'
 import { networkIdOf } from '../control/index.ts'
 import { type SigningKey, signValue } from '../crypto/index.ts'
-import { SystemRng } from '../io/index.ts'
 import {
   type Act,
   type Consent,
@@ -82,7 +82,7 @@ export async function proposeAct(
   const operator = readPrincipal(file)
   const proposal = await withClient(options, async client => {
     const { genesis } = await client.genesis()
-    const nonce = new SystemRng().bytes(16)
+    const nonce = new Uint8Array(randomBytes(16))
     const act = await actOf(client)
     const expiresMs = Date.now() + ttl
     return client.stepApproval(signIn(genesis, operator, { type: 'propose', nonce, act, reason, expiresMs }))

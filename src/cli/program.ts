@@ -1,32 +1,26 @@
 import { inspect } from 'node:util'
 import { Command } from 'commander'
 import { ofSystem } from '../base/index.ts'
-import { registerApprovals } from './commands/approvals.ts'
-import { registerAttest } from './commands/attest.ts'
-import { registerAudit } from './commands/audit.ts'
-import { registerFiles } from './commands/files.ts'
-import { registerKeys } from './commands/keys.ts'
-import { registerMembers } from './commands/members.ts'
-import { registerNetwork } from './commands/network.ts'
-import { registerNode } from './commands/node.ts'
-import { registerObservation } from './commands/observation.ts'
-import { registerOperations } from './commands/operations.ts'
-import { registerPolicy } from './commands/policy.ts'
-import { registerPrincipals } from './commands/principals.ts'
-import { registerRandomness } from './commands/randomness.ts'
-import { registerSim } from './commands/sim.ts'
-import { registerTestnet } from './commands/testnet.ts'
+import { registerCommands } from './commands/index.ts'
 import { EXIT, EXIT_HELP } from './exit-codes.ts'
 import { report } from './failures.ts'
 import { setStderrJson } from './output.ts'
 import { VERSION } from './software.ts'
 
+interface ProgramOptions {
+  readonly only?: string | undefined
+  readonly isJson?: boolean
+}
+
 const FOOTER = `
 ${EXIT_HELP}
 Try it:  ostraka testnet up --detach && ostraka key create hello --kind ed25519 && ostraka status`
 
-/** The whole command line, without running it. With `isJson` its parser leaves standard error to `report`. */
-export function createProgram(isJson = false): Command {
+/**
+ * The command line, without running it: all of it, or the commands beside `only`. With `isJson` its parser leaves standard
+ * error to `report`.
+ */
+export async function createProgram({ only, isJson = false }: ProgramOptions = {}): Promise<Command> {
   const program = new Command('ostraka')
     .version(VERSION)
     .description('A threshold key-management network: keys exist only as shares on several nodes')
@@ -37,21 +31,7 @@ export function createProgram(isJson = false): Command {
     .enablePositionalOptions()
     .exitOverride()
   if (isJson) program.configureOutput({ writeErr: () => {} })
-  registerTestnet(program)
-  registerNetwork(program)
-  registerNode(program)
-  registerMembers(program)
-  registerKeys(program)
-  registerPolicy(program)
-  registerOperations(program)
-  registerFiles(program)
-  registerPrincipals(program)
-  registerApprovals(program)
-  registerObservation(program)
-  registerRandomness(program)
-  registerAudit(program)
-  registerAttest(program)
-  registerSim(program)
+  await registerCommands(program, only)
   inheritExit(program)
   return program
 }
@@ -77,7 +57,8 @@ export async function run(argv: readonly string[]): Promise<void> {
   const isJson = asksForJson(argv)
   setStderrJson(isJson)
   try {
-    await createProgram(isJson).parseAsync([...argv])
+    const program = await createProgram({ only: argv[2], isJson })
+    await program.parseAsync([...argv])
   } catch (thrown) {
     process.exitCode = report(thrown, isJson)
   }

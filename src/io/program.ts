@@ -41,12 +41,14 @@ export function thisInstallation(): Installation {
 }
 
 /**
- * Hashes what is installed: package.json, the lockfile (where there is one: it pins the dependencies' hashes), every file
- * of the code's folder, and the runtime. Two hosts of one release, platform and runtime measure the same.
+ * Hashes what is installed: the program that starts it, package.json, the lockfile (where there is one: it pins the
+ * dependencies' hashes), every file of the code's folder, and the runtime. Two hosts of one release, platform and runtime measure the same.
  * Errors: `unsupported` for a link or other special file among the code.
  */
 export async function measureProgram({ root, code, runtime }: Installation): Promise<MeasuredProgram> {
-  const descriptions = ['package.json', 'package-lock.json'].filter(name => existsSync(join(root, name)))
+  const descriptions = ['bin/ostraka.cjs', 'package.json', 'package-lock.json'].filter(name =>
+    existsSync(join(root, name)),
+  )
   const paths = [...descriptions, ...(await filesUnder(root, code))].sort(compareText)
   const files: MeasuredFile[] = []
   const buffer = new Uint8Array(BUFFER_BYTES)

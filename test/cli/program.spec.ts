@@ -37,8 +37,8 @@ describe('command line', function () {
     return { status, stdout: String(stdout), stderr: String(stderr) }
   }
 
-  it('has every command that outside programs rely on', () => {
-    const paths = leaves(createProgram(), 'ostraka').map(leaf => leaf.path.slice('ostraka '.length))
+  it('has every command that outside programs rely on', async () => {
+    const paths = leaves(await createProgram(), 'ostraka').map(leaf => leaf.path.slice('ostraka '.length))
     for (const path of [
       ...['up', 'status', 'down', 'kill', 'start'].map(name => `testnet ${name}`),
       ...['network create', 'node init', 'node run', 'member list'],
@@ -112,8 +112,8 @@ describe('command line', function () {
     assert.deepEqual(await readGenesis(join(dir, 'again.json')), genesis)
   })
 
-  it('explains every command with an example, and prints JSON when asked', () => {
-    for (const { path, command } of leaves(createProgram(), 'ostraka')) {
+  it('explains every command with an example, and prints JSON when asked', async () => {
+    for (const { path, command } of leaves(await createProgram(), 'ostraka')) {
       if (command.name() === 'help') continue
       let help = ''
       command.configureOutput({ writeOut: text => (help += text) })

@@ -15,6 +15,8 @@ interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly cwd?: string
   readonly input?: string | Uint8Array
+  /** By default the sources. */
+  readonly program?: string
 }
 
 /** Variables of the environment that decide what a command asks. */
@@ -23,7 +25,7 @@ const OWN = /^OSTRAKA_/
 /** Runs a command in a process, with this one free to serve it. None of this program's variables is inherited. */
 export async function runCli(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !OWN.test(name)))
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const child = spawn(process.execPath, [options.program ?? MAIN, ...args], {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     env: { ...inherited, ...options.env },
   })

@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { extname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { type Client, connect } from '../../api/index.ts'
 import { OstrakaError } from '../../base/index.ts'
 import { DAEMON_RUNTIME, daemonEnvironment } from '../runtime.ts'
@@ -16,7 +15,7 @@ import {
   writeState,
 } from './state.ts'
 
-const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
+const MAIN = join(import.meta.dirname, `../main${extname(import.meta.filename)}`)
 const POLL_MS = 100
 /** Five nodes start within seconds; on a machine with forty busy processes it was two minutes. One that ends is not waited for. */
 const READY_DEADLINE_MS = 300_000
