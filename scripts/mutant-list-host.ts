@@ -31,6 +31,13 @@ export const HOST_MUTANTS: readonly Mutant[] = [
     specs: ['test/api/guard.spec.ts'],
   },
   {
+    name: 'policy: a key of small order is given rights',
+    file: 'src/keys/handlers.ts',
+    find: '    checkPublicKey(principal)\n',
+    replace: '    toHex(principal)\n',
+    specs: ['test/keys/ceremonies.spec.ts'],
+  },
+  {
     name: 'environment: the system’s refusals are nobody’s',
     file: 'src/base/system-errors.ts',
     find: '  if (!Object.hasOwn(SYSTEM_CODES, code) || syscall === undefined) return undefined\n',

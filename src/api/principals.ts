@@ -10,7 +10,15 @@ import {
   toHex,
   utf8,
 } from '../base/index.ts'
-import { AEAD_NONCE_BYTES, AeadKey, hkdfSha512, SigningKey, secretBytes } from '../crypto/index.ts'
+import {
+  AEAD_NONCE_BYTES,
+  AeadKey,
+  checkPublicKey,
+  cryptoReady,
+  hkdfSha512,
+  SigningKey,
+  secretBytes,
+} from '../crypto/index.ts'
 import { isReadable, makeDirectory, readJson, replaceSecret, writeNew } from '../files/index.ts'
 
 interface PrincipalFile {
@@ -48,7 +56,18 @@ export function readPrincipalSeed(path: string): Secret {
 }
 
 /** Whom a text names: a principal file, 64 hexadecimal digits, or base64 of 32 bytes. Errors: `malformed`. */
-export function principalNamed(text: string): PublicKey {
+export async function principalNamed(text: string): Promise<PublicKey> {
+  const publicKey = bytesNamed(text)
+  await cryptoReady
+  try {
+    checkPublicKey(publicKey)
+    return publicKey
+  } catch {
+    throw new OstrakaError('malformed', `${text} is no usable Ed25519 public key: nobody can sign under it`)
+  }
+}
+
+function bytesNamed(text: string): Uint8Array {
   if (/^[0-9a-fA-F]{64}$/.test(text)) return new Uint8Array(Buffer.from(text, 'hex'))
   if (isReadable(text)) return fromBase64(readFile(text).publicKey, 'publicKey')
   if (/^[A-Za-z0-9+/]{43}=$/.test(text)) return fromBase64(text, 'the principal')

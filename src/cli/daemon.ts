@@ -21,6 +21,7 @@ import { networkIdText, readGenesis } from './genesis-file.ts'
 import { measureLoad } from './load.ts'
 import { followMembers, membershipOf } from './membership.ts'
 import { type NodeSecrets, nodeFiles, openNode } from './node-directory.ts'
+import { shellWord } from './output.ts'
 import { SOFTWARE } from './software.ts'
 
 export interface DaemonOptions {
@@ -125,7 +126,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 function genesisPath(named: string | undefined, dir: string): string {
   const path = named ?? nodeFiles(dir).genesis
   if (named !== undefined || existsSync(path)) return path
-  const ways = `network create --dir ${dir} founds one, node join --dir ${dir} joins one, --genesis names one`
+  const ways = `network create --dir ${shellWord(dir)} founds one, node join --dir ${shellWord(dir)} joins one, --genesis names one`
   throw new OstrakaError('not_found', `${dir} belongs to no network yet: ${ways}`)
 }
 

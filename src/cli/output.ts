@@ -33,6 +33,7 @@ export function setStderrJson(isJson: boolean): void {
 
 /** What to do next, for people: on standard error, so that what programs read stays clean. */
 export function note(lines: readonly string[]): void {
+  if (lines.length === 0) return
   if (isStderrJson) noteJson({ note: lines.join('\n') })
   else for (const line of lines) process.stderr.write(`${visible(line)}\n`)
 }
@@ -40,6 +41,11 @@ export function note(lines: readonly string[]): void {
 /** One object on a line of standard error. */
 export function noteJson(value: unknown): void {
   process.stderr.write(`${visibleJson(JSON.stringify(value))}\n`)
+}
+
+/** A word of a command that is printed to be copied: what a shell would split or expand is quoted. */
+export function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) && !text.startsWith('-') ? text : `'${text.replaceAll("'", "'\\''")}'`
 }
 
 type Cell = string | number | null | undefined

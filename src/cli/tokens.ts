@@ -47,7 +47,7 @@ export async function issueToken(request: TokenRequest): Promise<IssuedToken> {
     principal = vault.add(seed, new SystemRng())
     seed.wipe()
   } else {
-    principal = principalNamed(request.principal)
+    principal = await principalNamed(request.principal)
     vault.signingKeyOf(principal)
   }
   identitySeed.wipe()

@@ -15,7 +15,7 @@ import { acceptedMembers, eligibleMembers } from './eligible.ts'
 import { isOwnedBy } from './network-key.ts'
 import { paths } from './paths.ts'
 import type { Dealer, Handoff, KeyRecord, NewCeremony, RecipientSlot, VersionRecord } from './records.ts'
-import { assignSlots, dealingsNeeded, newSecretDealers } from './slots.ts'
+import { assignSlots, dealingsNeeded, newSecretDealers, tooFewSlots } from './slots.ts'
 import { type Moment, versionOf } from './version-rules.ts'
 
 export function ownedKey(ledger: Ledger, name: string, at: TransactionContext): KeyRecord {
@@ -88,10 +88,7 @@ function assignedSlots(
   const wanted = holders === undefined ? members : members.filter(member => holders.includes(member.peerId))
   const slots = assignSlots(keyId, wanted, threshold, shares)
   if (slots.length < threshold) {
-    throw new OstrakaError('not_enough_nodes', 'these members cannot hold that many slots', {
-      needed: threshold,
-      available: slots.length,
-    })
+    throw tooFewSlots(threshold, slots.length)
   }
   return slots
 }

@@ -11,7 +11,7 @@ import { forgetCreation, openCeremonies, openCeremony } from './ceremony-rules.t
 import { acceptedMembers } from './eligible.ts'
 import { paths } from './paths.ts'
 import type { CeremonyRecord, CreationsRecord, KeyRecord, QueuedCreation, RecipientSlot } from './records.ts'
-import { assignSlots, dealingsNeeded, newSecretDealers, nodesOf } from './slots.ts'
+import { assignSlots, dealingsNeeded, newSecretDealers, nodesOf, tooFewSlots } from './slots.ts'
 
 /** Ceremonies that principals asked for, of all of them together: one block may carry a word of each of their holders. */
 export const MAX_RUNNING = 32
@@ -143,10 +143,7 @@ export function creationSlots(
 ): RecipientSlot[] {
   const slots = assignSlots(keyId, acceptedMembers(ledger), threshold, shares)
   if (slots.length < threshold) {
-    throw new OstrakaError('not_enough_nodes', 'the members cannot hold that many slots', {
-      needed: threshold,
-      available: slots.length,
-    })
+    throw tooFewSlots(threshold, slots.length)
   }
   return slots
 }

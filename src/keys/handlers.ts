@@ -7,6 +7,7 @@ import {
   type TransactionContext,
   takeVersion,
 } from '../control/index.ts'
+import { checkPublicKey } from '../crypto/index.ts'
 import {
   type Acknowledge,
   type Complain,
@@ -41,6 +42,19 @@ function checkRules(rules: readonly PolicyRule[], timeMs: number, before: readon
   const seen = new Set(rules.map(rule => toHex(rule.principal)))
   if (seen.size !== rules.length) throw new OstrakaError('malformed', 'a principal has two policy rules')
   requireRulesComing(rules, timeMs, before)
+  const known = new Set(before.map(rule => toHex(rule.principal)))
+  for (const { principal } of rules) if (!known.has(toHex(principal))) checkPrincipal(principal)
+}
+
+/** Rights for a key under which nobody can sign are a mistake, or a trap for whoever reads them. Errors: `malformed`. */
+function checkPrincipal(principal: Uint8Array): void {
+  try {
+    checkPublicKey(principal)
+  } catch {
+    throw new OstrakaError('malformed', 'a policy rule names no usable Ed25519 key', {
+      principal: toHex(principal),
+    })
+  }
 }
 
 /** Errors: `malformed` for a rule that is not in `before` and whose end is not to come. */

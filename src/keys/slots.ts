@@ -1,4 +1,4 @@
-import { compareBytes, concat, type PeerId, publicKeyOf, utf8 } from '../base/index.ts'
+import { compareBytes, concat, OstrakaError, type PeerId, publicKeyOf, utf8 } from '../base/index.ts'
 import { sha256 } from '../crypto/index.ts'
 import type { Member } from '../wire/index.ts'
 import type { Dealer, RecipientSlot } from './records.ts'
@@ -27,6 +27,15 @@ export function assignSlots(
     const { peerId, sealingKey } = ordered[index % ordered.length]!
     return { slot: index + 1, peerId, sealingKey }
   })
+}
+
+/** The members cannot hold as many shares as an operation would need. */
+export function tooFewSlots(threshold: number, available: number): OstrakaError {
+  const each = mostSlotsPerNode(threshold)
+  const text =
+    `the members can hold ${available} shares, ${each === 1 ? 'one' : `at most ${each}`} each, ` +
+    `and the threshold is ${threshold}`
+  return new OstrakaError('not_enough_nodes', text, { needed: threshold, available, perNode: each })
 }
 
 /** The distinct nodes of a list of slots, ascending. */

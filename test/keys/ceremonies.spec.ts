@@ -311,6 +311,24 @@ describe('ceremonies', () => {
       'unknown_key',
     ])
   })
+
+  it('issue 10, item 13: refuse rules for keys under which nobody can sign', () => {
+    const network = new CeremonyNetwork(4, 'unusable principals')
+    network.create('k')
+    const unusable = [
+      '0100000000000000000000000000000000000000000000000000000000000000', // the identity
+      '0000000000000000000000000000000000000000000000000000000000000000', // of order 4
+      'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a', // of order 8
+      'ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff', // not canonical
+      '0900000000000000000000000000000000000000000000000000000000000009', // on no curve, or in another subgroup
+    ]
+    for (const text of unusable) {
+      const rules = [{ principal: fromHex(text), operations: ['sign' as const] }]
+      network.submit(network.principal, { type: 'set-policy', name: 'k', revision: 0, rules })
+    }
+    network.run(network.nowMs)
+    assert.deepEqual(codes(network).slice(0, 6), ['ok', ...unusable.map(() => 'malformed')])
+  })
 })
 
 function codes(network: CeremonyNetwork): string[] {

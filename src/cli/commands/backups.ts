@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { exampleText } from '../connection.ts'
-import { print } from '../output.ts'
+import { print, shellWord } from '../output.ts'
 import { PASSPHRASE, passphraseSources } from '../passphrases.ts'
 
 interface BackupOptions {
@@ -65,6 +65,6 @@ async function restore(options: RestoreOptions): Promise<void> {
   const { dir, in: file } = options
   const made = await restoreNode(file, dir, passphrase, new SystemRng()).finally(() => passphrase.wipe())
   print({ ...made, dir }, options.json, () => [
-    `${made.peerId} is restored in ${dir}: now run ostraka node run --dir ${dir}; never both it and the old one`,
+    `${made.peerId} is restored in ${dir}: now run ostraka node run --dir ${shellWord(dir)}; never both it and the old one`,
   ])
 }

@@ -4,7 +4,7 @@ import { type ClientOptions, clientCommand, withClient } from '../connection.ts'
 import { lifeOption } from '../operators.ts'
 import { integerFrom, keyVersion, momentMs } from '../options.ts'
 import { note, print } from '../output.ts'
-import { keyLines } from './keys.ts'
+import { keyLines, sharesLines } from './keys.ts'
 
 const MAX_SLOTS = 64
 
@@ -38,7 +38,9 @@ export function registerChanges(key: Command): void {
     .action(async (name: string, options: ReshareOptions) => {
       const { threshold, shares, holders } = options
       const change = { threshold, shares, ...(holders === undefined ? {} : { holders }) }
-      show(await withClient(options, client => client.reshareKey(name, change)), options)
+      const key = await withClient(options, client => client.reshareKey(name, change))
+      note(sharesLines(key, shares))
+      show(key, options)
     })
   registerRetiring(key)
 }

@@ -39,6 +39,7 @@ export function registerKeys(program: Command): void {
     .description('create a key that no node ever holds; returns when it is active')
     .action(async (name: string, options: NewKeyOptions) => {
       const made = await withClient(options, client => client.createKey(newKeyOf(name, options)))
+      note(sharesLines(made, options.shares))
       print(made, options.json, keyLines)
     })
   clientCommand(key, 'list', ['ostraka key list', 'ostraka key list --json | jq .keys[].name'])
@@ -128,6 +129,7 @@ async function importKey(name: string, options: ImportOptions): Promise<void> {
       if (!isVerifying) note([UNVERIFIED])
       return client.importKey(newKeyOf(name, options), secret, options.secretForm)
     })
+    note(sharesLines(made, options.shares))
     print({ ...made, verified: made.verified ?? null }, options.json, keyLines)
   } finally {
     secret.wipe()
@@ -159,6 +161,23 @@ function newKeyOf(name: string, options: NewKeyOptions): NewKey {
     ...(options.public === undefined ? {} : { isPublic: options.public }),
     ...(options.entropy === undefined ? {} : { entropy: options.entropy }),
   }
+}
+
+/** Fewer shares than were asked for, or several on a node: what that means. */
+export function sharesLines(
+  { name, shares, threshold, holders }: KeyJson,
+  wanted: number,
+): readonly string[] {
+  const nodes = new Set(holders.map(({ peerId }) => peerId)).size
+  if (shares < wanted) {
+    const most = Math.max(1, threshold - 2)
+    return [
+      `${name} has ${shares} shares, not ${wanted}: with threshold ${threshold} a node holds at most ${most}, ` +
+        `and there are ${nodes} nodes`,
+    ]
+  }
+  if (nodes === shares) return []
+  return [`${nodes} nodes hold the ${shares} shares of ${name}, up to ${Math.ceil(shares / nodes)} each`]
 }
 
 /** A version that does not serve: since what it is out of service, and for how long. */

@@ -3,7 +3,7 @@ import type { Secret } from '../../base/index.ts'
 import { ATTESTATION_METHODS, type AttestationMethod, DEFAULT_DESTROY_DELAY_MS } from '../../wire/index.ts'
 import { exampleText } from '../connection.ts'
 import { collect, delayMs, integerFrom, numberFrom } from '../options.ts'
-import { note, print } from '../output.ts'
+import { note, print, shellWord } from '../output.ts'
 import { PASSPHRASE, passphraseSources } from '../passphrases.ts'
 
 interface CreateOptions {
@@ -140,8 +140,8 @@ async function createNetwork(options: CreateOptions): Promise<void> {
   const { readPreSharedKey } = await import('../../io/index.ts')
   const { findFounders, requireNoFile, writeFounding } = await import('../founding.ts')
   const { DEFAULT_TIMING, majorityOf, networkIdText } = await import('../genesis-file.ts')
-  const operators = options.operator.map(principalNamed)
-  const creators = (options.creator ?? options.operator).map(principalNamed)
+  const operators = await Promise.all(options.operator.map(principalNamed))
+  const creators = await Promise.all((options.creator ?? options.operator).map(principalNamed))
   const approvals = options.approvals ?? majorityOf(operators.length)
   if (approvals > operators.length) throw new OstrakaError('malformed', 'more approvals than operators')
   requireNoFile(options.out)
@@ -199,10 +199,10 @@ function nextSteps(
       `Copy ${out} into the directory of each, and prove there:`,
       '  ostraka node prove --dir DIR',
       'Then join the copies, and copy the result into the directory of each founding node:',
-      `  ostraka network assemble ${out} DIR/genesis.json… --out ${out}`,
+      `  ostraka network assemble ${shellWord(out)} DIR/genesis.json… --out ${shellWord(out)}`,
     ]
   }
-  const run = dirs.map(dir => `  ostraka node run --dir ${dir}`)
+  const run = dirs.map(dir => `  ostraka node run --dir ${shellWord(dir)}`)
   const elsewhere = members - dirs.length
   return [
     names,
@@ -211,7 +211,7 @@ function nextSteps(
       ? []
       : [`Copy ${out} into the directory of each founding node elsewhere, and start those.`]),
     'More nodes, by invite, while it runs:',
-    `  ostraka invite create --api http://127.0.0.1:7801 --operator-file ${operator[0]}`,
+    `  ostraka invite create --api http://127.0.0.1:7801 --operator-file ${shellWord(operator[0]!)}`,
     '  ostraka node join --invite INVITE --dir DIR --announce MULTIADDR',
     ...(members < 4 ? ['Four nodes are the smallest network that survives the loss of one.'] : []),
   ]

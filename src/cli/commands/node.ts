@@ -4,7 +4,7 @@ import type { LogLevel } from '../../io/index.ts'
 import type { AttestationMethod } from '../../wire/index.ts'
 import { exampleText } from '../connection.ts'
 import { apiAddress, collect, hostName, httpUrl, integerFrom, numberFrom } from '../options.ts'
-import { note, print, printJson, printLine } from '../output.ts'
+import { note, print, printJson, printLine, shellWord } from '../output.ts'
 import { PASSPHRASE, passphraseSources } from '../passphrases.ts'
 import { attestOptions } from './attest.ts'
 import { registerBackups } from './backups.ts'
@@ -237,7 +237,7 @@ async function joinNetwork(options: JoinOptions): Promise<void> {
   const join = joinTransaction(token, secrets, member.location, options.announce ?? [], new SystemRng())
   const { height } = await submitJoin(options.api ?? token.apis, join)
   print({ peerId: member.peerId, dir: options.dir, height }, options.json, () => [
-    `${member.peerId} is admitted as of height ${height}: now run ostraka node run --dir ${options.dir}`,
+    `${member.peerId} is admitted as of height ${height}: now run ostraka node run --dir ${shellWord(options.dir)}`,
   ])
   if (options.announce === undefined) note([UNANNOUNCED])
 }
@@ -279,7 +279,7 @@ async function initNode(options: InitOptions): Promise<void> {
   print({ peerId: member.peerId, dir: options.dir }, options.json, () => [member.peerId])
   if (!options.json) {
     note([
-      `${options.dir}/member.json is what network create needs of it; or have it join a network: node join --dir ${options.dir}`,
+      `${options.dir}/member.json is what network create needs of it; or have it join a network: node join --dir ${shellWord(options.dir)}`,
     ])
   }
 }

@@ -63,7 +63,7 @@ async function changePolicy<O extends DenyOptions>(
     throw new InvalidArgumentError('--principal says who, or --public everybody')
   }
   const { principalNamed } = await import('../../api/index.ts')
-  const principal = options.principal === undefined ? undefined : principalNamed(options.principal)
+  const principal = options.principal === undefined ? undefined : await principalNamed(options.principal)
   const policy = await withClient(options, async client => {
     const { revision, rules, public: wasPublic } = await client.policy(name)
     const before = rules.map(ruleOf)

@@ -101,7 +101,9 @@ async function changeGrant(text: string, options: GrantOptions, isAllowed: boole
   const quota = options.quota === undefined ? undefined : quotaFrom(options.quota)
   const [file] = operatorFiles(options.operatorFile === undefined ? [] : [options.operatorFile])
   const creator = await withClient(options, async client =>
-    client.grantCreate(await signGrant(client, readPrincipal(file), principalNamed(text), isAllowed, quota)),
+    client.grantCreate(
+      await signGrant(client, readPrincipal(file), await principalNamed(text), isAllowed, quota),
+    ),
   )
   print(creator, options.json, each => [
     `${each.principal} ${each.isAllowed ? 'may create keys' : 'may not create keys'}`,
