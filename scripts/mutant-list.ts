@@ -609,6 +609,13 @@ export const MUTANTS: readonly Mutant[] = [
     specs: ['test/control/membership.spec.ts'],
   },
   {
+    name: 'ceremonies: a transaction that is brought again opens the same ceremony',
+    file: 'src/keys/context.ts',
+    find: 'return sha256(concat(transactionId, blockId))',
+    replace: 'return sha256(concat(transactionId, blockId.subarray(32)))',
+    specs: ['test/keys/replayed-openings.spec.ts'],
+  },
+  {
     name: 'late evidence: a complaint that no block took in time is forgotten',
     file: 'src/keys/late-evidence.ts',
     find: '  for (const complaint of made) fileLate(work, closed, complaint)\n',

@@ -9,7 +9,7 @@ import {
 } from '../control/index.ts'
 import type { ChangeKey } from '../wire/index.ts'
 import { openCeremony } from './ceremony-rules.ts'
-import { ceremonyIdOf } from './context.ts'
+import { causeOf, ceremonyIdOf } from './context.ts'
 import { ceremonyLogBytes, requireRoom } from './creations.ts'
 import { acceptedMembers, eligibleMembers } from './eligible.ts'
 import { isOwnedBy } from './network-key.ts'
@@ -65,7 +65,7 @@ export function changeKey(ledger: Ledger, change: ChangeKey, at: TransactionCont
     change.change === 'refresh'
       ? { purpose: 'refresh', creator: at.signer, threshold: version.threshold, shares: key.shares, slots }
       : { purpose: 'reshare', creator: at.signer, threshold, shares, slots }
-  openCharged(ledger, handoffCeremony(ledger, key, version, handoff, at.transactionId, at), at)
+  openCharged(ledger, handoffCeremony(ledger, key, version, handoff, causeOf(at), at), at)
 }
 
 function openCharged(ledger: Ledger, ceremony: NewCeremony, { signer }: TransactionContext): void {
@@ -110,7 +110,7 @@ function rotation(
 ): NewCeremony {
   const slots = assignedSlots(ledger, key.keyId, undefined, threshold, shares)
   return {
-    id: ceremonyIdOf(at.transactionId),
+    id: ceremonyIdOf(causeOf(at)),
     name: key.name,
     keyId: key.keyId,
     version: key.activeVersion + 1,

@@ -12,12 +12,25 @@ export function dealingContext(
   return { networkId, ceremony: id, keyId, version, dealer, fromSlot }
 }
 
-/** A ceremony's id: every attempt has another cause (a transaction, a block), so no two ceremonies share one. */
+interface Occasion {
+  readonly transactionId: Uint8Array
+  readonly blockId: Uint8Array
+}
+
+/**
+ * What a transaction causes in this block. Whatever it opened and the log aborted, the same transaction may open again in a
+ * later block: as another ceremony, since a dealer that dealt in the first deals anew.
+ */
+export function causeOf({ transactionId, blockId }: Occasion): Uint8Array {
+  return sha256(concat(transactionId, blockId))
+}
+
+/** A ceremony's id: every attempt has another cause (a transaction in a block, a block), so no two ceremonies share one. */
 export function ceremonyIdOf(cause: Uint8Array): Uint8Array {
   return sha256(concat(utf8('ostraka/1/ceremony\0'), cause))
 }
 
 /** A key's id, made when its name is first taken; a retried creation has another. */
-export function keyIdOf(transactionId: Uint8Array): Uint8Array {
-  return sha256(concat(utf8('ostraka/1/key\0'), transactionId))
+export function keyIdOf(cause: Uint8Array): Uint8Array {
+  return sha256(concat(utf8('ostraka/1/key\0'), cause))
 }

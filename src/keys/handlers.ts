@@ -27,7 +27,7 @@ import {
   settle,
 } from './ceremony-rules.ts'
 import { judgeComplainer } from './complaints.ts'
-import { ceremonyIdOf, keyIdOf } from './context.ts'
+import { causeOf, ceremonyIdOf, keyIdOf } from './context.ts'
 import { beginOrQueue, ceremonyLogBytes, creationSlots } from './creations.ts'
 import { eligibleMembers } from './eligible.ts'
 import { isNetworkKey, isOwnedBy } from './network-key.ts'
@@ -77,7 +77,8 @@ export function createKey(ledger: Ledger, create: CreateKey, at: TransactionCont
   checkCreation(ledger, create, at)
   const { name, kind, threshold, shares, rules, isPublic = false, isExportable, entropy, origin } = create
   const creator = at.signer
-  const keyId = keyIdOf(at.transactionId)
+  const cause = causeOf(at)
+  const keyId = keyIdOf(cause)
   const slots = creationSlots(ledger, keyId, threshold, shares)
   const isImport = origin === 'import'
   takeVersion(ledger, creator)
@@ -87,7 +88,7 @@ export function createKey(ledger: Ledger, create: CreateKey, at: TransactionCont
     ...{ name, keyId, kind, owner: creator, rules, isPublic, policyRevision: 0, isExportable, entropy },
     ...{ threshold, shares, activeVersion: 0, ceremony: new Uint8Array(0), lastFailure: '' },
   } satisfies KeyRecord)
-  beginOrQueue(ledger, { name, ceremony: ceremonyIdOf(at.transactionId), creator, isImport }, at)
+  beginOrQueue(ledger, { name, ceremony: ceremonyIdOf(cause), creator, isImport }, at)
 }
 
 /** Errors: `forbidden`, `name_taken`, `malformed`, `unsupported`. */
