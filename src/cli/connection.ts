@@ -1,8 +1,8 @@
-import { join } from 'node:path'
 import type { Command } from 'commander'
 import { type Client, type ConnectOptions, connect, readPrincipal } from '../api/index.ts'
 import { OstrakaError } from '../base/index.ts'
 import { readText } from '../files/index.ts'
+import { settingsOf } from './settings.ts'
 import { defaultNode } from './testnet/state.ts'
 import type { TrustOptions } from './trust.ts'
 
@@ -18,9 +18,10 @@ export interface ClientOptions {
 export interface VerifyingOptions extends ClientOptions, TrustOptions {}
 
 const DEFAULTS = `
-Which daemon: --api, else OSTRAKA_API, else the first live node of .testnet.
-As whom: --principal-file (signs here), else --token-file, else --operator-file where there is one, else
-OSTRAKA_TOKEN_FILE, else that node's token. Only /health and public keys are read without.`
+Which daemon: --api, else OSTRAKA_API, else the context in use (context list), else the first live node of .testnet.
+As whom: --principal-file (signs here), else --token-file, else --operator-file where there is one, else OSTRAKA_TOKEN
+or OSTRAKA_TOKEN_FILE, else the context's, else that node's token. config show tells which.
+Only /health and public keys are read without.`
 
 const PROOFS = `
 What the daemon says of the key is proven by the network's own certificates when you give --genesis, --network or
@@ -59,18 +60,16 @@ export function connectTo(options: ClientOptions, env: NodeJS.ProcessEnv = proce
 }
 
 function connection(options: ClientOptions, env: NodeJS.ProcessEnv): ConnectOptions {
-  const named = options.api ?? env.OSTRAKA_API
-  const node = named === undefined ? defaultNode() : undefined
-  const api = named ?? node?.api
+  const settings = settingsOf(options, env)
+  const { credential } = settings
+  const api = settings.api?.value
   if (api === undefined) {
-    throw new OstrakaError('not_found', 'no daemon: give --api, set OSTRAKA_API, or run `ostraka testnet up`')
+    const ways = 'give --api, set OSTRAKA_API, run `ostraka context add`, or run `ostraka testnet up`'
+    throw new OstrakaError('not_found', `no daemon: ${ways}`)
   }
-  const file =
-    options.principalFile ?? (options.tokenFile === undefined ? firstOf(options.operatorFile) : undefined)
-  if (file !== undefined) return { api, principal: readPrincipal(file) }
-  const tokenFile =
-    options.tokenFile ?? env.OSTRAKA_TOKEN_FILE ?? node?.tokenFile ?? defaultNode(api)?.tokenFile
-  return { api, ...(tokenFile === undefined ? {} : { token: readToken(tokenFile) }) }
+  if (credential === undefined) return { api }
+  if (credential.kind === 'principal-file') return { api, principal: readPrincipal(credential.value) }
+  return { api, token: credential.kind === 'token' ? credential.value : readToken(credential.value) }
 }
 
 /**
@@ -81,10 +80,6 @@ export function connectToOther(api: string, { principalFile }: ClientOptions): C
   if (principalFile !== undefined) return connect({ api, principal: readPrincipal(principalFile) })
   const tokenFile = defaultNode(api)?.tokenFile
   return connect({ api, ...(tokenFile === undefined ? {} : { token: readToken(tokenFile) }) })
-}
-
-function firstOf(files: string | readonly string[] | undefined): string | undefined {
-  return typeof files === 'string' ? files : files?.[0]
 }
 
 /** Runs `task` with a client and closes its connections afterwards. */
@@ -109,8 +104,7 @@ export async function withVerifyingClient<T>(
 
 async function trustOf(options: VerifyingOptions, to: ConnectOptions, env: NodeJS.ProcessEnv) {
   const { genesis, network, checkpoint } = options
-  const node = defaultNode(to.api)
-  const known = env.OSTRAKA_GENESIS ?? (node && join(node.dir, 'genesis.json'))
+  const known = settingsOf(options, env).genesis?.value
   const isNamed = genesis !== undefined || network !== undefined || checkpoint !== undefined
   if (!isNamed && known === undefined) return undefined
   // what proves is loaded only where something is proven

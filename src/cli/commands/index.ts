@@ -25,6 +25,7 @@ const GROUPS: readonly CommandGroup[] = [
   { names: ['randomness'], load: async () => (await import('./randomness.ts')).registerRandomness },
   { names: ['audit'], load: async () => (await import('./audit.ts')).registerAudit },
   { names: ['attest'], load: async () => (await import('./attest.ts')).registerAttest },
+  { names: ['context', 'config'], load: async () => (await import('./contexts.ts')).registerContexts },
   { names: ['sim'], load: async () => (await import('./sim.ts')).registerSim },
 ]
 
