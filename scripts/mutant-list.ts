@@ -609,6 +609,13 @@ export const MUTANTS: readonly Mutant[] = [
     specs: ['test/control/membership.spec.ts'],
   },
   {
+    name: 'sealing keys: one node announces any number',
+    file: 'src/keys/sealing-keys.ts',
+    find: 'revision >= FIRST_KEYS +',
+    replace: 'revision >= 1e9 + FIRST_KEYS +',
+    specs: ['test/keys/announced-sealing-keys.spec.ts'],
+  },
+  {
     name: 'ceremonies: a transaction that is brought again opens the same ceremony',
     file: 'src/keys/context.ts',
     find: 'return sha256(concat(transactionId, blockId))',

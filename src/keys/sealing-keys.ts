@@ -8,7 +8,7 @@ import {
   type TransactionContext,
 } from '../control/index.ts'
 import { generateSealingKey, ristretto255 } from '../crypto/index.ts'
-import { type AnnounceSealingKey, canonicalBytes } from '../wire/index.ts'
+import { type AnnounceSealingKey, canonicalBytes, DEFAULT_REFRESH_MS } from '../wire/index.ts'
 import type { Work } from './ceremony-state.ts'
 import { paths } from './paths.ts'
 import type { SealingRecord, VersionRecord } from './records.ts'
@@ -16,7 +16,14 @@ import { slotsOf } from './slots.ts'
 import { vaultPaths } from './vault.ts'
 
 /**
- * Takes a node's next sealing key. Errors: `forbidden`, `conflict` (revision, or a key that was registered before),
+ * Each key stays in the ledger for good. An honest node announces one a refresh period, and one more where it lost its disk; so
+ * that none is ever refused, a node may have so many on the day it comes and so many more for each refresh period of the network.
+ */
+const FIRST_KEYS = 16
+const KEYS_PER_REFRESH = 4
+
+/**
+ * Takes a node's next sealing key. Errors: `forbidden` (no member, or removed), `overloaded` (too many), `conflict` (revision, or a key that was registered before),
  * `malformed` (no group element, or not proven to be the node's).
  */
 export function announceSealingKey(
@@ -26,11 +33,16 @@ export function announceSealingKey(
 ): void {
   const peerId = peerIdOf(at.signer)
   const member = ledger.get<MemberRecord>(memberPath(peerId))
-  if (member === undefined) throw new OstrakaError('forbidden', 'only members have sealing keys')
+  if (member === undefined || member.state === 'removed')
+    throw new OstrakaError('forbidden', 'only members have sealing keys')
   const current = ledger.get<SealingRecord>(paths.sealing(peerId))?.revision ?? 0
   if (revision !== current) {
     throw new OstrakaError('conflict', 'the sealing key has changed meanwhile', { revision: current })
   }
+  const { createdMs, timing } = ledger.genesis
+  const periods = (at.timeMs - createdMs) / (timing.refreshMs ?? DEFAULT_REFRESH_MS)
+  if (revision >= FIRST_KEYS + Math.floor(periods * KEYS_PER_REFRESH))
+    throw new OstrakaError('overloaded', 'this node has announced too many sealing keys')
   const owner = { networkId: ledger.networkId, peerId, revision: revision + 1 }
   registerSealingKey(ledger, owner, sealingKey, possession)
   ledger.put(memberPath(peerId), { ...member, sealingKey })
