@@ -1,5 +1,5 @@
 import { blockJson } from './json.ts'
-import type { ProposalView } from './port.ts'
+import type { NodePort, ProposalView } from './port.ts'
 import type { Route } from './route.ts'
 import { anything, count, listOf, object, peers, status, text, trust } from './schemas.ts'
 import { MAX_WAIT_MS, untilHeight } from './waiting.ts'
@@ -28,13 +28,22 @@ const health: Route = {
   },
   errors: [],
   handle({ port }, { caller }) {
-    const complaints = port.complaints()
-    const reasons = [...complaints, ...port.shortcomings()]
-    const canServe = complaints.length === 0
-    const status = canServe ? (reasons.length === 0 ? 'ok' : 'degraded') : 'unavailable'
+    const { status, canServe, reasons } = healthOf(port)
     const details = caller === undefined ? {} : { reasons, notices: port.status().approvals.map(noticeOf) }
     return { status: canServe ? 200 : 503, body: { status, ...details } }
   },
+}
+
+/** What a node says of its health, by what it cannot do. */
+export function healthOf(port: Pick<NodePort, 'complaints' | 'shortcomings'>): {
+  readonly status: 'ok' | 'degraded' | 'unavailable'
+  readonly canServe: boolean
+  readonly reasons: readonly string[]
+} {
+  const complaints = port.complaints()
+  const reasons = [...complaints, ...port.shortcomings()]
+  const canServe = complaints.length === 0
+  return { status: canServe ? (reasons.length === 0 ? 'ok' : 'degraded') : 'unavailable', canServe, reasons }
 }
 
 /** What an operator should look at, though nothing is wrong with this node. */

@@ -57,11 +57,24 @@ export async function run(argv: readonly string[]): Promise<void> {
   const isJson = asksForJson(argv)
   setStderrJson(isJson)
   try {
-    const program = await createProgram({ only: argv[2], isJson })
+    const [, , first, ...rest] = argv
+    if (first === 'help') helpOf(await createProgram({ isJson }), rest)
+    const program = await createProgram({ only: first, isJson })
     await program.parseAsync([...argv])
   } catch (thrown) {
     process.exitCode = report(thrown, isJson)
   }
+}
+
+/** `help a b`, at every depth: the help of the command `a b`. Throws, as all help and all wrong usage does. */
+function helpOf(program: Command, path: readonly string[]): never {
+  let command = program
+  for (const name of path.filter(word => !word.startsWith('-'))) {
+    const child = command.commands.find(each => each.name() === name)
+    if (child === undefined) return command.error(`error: unknown command '${name}'`)
+    command = child
+  }
+  return command.help()
 }
 
 /** A closed pipe (`ostraka log | head`) is no failure; a full disk is one. */

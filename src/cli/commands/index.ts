@@ -19,13 +19,14 @@ const GROUPS: readonly CommandGroup[] = [
   { names: ['principal', 'token'], load: async () => (await import('./principals.ts')).registerPrincipals },
   { names: ['approve'], load: async () => (await import('./approvals.ts')).registerApprovals },
   {
-    names: ['status', 'peers', 'trust', 'log'],
+    names: ['status', 'health', 'peers', 'trust', 'log'],
     load: async () => (await import('./observation.ts')).registerObservation,
   },
   { names: ['randomness'], load: async () => (await import('./randomness.ts')).registerRandomness },
   { names: ['audit'], load: async () => (await import('./audit.ts')).registerAudit },
   { names: ['attest'], load: async () => (await import('./attest.ts')).registerAttest },
   { names: ['context', 'config'], load: async () => (await import('./contexts.ts')).registerContexts },
+  { names: ['version'], load: async () => (await import('./version.ts')).registerVersion },
   { names: ['sim'], load: async () => (await import('./sim.ts')).registerSim },
 ]
 

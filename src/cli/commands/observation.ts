@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
-import type { BlockJson, PeerJson, StatusJson, TrustJson } from '../../api/index.ts'
+import type { BlockJson, Health, PeerJson, StatusJson, TrustJson } from '../../api/index.ts'
 import { type ClientOptions, clientCommand, connectTo, withClient } from '../connection.ts'
+import { EXIT } from '../exit-codes.ts'
 import { integerFrom } from '../options.ts'
 import { formatMs, print, printJsonLine, printLine, shortPeer, tableLines } from '../output.ts'
 
@@ -15,7 +16,19 @@ export function registerObservation(program: Command): void {
   clientCommand(program, 'status', ['ostraka status', 'ostraka status --json | jq -r .coordinator'])
     .description('the network as a daemon sees it')
     .action(async (options: ClientOptions) => {
-      print(await withClient(options, client => client.status()), options.json, statusLines)
+      const [status, health] = await withClient(options, client =>
+        Promise.all([client.status(), client.health()]),
+      )
+      print({ ...status, health }, options.json, () => [healthLine(health), '', ...statusLines(status)])
+    })
+  clientCommand(program, 'health', ['ostraka health', 'ostraka health --api http://127.0.0.1:7801 || alert'])
+    .description(
+      'whether a daemon serves, for probes: leaves with 0 if it does, 1 if it does not, 5 if it is not there',
+    )
+    .action(async (options: ClientOptions) => {
+      const health = await withClient(options, client => client.health())
+      print(health, options.json, () => [healthLine(health), ...health.notices])
+      if (health.status === 'unavailable') process.exitCode = EXIT.failed
     })
   clientCommand(program, 'peers', ['ostraka peers'])
     .description('the members as their last beacons show them: region, version, load, round trip')
@@ -65,6 +78,20 @@ function blockLine({ height, blockId, block, certificate }: BlockJson): string {
   const time = new Date(header.timeMs).toISOString()
   const id = blockId.slice(0, 12)
   return `${height}  ${time}  ${id}  round ${header.round}  ${signatures.length} signatures  ${types}`.trimEnd()
+}
+
+const ADVICE: Readonly<Record<string, string>> = {
+  ok: 'nothing to do',
+  degraded:
+    'keys can be used, but not made or changed: bring the missing nodes back (ostraka peers), or wait for them',
+  unavailable:
+    'this node serves nothing: wait if it has just started, else read its log, and ask another daemon (--api)',
+}
+
+/** One line: how it is, why, and what to do about it. */
+function healthLine({ status, reasons }: Health): string {
+  const why = reasons.length === 0 ? '' : ` (${reasons.join('; ')})`
+  return `${status}${why}: ${ADVICE[status] ?? 'see ostraka health --json'}`
 }
 
 function statusLines(status: StatusJson): readonly string[] {
