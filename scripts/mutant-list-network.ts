@@ -7,6 +7,13 @@ const KEPT = ['test/io/kept-records.spec.ts']
 /** What guards a node against one member's gossip, records and connections, and against whoever reaches its port. */
 export const NETWORK_MUTANTS: readonly Mutant[] = [
   {
+    name: 'clocks: one liar tells a node that its clock is wrong',
+    file: 'src/trust/clocks.ts',
+    find: '  return offsets.length < 2 ? null : offsets[Math.floor((offsets.length - 1) / 2)]!\n',
+    replace: '  return offsets.at(-1) ?? null\n',
+    specs: ['test/trust/clocks.spec.ts'],
+  },
+  {
     name: 'transport: nobody is told of a peer that was sent away',
     file: 'src/io/rpc.ts',
     find: 'handlers.sentAway?.(peerId)',

@@ -80,8 +80,14 @@ function signerOf(value: string, { method, target, networkId, nowMs }: AskedRequ
     throw new OstrakaError('unauthorized', 'the Authorization header is signed for another request')
   }
   if (request.expiresMs <= nowMs || request.expiresMs > nowMs + MAX_LIFETIME_MS) {
-    throw new OstrakaError('expired', 'the signed request has expired, or lives too long', {
-      expiresMs: request.expiresMs,
+    const { expiresMs } = request
+    const text =
+      expiresMs <= nowMs
+        ? `the signed request expired ${nowMs - expiresMs} ms ago`
+        : `the signed request lives ${expiresMs - nowMs} ms, longer than ${MAX_LIFETIME_MS} ms`
+    throw new OstrakaError('expired', `${text}, by this node’s clock: compare the client’s with it`, {
+      expiresMs,
+      nowMs,
     })
   }
   return signer

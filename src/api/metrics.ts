@@ -79,6 +79,13 @@ function nodeGauges(port: NodePort, registry: Registry): void {
   gauge('ostraka_members_connected', 'Members connected to this node', () => {
     return port.status().members.filter(member => member.state === 'connected').length
   })
+  gauge(
+    'ostraka_clock_offset_seconds',
+    'How far the other members’ clocks are ahead, NaN while unknown',
+    () => {
+      return (port.status().clockOffsetMs ?? Number.NaN) / 1000
+    },
+  )
   gauge('ostraka_keys', 'Keys in the control log', () => port.keyCount())
   gauge('ostraka_convictions', 'Members that proof has convicted', () => port.status().convictions.length)
   gauge('ostraka_pending_approvals', 'Exceptional acts that wait for operators or for their use', () => {

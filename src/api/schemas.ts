@@ -196,6 +196,10 @@ export const status: JsonSchema = object({
   validators: listOf(text),
   members: listOf(object(memberFields)),
   convictions: listOf(object({ peerId: text, reason: text, height: count })),
+  clockOffsetMs: {
+    ...nullableOf(amount),
+    description: 'How far the other members’ clocks are ahead of this node’s, by their median.',
+  },
   warnings: listOf(text),
   approvals: { ...listOf(proposal), description: 'What waits for operators, or for its proposer.' },
 })
@@ -260,6 +264,7 @@ export const peers: JsonSchema = object({
         }),
       ),
       beaconAgeMs: nullableOf(amount),
+      clockOffsetMs: { ...nullableOf(amount), description: 'How far its clock is ahead of this node’s.' },
     }),
   ),
 })

@@ -111,6 +111,8 @@ export interface StatusView {
   readonly members: readonly MemberView[]
   /** Members that the control log has convicted, with what of. */
   readonly convictions: readonly ConvictionView[]
+  /** How far the other members' clocks are ahead of this node's, by their median; null while fewer than two are heard. */
+  readonly clockOffsetMs: number | null
   /** What operators should look at; nothing of it keeps the node from serving. */
   readonly warnings: readonly string[]
   /** What waits for operators, or, approved, for its proposer. */
@@ -253,6 +255,8 @@ export interface PeerView extends MemberView {
   /** The first 8 bytes of what it measures now, in hexadecimal: of the program, and with a TPM of the platform. */
   readonly measurements: readonly string[]
   readonly beaconAgeMs: number | null
+  /** How far its clock is ahead of this node's, by its beacons; null while none was heard. */
+  readonly clockOffsetMs: number | null
 }
 
 /** r_epoch, which ranks the validators, and what it was made of. */

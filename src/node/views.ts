@@ -21,7 +21,7 @@ import {
   keyPaths,
   type VersionRecord,
 } from '../keys/index.ts'
-import { loadOf, medianRoundTrip } from '../trust/index.ts'
+import { loadOf, medianRoundTrip, NOTABLE_OFFSET_MS, othersOffsetMs, peerOffsetMs } from '../trust/index.ts'
 import { pendingApprovals } from './approvals.ts'
 import { attestationWarnings } from './attesting.ts'
 import type {
@@ -111,7 +111,8 @@ export function statusView(state: NodeState): StatusView {
     validators: validators.map(validator => validator.peerId),
     members: members(state).map(member => memberView(state, member)),
     convictions: convictions(state),
-    warnings: attestationWarnings(state),
+    clockOffsetMs: othersOffsetMs(state.beacons.clocks),
+    warnings: [...attestationWarnings(state), ...clockWarnings(state)],
     approvals: pendingApprovals(state),
   }
 }
@@ -127,6 +128,7 @@ export function peerViews(state: NodeState, nowMs: number): PeerView[] {
       load: heard === undefined ? null : loadOf(heard.beacon.load),
       measurements: heard?.beacon.measurements?.map(toHex) ?? [],
       beaconAgeMs: heard === undefined ? null : nowMs - heard.heardMs,
+      clockOffsetMs: peerOffsetMs(state.beacons.clocks, member.peerId),
     }
   })
 }
@@ -280,6 +282,27 @@ export function missingShares({ ceremonies }: NodeState): number {
 const EPOCHS_WITHOUT_BLOCK = 4
 const GRACE_MS = 10_000
 
+function secondsText(offsetMs: number): string {
+  return `${(Math.abs(offsetMs) / 1000).toFixed(1)} s`
+}
+
+function ownClockText(offsetMs: number): string {
+  const where = offsetMs > 0 ? 'behind' : 'ahead of'
+  return `this node’s clock is ${secondsText(offsetMs)} ${where} the other members’: set it, and keep it by NTP`
+}
+
+/** Clocks that are wrong: this node's, by most of the others', else those of single others. */
+function clockWarnings(state: NodeState): string[] {
+  const { clocks } = state.beacons
+  const own = othersOffsetMs(clocks) ?? 0
+  if (Math.abs(own) >= NOTABLE_OFFSET_MS) return [ownClockText(own)]
+  return members(state).flatMap(({ peerId }) => {
+    const offsetMs = peerOffsetMs(clocks, peerId) ?? 0
+    if (Math.abs(offsetMs) < NOTABLE_OFFSET_MS) return []
+    return [`the clock of ${peerId} is ${secondsText(offsetMs)} ${offsetMs > 0 ? 'ahead' : 'behind'}`]
+  })
+}
+
 /** Why this node cannot take control changes, although it may serve operations; empty when it can. */
 export function shortcomingsOf(state: NodeState, nowMs: number): string[] {
   const { answering, needed, recovery, forgottenHeight } = viewLog(state.log, nowMs)
@@ -291,7 +314,10 @@ export function shortcomingsOf(state: NodeState, nowMs: number): string[] {
     reasons.push(`no_quorum: ${answering} of ${needed} validators needed are heard of`)
   }
   const { chain, genesis } = state.ledger
-  const stillMs = nowMs - chain.timeMs
+  const offsetMs = othersOffsetMs(state.beacons.clocks) ?? 0
+  if (Math.abs(offsetMs) >= NOTABLE_OFFSET_MS) reasons.push(ownClockText(offsetMs))
+  // by the clock that most have: this node's own might make the log seem to stand still, or to go on
+  const stillMs = nowMs + offsetMs - chain.timeMs
   if (stillMs > genesis.timing.epochMs * EPOCHS_WITHOUT_BLOCK + GRACE_MS) {
     reasons.push(`the control log has stood still for ${Math.round(stillMs / 1000)} s`)
   }

@@ -20,6 +20,8 @@ import {
   type Signed,
 } from '../wire/index.ts'
 
+import { isClockNews, noteClock, type PeerClocks } from './clocks.ts'
+
 /** A beacon older or newer than this by our clock says nothing about now. */
 const MAX_SKEW_MS = 60_000
 
@@ -39,12 +41,14 @@ export interface BeaconState {
   readonly heard: Map<PeerId, HeardBeacon>
   /** Proof that a node said two things at once, by node, which this one has yet to report: one each convicts. */
   readonly conflicts: Map<PeerId, ConflictingBeacons>
+  readonly clocks: PeerClocks
   ownSequence: number
   salt: number | undefined
 }
 
 export function createBeacons(networkId: Uint8Array, intervalMs: number): BeaconState {
-  return { networkId, intervalMs, heard: new Map(), conflicts: new Map(), ownSequence: 0, salt: undefined }
+  const maps = { heard: new Map(), conflicts: new Map(), clocks: new Map() }
+  return { networkId, intervalMs, ...maps, ownSequence: 0, salt: undefined }
 }
 
 /** The ledger's records do not change: each is digested once, for all beacons. */
@@ -137,7 +141,11 @@ export function hearBeacon(
   const peerId = peerIdOf(signed.signer)
   const member = memberOf(peerId)
   if (member === undefined || !equalBytes(memberDigest(member), signed.value.member)) return 'ignore'
-  if (Math.abs(timeOf(signed.value) - nowMs) > MAX_SKEW_MS) return 'ignore'
+  if (Math.abs(timeOf(signed.value) - nowMs) > MAX_SKEW_MS) {
+    // of two clocks one is wrong: what it says counts for nothing but that
+    noteSkewed(state, peerId, signed, nowMs)
+    return 'ignore'
+  }
   const last = state.heard.get(peerId)
   if (last !== undefined) {
     if (signed.value.sequence === last.beacon.sequence) return judgeRepeat(state, peerId, last.signed, signed)
@@ -146,7 +154,16 @@ export function hearBeacon(
   }
   if (!verifySigned('beacon', state.networkId, signed)) return 'reject'
   state.heard.set(peerId, { beacon: signed.value, signed, heardMs: nowMs })
+  noteClock(state.clocks, peerId, signed.value.sequence, timeOf(signed.value), nowMs)
   return 'accept'
+}
+
+function noteSkewed(state: BeaconState, peerId: PeerId, signed: Signed<Beacon>, nowMs: number): void {
+  const { sequence } = signed.value
+  const spacingMs = state.intervalMs * MIN_SPACING
+  if (!isClockNews(state.clocks, peerId, sequence, nowMs, spacingMs)) return
+  if (!verifySigned('beacon', state.networkId, signed)) return
+  noteClock(state.clocks, peerId, sequence, timeOf(signed.value), nowMs)
 }
 
 /** A sequence once more: a copy, or proof that its signer told others something else. */

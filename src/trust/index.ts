@@ -17,6 +17,7 @@ export {
   makeBeacon,
   memberDigest,
 } from './beacons.ts'
+export { NOTABLE_OFFSET_MS, othersOffsetMs, peerOffsetMs } from './clocks.ts'
 export {
   createObservations,
   makeReport,

@@ -117,6 +117,7 @@ export class SoloNode implements NodePort {
       validators: [peerId],
       members: [member],
       convictions: [],
+      clockOffsetMs: null,
       warnings: [],
       approvals: [],
     }
@@ -132,7 +133,14 @@ export class SoloNode implements NodePort {
 
   peers(): readonly PeerView[] {
     const location = { region: 'local', latitude: 0, longitude: 0 }
-    const unheard = { software: null, height: null, load: null, beaconAgeMs: null, measurements: [] }
+    const unheard = {
+      software: null,
+      height: null,
+      load: null,
+      beaconAgeMs: null,
+      clockOffsetMs: null,
+      measurements: [],
+    }
     return this.status().members.map(member => ({ ...member, ...unheard, location }))
   }
 
