@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander'
 import type { LogLevel } from '../../io/index.ts'
 import type { AttestationMethod } from '../../wire/index.ts'
 import { exampleText } from '../connection.ts'
+import { applyNodeSettings } from '../node-settings.ts'
 import { apiAddress, collect, hostName, httpUrl, integerFrom, numberFrom } from '../options.ts'
 import { note, print, printJson, printLine, shellWord } from '../output.ts'
 import { PASSPHRASE, passphraseSources } from '../passphrases.ts'
@@ -105,6 +106,10 @@ function registerProving(node: Command): void {
     .action(proveNode)
 }
 
+const NODE_TOML = `
+All these but --dir may stand in node.toml in the node’s directory, named as here: listen = ["…"], api = "…".
+Flags win over the environment, that over node.toml.`
+
 function registerRunning(node: Command): void {
   attestOptions(apiOptions(node.command('run')))
     .description('run a node until it is told to stop (SIGINT or SIGTERM)')
@@ -150,6 +155,8 @@ function registerRunning(node: Command): void {
         'ostraka node run --dir a --peer /ip4/10.0.0.2/tcp/7800/p2p/12D3KooW…',
       ]),
     )
+    .addHelpText('after', NODE_TOML)
+    .hook('preAction', (_, command) => applyNodeSettings(command))
     .action(runNode)
 }
 
