@@ -148,6 +148,22 @@ export function prepareJoin(dir: string, { genesis, peers }: InviteToken): void 
   writeFileSync(files.peers, utf8(`${JSON.stringify(peers, null, 2)}\n`))
 }
 
+/**
+ * What the network would refuse a join for, found out before anything is made for it. Errors: `forbidden` (the invite is for
+ * another region), `expired`.
+ */
+export function requireFitting({ invite: { value } }: InviteToken, region: string, nowMs: number): void {
+  if (value.region !== undefined && value.region !== region) {
+    const text = `the invite is for region ${value.region}, not ${region}: leave --region out, or ask for another invite`
+    throw new OstrakaError('forbidden', text, { region: value.region })
+  }
+  if (value.expiresMs <= nowMs) {
+    throw new OstrakaError('expired', 'the invite has expired: ask an operator for another', {
+      expiresMs: value.expiresMs,
+    })
+  }
+}
+
 /** The transaction that asks to be admitted. */
 export function joinTransaction(
   { genesis, invite, secret }: InviteToken,

@@ -67,14 +67,17 @@ export async function initNode(
     principals: [],
   }
   await createKeystore(files.keystore, passphrase, content, cost)
-  const { identity, sealingKeys } = await secretsOf(content.identitySeed, content.storageKey)
-  const member: Member = {
-    peerId: peerIdOf(identity.publicKey),
-    sealingKey: sealingKeys.publicKey.bytes,
-    location,
-  }
+  const member = memberOf(await secretsOf(content.identitySeed, content.storageKey), location)
   writeMember(files.member, member)
   return member
+}
+
+/** As what a node enters a network. */
+export function memberOf(
+  { identity, sealingKeys }: Pick<NodeSecrets, 'identity' | 'sealingKeys'>,
+  location: Location,
+): Member {
+  return { peerId: peerIdOf(identity.publicKey), sealingKey: sealingKeys.publicKey.bytes, location }
 }
 
 /** Errors: `not_found`, `malformed`, `wrong_passphrase`. */

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { chmodSync, mkdtempSync, openSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, openSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import { ERROR_CODES, type ErrorCode, ofSystem } from '../../src/base/index.ts'
+import { ERROR_CODES, type ErrorCode, ofSystem, SeededRng } from '../../src/base/index.ts'
+import { readMember } from '../../src/cli/genesis-file.ts'
+import { makeInvite } from '../../src/cli/invites.ts'
+import { makeGenesis, nodeKeys, operator } from '../control/fixture.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
@@ -85,6 +88,28 @@ describe('issue 10, item 12: what the environment refuses has a code and a name,
     const env = { OSTRAKA_PASSPHRASE_FD: '77' }
     const stderr = await refused('malformed', ['node', 'init', '--dir', join(dir, 'node')], { env })
     assert.match(stderr, /OSTRAKA_PASSPHRASE_FD=77/)
+  })
+
+  it('item 10: an invite that does not fit is refused before anything is made, and the right one works on', async () => {
+    const genesis = makeGenesis(nodeKeys(1))
+    const request = { operator, genesis, peers: [], apis: ['http://127.0.0.1:1'], region: 'eu-west' }
+    const invite = (expiresMs: number): string => {
+      const path = join(dir, `invite-${expiresMs}`)
+      writeFileSync(path, makeInvite({ ...request, expiresMs }, new SeededRng('invites')))
+      return path
+    }
+    const node = join(dir, 'joining')
+    const env = { OSTRAKA_PASSPHRASE: 'x' }
+    const args = ['node', 'join', '--dir', node, '--invite']
+    const good = invite(Date.now() + 600_000)
+    const stderr = await refused('forbidden', [...args, good, '--region', 'us-east'], { env })
+    assert.match(stderr, /region eu-west, not us-east/)
+    await refused('expired', [...args, invite(1)], { env })
+    assert.equal(existsSync(node), false)
+    await refused('unreachable', [...args, good], { env })
+    // what an unanswered attempt has made is taken up again, with a better place
+    await refused('unreachable', [...args, good, '--region', 'eu-west', '--lat', '50'], { env })
+    assert.equal(readMember(join(node, 'member.json')).location.latitude, 50)
   })
 
   it('every error number in the table has a code of ours', () => {

@@ -1,7 +1,7 @@
 import { flushCompileCache } from 'node:module'
 import { type Command, Option } from 'commander'
 import type { LogLevel } from '../../io/index.ts'
-import type { AttestationMethod } from '../../wire/index.ts'
+import type { AttestationMethod, InviteToken, Location } from '../../wire/index.ts'
 import { exampleText } from '../connection.ts'
 import { applyNodeSettings } from '../node-settings.ts'
 import { apiAddress, collect, hostName, httpUrl, integerFrom, numberFrom } from '../options.ts'
@@ -221,18 +221,18 @@ function registerJoining(node: Command): void {
 async function joinNetwork(options: JoinOptions): Promise<void> {
   const { existsSync } = await import('node:fs')
   const { readPassphrase, SystemRng } = await import('../../io/index.ts')
-  const { readMember } = await import('../genesis-file.ts')
-  const { isInviteText, joinTransaction, prepareJoin, readInvite, submitJoin } = await import('../invites.ts')
+  const { writeMember } = await import('../genesis-file.ts')
+  const { isInviteText, joinTransaction, prepareJoin, readInvite, requireFitting, submitJoin } = await import(
+    '../invites.ts'
+  )
   if (isInviteText(options.invite)) note([SHOWN_INVITE])
-  const { initNode: init, nodeFiles, openNode } = await import('../node-directory.ts')
+  const { initNode: init, memberOf, nodeFiles, openNode } = await import('../node-directory.ts')
   const token = await readInvite(options.invite)
-  const passphrase = await readPassphrase(passphraseSources(options.passphraseFile, 'Passphrase: '))
   const files = nodeFiles(options.dir)
-  if (!existsSync(files.keystore)) {
-    const { region = token.invite.value.region ?? 'local', lat = 0, lon = 0 } = options
-    const location = { region, latitude: lat, longitude: lon }
-    await init(options.dir, passphrase, location, new SystemRng())
-  }
+  const location = await joinLocation(files.member, token, options)
+  requireFitting(token, location.region, Date.now())
+  const passphrase = await readPassphrase(passphraseSources(options.passphraseFile, 'Passphrase: '))
+  if (!existsSync(files.keystore)) await init(options.dir, passphrase, location, new SystemRng())
   const secrets = await openNode(options.dir, passphrase)
   for (const secret of [passphrase, secrets.identitySeed, secrets.storageKey]) secret.wipe()
   prepareJoin(options.dir, token)
@@ -240,13 +240,25 @@ async function joinNetwork(options: JoinOptions): Promise<void> {
     const { giveKey } = await import('../founding.ts')
     await giveKey(options.dir, options.pskFile)
   }
-  const member = readMember(files.member)
-  const join = joinTransaction(token, secrets, member.location, options.announce ?? [], new SystemRng())
+  // an earlier attempt may have written another place, or ended before it wrote one
+  const member = memberOf(secrets, location)
+  writeMember(files.member, member)
+  const join = joinTransaction(token, secrets, location, options.announce ?? [], new SystemRng())
   const { height } = await submitJoin(options.api ?? token.apis, join)
   print({ peerId: member.peerId, dir: options.dir, height }, options.json, () => [
     `${member.peerId} is admitted as of height ${height}: now run ostraka node run --dir ${shellWord(options.dir)}`,
   ])
   if (options.announce === undefined) note([UNANNOUNCED])
+}
+
+/** Where the node is: as the options say, else as it was said before, else as the invite says. */
+async function joinLocation(path: string, token: InviteToken, options: JoinOptions): Promise<Location> {
+  const { existsSync } = await import('node:fs')
+  const { readMember } = await import('../genesis-file.ts')
+  const known = existsSync(path) ? readMember(path).location : undefined
+  const { region = known?.region ?? token.invite.value.region ?? 'local' } = options
+  const { lat = known?.latitude ?? 0, lon = known?.longitude ?? 0 } = options
+  return { region, latitude: lat, longitude: lon }
 }
 
 const SHOWN_INVITE =
