@@ -15,6 +15,7 @@ const GROUPS: readonly CommandGroup[] = [
   { names: ['key'], load: async () => (await import('./keys.ts')).registerKeys },
   { names: ['policy'], load: async () => (await import('./policy.ts')).registerPolicy },
   { names: ['sign', 'derive'], load: async () => (await import('./operations.ts')).registerOperations },
+  { names: ['verify'], load: async () => (await import('./verify.ts')).registerVerify },
   { names: ['encrypt', 'decrypt', 'rewrap'], load: async () => (await import('./files.ts')).registerFiles },
   { names: ['principal', 'token'], load: async () => (await import('./principals.ts')).registerPrincipals },
   { names: ['approve'], load: async () => (await import('./approvals.ts')).registerApprovals },
