@@ -30,9 +30,34 @@ function cacheDir() {
   }
 }
 
+/** Where a package beside this one holds the Node that nodes need; undefined on platforms that it has none for. */
+function ownNode() {
+  try {
+    return require.resolve(`node-${process.platform}-${process.arch}/bin/node`)
+  } catch {
+    return undefined
+  }
+}
+
+/** Runs on another Node, as if this one were it: `npm install --global` leaves the choice to the host's PATH. */
+function runOn(node) {
+  const { spawn } = require('node:child_process')
+  const child = spawn(node, process.argv.slice(1), { stdio: 'inherit' })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  child.once('exit', code => {
+    process.exitCode = code ?? 1
+  })
+}
+
 function start() {
   if (process.argv.length === 3 && ['--version', '-V'].includes(process.argv[2])) {
     process.stdout.write(`${require('../package.json').version}\n`)
+    return
+  }
+  // libp2p and types in the sources want a newer Node than this
+  const node = enableCompileCache === undefined ? ownNode() : undefined
+  if (node !== undefined) {
+    runOn(node)
     return
   }
   const cache = cacheDir()
