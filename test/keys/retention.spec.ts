@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { cryptoReady } from '../../src/crypto/index.ts'
+import { Secret } from '../../src/base/index.ts'
+import { cryptoReady, SigningKey } from '../../src/crypto/index.ts'
 import { keyPaths, type VersionRecord, vaultPaths } from '../../src/keys/index.ts'
 import type { Transaction } from '../../src/wire/index.ts'
 import { CeremonyNetwork } from './ceremony-network.ts'
@@ -52,7 +53,10 @@ describe('issue 10.1: the reducer takes no time that is not to come', () => {
 
   it('a policy rule that has ended is not made; one that ended since may stay in the policy', () => {
     const { network } = rotated('rules')
-    const rule = { principal: new Uint8Array(32).fill(7), operations: ['sign'] } as const
+    const [anna, otto] = [7, 8].map(
+      fill => new SigningKey(new Secret(new Uint8Array(32).fill(fill))).publicKey,
+    )
+    const rule = { principal: anna!, operations: ['sign'] } as const
     const policy = { type: 'set-policy', name: 'k' } as const
     const ends = network.nowMs + 10_000
     for (const untilMs of [1, network.nowMs, ends + CENTURY_MS]) {
@@ -60,7 +64,7 @@ describe('issue 10.1: the reducer takes no time that is not to come', () => {
     }
     assert.equal(outcome(network, { ...policy, revision: 0, rules: [{ ...rule, untilMs: ends }] }), 'ok')
     network.nowMs = ends + 1000
-    const other = { principal: new Uint8Array(32).fill(8), operations: ['derive'] } as const
+    const other = { principal: otto!, operations: ['derive'] } as const
     assert.equal(
       outcome(network, { ...policy, revision: 1, rules: [{ ...rule, untilMs: ends }, other] }),
       'ok',
