@@ -66,8 +66,8 @@ export class CeremonyNetwork {
   /** Up to this height nodes may have forgotten what they dealt. */
   replayedHeight: number = 0
   tamper: Tamper = effect => [effect]
-  /** Told after every block how long it took to apply it and to hash its state. */
-  onBlock: (tookMs: number) => void = () => {}
+  /** Told after every block how long it took to apply it and to hash its state, and how much CPU of this thread. */
+  onBlock: (tookMs: number, cpuMs: number) => void = () => {}
   /** Whether the leader puts a transaction into its block; what it leaves out waits for another leader. */
   takes: (leader: PeerId, transaction: SignedTransaction) => boolean = () => true
   /** Who proposed each block. */
@@ -251,9 +251,11 @@ export class CeremonyNetwork {
       transactions,
     }
     const startMs = performance.now()
+    const before = process.threadCpuUsage()
     const applied = applyBlock(this.ledger, block, REDUCER)
     applied.state.records.root()
-    this.onBlock(performance.now() - startMs)
+    const { user, system } = process.threadCpuUsage(before)
+    this.onBlock(performance.now() - startMs, (user + system) / 1000)
     if (applied.faults.length > 0) throw applied.faults[0]
     this.ledger = applied.state
     this.results.push(...applied.results)
