@@ -10,6 +10,7 @@ import { endToEnd } from './end-to-end.ts'
 import { idle } from './idle.ts'
 import { keyCreation } from './key-creation.ts'
 import { manyKeys } from './many-keys.ts'
+import { parallelCreations } from './parallel-creations.ts'
 import { partials } from './partials.ts'
 import { type Figure, figureLine, isMet, type Part } from './report.ts'
 import { signing } from './signing.ts'
@@ -23,6 +24,7 @@ const PARTS: readonly Part[] = [
   costs,
   endToEnd,
   keyCreation,
+  parallelCreations,
   blocks,
   atRest,
   idle,

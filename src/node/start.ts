@@ -336,8 +336,12 @@ function ceremonyEnd(driver: Driver, clock: Clock, name: string): Promise<KeyVie
       end()
     })
     let waits = 0
+    let wasQueued = isQueuedCreation(driver.shown, name)
     const expire = (): void => {
-      if (isQueuedCreation(driver.shown, name) && ++waits < MAX_QUEUE_WAITS) {
+      const isQueued = isQueuedCreation(driver.shown, name)
+      // one that has begun since the last look has its own time before it
+      if ((isQueued || wasQueued) && ++waits < MAX_QUEUE_WAITS) {
+        wasQueued = isQueued
         cancel = clock.schedule(waitMs, expire)
         return
       }
