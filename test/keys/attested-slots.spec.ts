@@ -83,7 +83,7 @@ describe('slots and attestation', () => {
     const [refused] = net.results
     assert.ok(refused && !refused.ok)
     assert.equal(refused.code, 'not_enough_nodes')
-    assert.deepEqual(refused.details, { needed: 3, available: 2 })
+    assert.deepEqual(refused.details, { needed: 3, available: 2, perNode: 1 })
   })
 
   it('a slot leaves a member that is accepted no more, under the same public key', () => {
@@ -133,7 +133,7 @@ describe('slots and attestation', () => {
   })
 
   it('a slot that a member was given while it was still accepted moves as soon as the key is made', () => {
-    const net = new CeremonyNetwork(6, 'attested meanwhile')
+    const net = new CeremonyNetwork(6, 'attested meanwhile 4')
     net.create('k')
     // one holder is silent, so that the ceremony is open until its deadline
     let silent: PeerId | undefined
