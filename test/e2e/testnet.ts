@@ -223,6 +223,11 @@ export class Testnet {
   }
 }
 
+/** The code of the error with which a command ended that was called with `--json`. */
+export function errorOf({ stderr }: { readonly stderr: string }): string {
+  return JSON.parse(stderr.trim().split('\n').at(-1)!).code
+}
+
 /** Whether a program can be run here; a test that needs it says so when it is skipped. */
 export function isInstalled(program: string, ...args: string[]): boolean {
   return spawnSync(program, args).status === 0
