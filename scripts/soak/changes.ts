@@ -1,5 +1,6 @@
 import type { KeyJson } from '../../src/api/index.ts'
-import { isOstrakaError, OstrakaError, type Rng } from '../../src/base/index.ts'
+import { isOstrakaError, OstrakaError, type Rng, Secret } from '../../src/base/index.ts'
+import { SigningKey } from '../../src/crypto/index.ts'
 import type { KeyKind, PolicyRule } from '../../src/wire/index.ts'
 import type { Asking } from './asking.ts'
 import { type AcknowledgedKey, acknowledged } from './keyring.ts'
@@ -31,7 +32,9 @@ function whenActive(key: KeyJson): KeyJson {
 
 /** Replaces the key's policy with one rule for a principal that nobody has. */
 export async function setPolicy(asking: Asking, key: AcknowledgedKey, rng: Rng): Promise<void> {
-  const rules: readonly PolicyRule[] = [{ principal: rng.bytes(32), operations: ['sign'] }]
+  const rules: readonly PolicyRule[] = [
+    { principal: new SigningKey(new Secret(rng.bytes(32))).publicKey, operations: ['sign'] },
+  ]
   const revision = key.policyRevision
   const policy = await asking.askPatiently(async client => {
     try {
