@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { parse, stringify, type TomlTable } from 'smol-toml'
-import { OstrakaError } from '../base/index.ts'
+import { OstrakaError, utf8 } from '../base/index.ts'
+import { readText, writeSecret } from '../files/index.ts'
 
 /** Which daemon to ask, as whom, and what proves its answers. */
 export interface Context {
@@ -76,8 +77,8 @@ function contextOf(path: string, name: string, settings: TomlTable): Context {
   }
 }
 
-/** Replaces the file whole. A comment in it is lost. */
-export function writeConfig({ path, current, contexts }: Config): void {
+/** Replaces the file whole, or the one that it links to. A comment in it is lost. */
+export async function writeConfig({ path, current, contexts }: Config): Promise<void> {
   const tables = [...contexts].map(([name, context]) => {
     const settings = Object.entries(KEYS).flatMap(([key, written]) => {
       const value = context[key as keyof Context]
@@ -90,8 +91,7 @@ export function writeConfig({ path, current, contexts }: Config): void {
     contexts: Object.fromEntries(tables),
   }
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  writeFileSync(`${path}.new`, `${stringify(table)}\n`, { mode: 0o600 })
-  renameSync(`${path}.new`, path)
+  await writeSecret(path, utf8(`${stringify(table)}\n`))
 }
 
 /** The context that is in use, if any: that of OSTRAKA_CONTEXT, else that of the file. Errors: `not_found`, `malformed`. */
@@ -125,7 +125,7 @@ export function requireContextName(name: string): string {
 /** Errors: `malformed`, with the line. */
 export function readToml(path: string): TomlTable {
   try {
-    return parse(readFileSync(path, 'utf8'))
+    return parse(readText(path))
   } catch (error) {
     if (!(error instanceof Error) || 'errno' in error) throw error
     throw wrong(path, error.message.split('\n')[0]!)

@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { configPath, currentContext, readConfig } from '../../src/cli/config.ts'
@@ -61,6 +70,11 @@ principal-file = "/b.json"
     assert.deepEqual(of(flags, environment).credential?.source, '--token-file')
   })
 
+  it('may begin with a byte order mark', () => {
+    write(`\uFEFF${TWO}`)
+    assert.equal(currentContext(env)?.name, 'a')
+  })
+
   it('a context’s token and genesis go with its own daemon alone', () => {
     write(TWO)
     const { credential, genesis } = settingsOf({ api: 'http://evil.example' }, env)
@@ -95,6 +109,9 @@ principal-file = "/b.json"
       assert.doesNotMatch(stdout, /very-secret/)
       return JSON.parse(stdout)
     }
+    const linked = join(home, 'dotfiles.toml')
+    writeFileSync(linked, '')
+    symlinkSync(linked, join(home, 'ostraka/config.toml'))
     await ostraka('context', 'add', 'first', '--api', 'http://a.example', '--token-file', 't')
     await ostraka('context', 'add', 'second', '--api', 'http://b.example')
     await ostraka('context', 'use', 'second')
@@ -103,6 +120,7 @@ principal-file = "/b.json"
       { name: 'first', isUsed: false, api: 'http://a.example', tokenFile: join(home, 't') },
       { name: 'second', isUsed: true, api: 'http://b.example' },
     ])
+    assert.ok(lstatSync(join(home, 'ostraka/config.toml')).isSymbolicLink(), 'a link stays one')
     assert.equal(statSync(join(home, 'ostraka/config.toml')).mode & 0o777, 0o600)
     assert.match(readFileSync(join(home, 'ostraka/config.toml'), 'utf8'), /^context = "second"/)
     const { settings } = await ostraka('config', 'show')

@@ -80,14 +80,14 @@ function listContexts({ json }: JsonOption): void {
   )
 }
 
-function useContext(name: string, { json }: JsonOption): void {
+async function useContext(name: string, { json }: JsonOption): Promise<void> {
   const config = readConfig()
   const { api } = contextNamed(config, name)
-  writeConfig({ ...config, current: name })
+  await writeConfig({ ...config, current: name })
   print({ context: name, api }, json, () => [`${name}: ${api}`])
 }
 
-function addContext(name: string, { api, json, ...files }: AddOptions): void {
+async function addContext(name: string, { api, json, ...files }: AddOptions): Promise<void> {
   if (files.tokenFile !== undefined && files.principalFile !== undefined)
     throw new InvalidArgumentError('give either --token-file or --principal-file')
   const config = readConfig()
@@ -96,7 +96,7 @@ function addContext(name: string, { api, json, ...files }: AddOptions): void {
   const context: Context = { api, ...Object.fromEntries(paths) }
   const contexts = new Map(config.contexts).set(requireContextName(name), context)
   const current = config.current ?? name
-  writeConfig({ ...config, contexts, current })
+  await writeConfig({ ...config, contexts, current })
   print({ context: name, ...context }, json, () => [
     `${name}: ${api}${current === name ? ', in use' : `; to use it: ostraka context use ${name}`}`,
   ])
